@@ -1,0 +1,65 @@
+#include <algorithm>
+#include <atomic>
+#include <vector>
+
+#include "base/check.h"
+#include "base/digest/blake3_kernel.h"
+
+namespace slipway::base {
+namespace blake3 {
+namespace {
+
+const Kernel* FindKernel(Blake3Kernel id) {
+  switch (id) {
+    case Blake3Kernel::kPortable:
+      return &kPortableKernel;
+    default:
+      return nullptr;
+  }
+}
+
+std::atomic<const Kernel*> g_active{nullptr};
+
+}  // namespace
+
+const Kernel& ActiveKernel() {
+  const Kernel* active = g_active.load(std::memory_order_relaxed);
+  if (active == nullptr) {
+    // Several threads may come here at once: they all store the same.
+    active = FindKernel(Blake3Kernels().back());
+    g_active.store(active, std::memory_order_relaxed);
+  }
+  return *active;
+}
+
+}  // namespace blake3
+
+absl::Span<const Blake3Kernel> Blake3Kernels() {
+  static const std::vector<Blake3Kernel> kernels = [] {
+    std::vector<Blake3Kernel> found = {Blake3Kernel::kPortable};
+    return found;
+  }();
+  return kernels;
+}
+
+void ForceBlake3Kernel(Blake3Kernel kernel) {
+  const absl::Span<const Blake3Kernel> runnable = Blake3Kernels();
+  SLIPWAY_CHECK(std::find(runnable.begin(), runnable.end(), kernel) != runnable.end());
+  blake3::g_active.store(blake3::FindKernel(kernel), std::memory_order_relaxed);
+}
+
+absl::string_view Blake3KernelName(Blake3Kernel kernel) {
+  switch (kernel) {
+    case Blake3Kernel::kPortable:
+      return "portable";
+    case Blake3Kernel::kSse41:
+      return "sse4.1";
+    case Blake3Kernel::kAvx2:
+      return "avx2";
+    case Blake3Kernel::kAvx512:
+      return "avx512";
+  }
+  return "unknown";
+}
+
+}  // namespace slipway::base
