@@ -32,7 +32,8 @@ target_compile_definitions(slipway_flags INTERFACE
   $<$<BOOL:${SLIPWAY_FAULTS}>:SLIPWAY_FAULTS=1> $<$<BOOL:${SLIPWAY_MUTANTS}>:SLIPWAY_MUTANTS=1>)
 target_compile_options(slipway_flags INTERFACE -fPIC -Wall -Wextra -Wshadow -Wconversion -Werror
   $<$<CXX_COMPILER_ID:Clang>:-Wthread-safety -Wno-sign-conversion -Wno-unknown-warning-option>
-  $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)
+  $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>
+  -Wno-missing-field-initializers)  # in designated initializers the default is meant
 find_program(SLIPWAY_MOLD mold)
 if(SLIPWAY_MOLD)
   add_link_options(-fuse-ld=mold)

@@ -1,0 +1,109 @@
+#include "base/sync/wait.h"
+
+#include <atomic>
+#include <memory>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "base/sync/test_pools.h"
+#include "base/testing/status_matchers.h"
+
+namespace slipway::base {
+namespace {
+
+using ::testing::Each;
+using testing::IsOk;
+using testing::StatusIs;
+
+TEST(JobGroup, WaiterRunsTheJobsWhereNobodyElseDoes) {
+  ManualPool pool;
+  int ran = 0;
+  JobGroup group(pool);
+  for (int i = 0; i < 3; ++i) group.Run([&] { ++ran; });
+  EXPECT_EQ(ran, 0);
+  group.WaitUntil(1);
+  EXPECT_EQ(ran, 2);
+  group.Wait();
+  EXPECT_EQ(ran, 3);
+}
+
+TEST(JobGroup, RunsHereWhenThePoolIsFull) {
+  ManualPool pool(/*queue_max=*/1);
+  int ran = 0;
+  JobGroup group(pool);
+  group.Run([&] { ++ran; });
+  group.Run([&] { ran += 10; });
+  EXPECT_EQ(ran, 10);
+  group.Wait();
+  EXPECT_EQ(ran, 11);
+}
+
+TEST(JobGroup, DestructionWaits) {
+  ManualPool pool;
+  int ran = 0;
+  {
+    JobGroup(pool).Run([&] { ++ran; });
+  }
+  EXPECT_EQ(ran, 1);
+}
+
+TEST(JobGroup, AJobThatThePoolDropsEndsTheWait) {
+  ManualPool pool;
+  JobGroup group(pool);
+  group.Run([] {});
+  pool.DropAll();
+  group.Wait();
+}
+
+TEST(JobGroup, WhatAJobCapturedIsGoneAfterTheWait) {
+  ThreadedPool pool(2, 100);
+  auto captured = std::make_shared<int>(0);
+  for (int round = 0; round < 100; ++round) {
+    JobGroup group(pool);
+    for (int i = 0; i < 4; ++i) group.Run([captured] {});
+    group.Wait();
+    ASSERT_EQ(captured.use_count(), 1);
+  }
+}
+
+TEST(ParallelFor, CallsEveryIndexOnce) {
+  ThreadedPool threaded(2, 100);
+  ManualPool manual;
+  ManualPool full(/*queue_max=*/0);
+  for (Pool* pool :
+       {static_cast<Pool*>(&threaded), static_cast<Pool*>(&manual), static_cast<Pool*>(&full)}) {
+    for (size_t count : {0u, 1u, 2u, 100u}) {
+      std::vector<int> calls(count, 0);
+      EXPECT_OK(ParallelFor(*pool, count, [&](size_t i) {
+        ++calls[i];
+        return absl::OkStatus();
+      }));
+      EXPECT_THAT(calls, Each(1));
+    }
+  }
+}
+
+TEST(ParallelFor, ReturnsTheErrorOfTheLowestFailingIndex) {
+  ThreadedPool pool(3, 100);
+  for (int round = 0; round < 100; ++round) {
+    const absl::Status status = ParallelFor(pool, 100, [&](size_t i) {
+      return i >= 7 && i % 7 == 0 ? absl::DataLossError(absl::StrCat(i)) : absl::OkStatus();
+    });
+    ASSERT_THAT(status, StatusIs(absl::StatusCode::kDataLoss, "7"));
+  }
+}
+
+TEST(ParallelFor, StopsAfterAnError) {
+  ManualPool pool;
+  size_t calls = 0;
+  EXPECT_THAT(ParallelFor(pool, 100,
+                          [&](size_t i) {
+                            ++calls;
+                            return i == 2 ? absl::DataLossError("x") : absl::OkStatus();
+                          }),
+              StatusIs(absl::StatusCode::kDataLoss));
+  EXPECT_EQ(calls, 3u);
+}
+
+}  // namespace
+}  // namespace slipway::base
