@@ -84,6 +84,16 @@ TEST(ParallelFor, CallsEveryIndexOnce) {
 }
 
 TEST(ParallelFor, ReturnsTheErrorOfTheLowestFailingIndex) {
+  ManualPool pool;
+  const absl::Status status = ParallelFor(pool, 100, [&](size_t i) {
+    // While index 7 is being worked on, a helper goes on to 14 and fails there first.
+    if (i == 7) pool.RunOne();
+    return i >= 7 && i % 7 == 0 ? absl::DataLossError(absl::StrCat(i)) : absl::OkStatus();
+  });
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kDataLoss, "7"));
+}
+
+TEST(ParallelFor, ErrorDoesNotDependOnTiming) {
   ThreadedPool pool(3, 100);
   for (int round = 0; round < 100; ++round) {
     const absl::Status status = ParallelFor(pool, 100, [&](size_t i) {
