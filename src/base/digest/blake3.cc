@@ -65,10 +65,10 @@ struct Node {
   uint64_t counter;
   uint32_t flags;
 
-  Cv Chain(const Kernel& kernel) const {
+  Cv Chain() const {
     Cv out;
     std::memcpy(out.words, cv, sizeof(cv));
-    kernel.compress(out.words, block, block_bytes, counter, flags);
+    blake3::Compress(out.words, block, block_bytes, counter, flags);
     return out;
   }
 };
@@ -118,7 +118,7 @@ Cv HashSubtree(const Kernel& kernel, const Mode& mode, const uint8_t* input, siz
                uint64_t counter) {
   Cv children[2];
   HashChildren(kernel, mode, input, chunks, counter, children);
-  return ParentNode(mode, children[0], children[1]).Chain(kernel);
+  return ParentNode(mode, children[0], children[1]).Chain();
 }
 
 // As HashChildren, by this thread and those of `pool`. The tree, and so the result, does not depend
@@ -143,13 +143,12 @@ void HashChildrenParallel(const Kernel& kernel, const Mode& mode, const uint8_t*
 }
 
 // Bytes [seek_bytes, …) of the output whose root is `root`.
-void RootOutput(const Kernel& kernel, const Node& root, uint64_t seek_bytes,
-                absl::Span<uint8_t> out) {
+void RootOutput(const Node& root, uint64_t seek_bytes, absl::Span<uint8_t> out) {
   uint64_t index = seek_bytes / kBlockBytes;
   size_t skip = static_cast<size_t>(seek_bytes % kBlockBytes);
   while (!out.empty()) {
     uint8_t block[kBlockBytes];
-    kernel.compress_wide(root.cv, root.block, root.block_bytes, index, root.flags | blake3::kRoot,
+    blake3::CompressWide(root.cv, root.block, root.block_bytes, index, root.flags | blake3::kRoot,
                          block);
     const size_t take = std::min(out.size(), kBlockBytes - skip);
     std::memcpy(out.data(), block + skip, take);
@@ -161,22 +160,21 @@ void RootOutput(const Kernel& kernel, const Node& root, uint64_t seek_bytes,
 
 // The hash of at most one chunk without any state: most keys and small files end here. ZP3.
 Blake3Digest HashOneChunk(BytesView data) {
-  const Kernel& kernel = ActiveKernel();
   uint32_t cv[8];
   std::memcpy(cv, blake3::kIv, sizeof(cv));
   uint32_t start = blake3::kChunkStart;
   while (data.size() > kBlockBytes) {
-    kernel.compress(cv, data.data(), kBlockBytes, 0, start);
+    blake3::Compress(cv, data.data(), kBlockBytes, 0, start);
     data.remove_prefix(kBlockBytes);
     start = 0;
   }
   const uint32_t flags = start | blake3::kChunkEnd | blake3::kRoot;
   if (data.size() == kBlockBytes) {
-    kernel.compress(cv, data.data(), kBlockBytes, 0, flags);
+    blake3::Compress(cv, data.data(), kBlockBytes, 0, flags);
   } else {
     uint8_t block[kBlockBytes] = {};
     if (!data.empty()) std::memcpy(block, data.data(), data.size());
-    kernel.compress(cv, block, static_cast<uint32_t>(data.size()), 0, flags);
+    blake3::Compress(cv, block, static_cast<uint32_t>(data.size()), 0, flags);
   }
   Blake3Digest digest;
   std::memcpy(digest.data(), cv, digest.size());
@@ -195,17 +193,17 @@ struct Blake3::State {
   explicit State(const Mode& m) : mode(m) { StartChunk(0); }
 
   void Update(BytesView data, Pool* pool);
-  Node Root(const Kernel& kernel) const;
+  Node Root() const;
 
  private:
   size_t chunk_bytes() const { return chunk_blocks * kBlockBytes + block_bytes; }
   uint32_t start_flag() const { return chunk_blocks == 0 ? blake3::kChunkStart : 0; }
   void StartChunk(uint64_t counter);
-  void UpdateChunk(const Kernel& kernel, BytesView data);
+  void UpdateChunk(BytesView data);
   Node ChunkNode() const;
-  void JoinEqual(const Kernel& kernel);
-  void Push(const Kernel& kernel, const Cv& cv, int level);
-  size_t AddSubtree(const Kernel& kernel, BytesView data, Pool* pool);
+  void JoinEqual();
+  void Push(const Cv& cv, int level);
+  size_t AddSubtree(BytesView data, Pool* pool);
 
   Mode mode;
   // The chunk in progress. Its last block, even when full, waits for more input: it may be the
@@ -229,10 +227,10 @@ void Blake3::State::StartChunk(uint64_t counter) {
 }
 
 // `data` fits into the chunk and is not empty.
-void Blake3::State::UpdateChunk(const Kernel& kernel, BytesView data) {
+void Blake3::State::UpdateChunk(BytesView data) {
   while (!data.empty()) {
     if (block_bytes == kBlockBytes) {
-      kernel.compress(chunk_cv, block, kBlockBytes, chunk_counter, mode.flags | start_flag());
+      blake3::Compress(chunk_cv, block, kBlockBytes, chunk_counter, mode.flags | start_flag());
       ++chunk_blocks;
       block_bytes = 0;
     }
@@ -254,17 +252,17 @@ Node Blake3::State::ChunkNode() const {
   return node;
 }
 
-void Blake3::State::JoinEqual(const Kernel& kernel) {
+void Blake3::State::JoinEqual() {
   while (stack_size >= 2 && levels[stack_size - 1] == levels[stack_size - 2]) {
     Cv& left = stack[stack_size - 2];
-    left = ParentNode(mode, left, stack[stack_size - 1]).Chain(kernel);
+    left = ParentNode(mode, left, stack[stack_size - 1]).Chain();
     ++levels[stack_size - 2];
     --stack_size;
   }
 }
 
-void Blake3::State::Push(const Kernel& kernel, const Cv& cv, int level) {
-  JoinEqual(kernel);
+void Blake3::State::Push(const Cv& cv, int level) {
+  JoinEqual();
   SLIPWAY_CHECK(stack_size < kStackMax);
   stack[stack_size] = cv;
   levels[stack_size] = static_cast<uint8_t>(level);
@@ -273,7 +271,7 @@ void Blake3::State::Push(const Kernel& kernel, const Cv& cv, int level) {
 
 // Hashes the largest subtree that may begin at the current chunk and consists of whole chunks of
 // `data` (more than one chunk); returns its bytes. The chunk in progress is empty.
-size_t Blake3::State::AddSubtree(const Kernel& kernel, BytesView data, Pool* pool) {
+size_t Blake3::State::AddSubtree(BytesView data, Pool* pool) {
   size_t chunks = std::bit_floor(data.size() / kChunkBytes);
   // A subtree of n chunks begins at a multiple of n.
   if (chunk_counter != 0) {
@@ -281,9 +279,10 @@ size_t Blake3::State::AddSubtree(const Kernel& kernel, BytesView data, Pool* poo
         std::min<uint64_t>(chunks, uint64_t{1} << std::countr_zero(chunk_counter)));
   }
   if (chunks == 1) {
-    UpdateChunk(kernel, data.subspan(0, kChunkBytes));
-    Push(kernel, ChunkNode().Chain(kernel), 0);
+    UpdateChunk(data.subspan(0, kChunkBytes));
+    Push(ChunkNode().Chain(), 0);
   } else {
+    const Kernel& kernel = ActiveKernel();
     Cv children[2];
     if (pool != nullptr) {
       HashChildrenParallel(kernel, mode, data.data(), chunks, chunk_counter, *pool, children);
@@ -291,8 +290,8 @@ size_t Blake3::State::AddSubtree(const Kernel& kernel, BytesView data, Pool* poo
       HashChildren(kernel, mode, data.data(), chunks, chunk_counter, children);
     }
     const int level = std::countr_zero(chunks) - 1;
-    Push(kernel, children[0], level);
-    Push(kernel, children[1], level);
+    Push(children[0], level);
+    Push(children[1], level);
   }
   StartChunk(chunk_counter + chunks);
   return chunks * kChunkBytes;
@@ -300,23 +299,22 @@ size_t Blake3::State::AddSubtree(const Kernel& kernel, BytesView data, Pool* poo
 
 void Blake3::State::Update(BytesView data, Pool* pool) {
   if (data.empty()) return;
-  const Kernel& kernel = ActiveKernel();
   if (chunk_bytes() > 0) {
     const size_t take = std::min(kChunkBytes - chunk_bytes(), data.size());
-    if (take > 0) UpdateChunk(kernel, data.subspan(0, take));
+    if (take > 0) UpdateChunk(data.subspan(0, take));
     data.remove_prefix(take);
     if (data.empty()) return;
-    Push(kernel, ChunkNode().Chain(kernel), 0);
+    Push(ChunkNode().Chain(), 0);
     StartChunk(chunk_counter + 1);
   }
-  while (data.size() > kChunkBytes) data.remove_prefix(AddSubtree(kernel, data, pool));
+  while (data.size() > kChunkBytes) data.remove_prefix(AddSubtree(data, pool));
   if (!data.empty()) {
-    JoinEqual(kernel);
-    UpdateChunk(kernel, data);
+    JoinEqual();
+    UpdateChunk(data);
   }
 }
 
-Node Blake3::State::Root(const Kernel& kernel) const {
+Node Blake3::State::Root() const {
   size_t left = stack_size;
   Node node;
   if (stack_size == 0 || chunk_bytes() > 0) {
@@ -328,7 +326,7 @@ Node Blake3::State::Root(const Kernel& kernel) const {
   }
   while (left > 0) {
     --left;
-    node = ParentNode(mode, stack[left], node.Chain(kernel));
+    node = ParentNode(mode, stack[left], node.Chain());
   }
   return node;
 }
@@ -351,9 +349,8 @@ Blake3 Blake3::Keyed(const std::array<uint8_t, 32>& key) {
 Blake3 Blake3::DeriveKey(absl::string_view context) {
   State of_context(PlainMode(blake3::kDeriveKeyContext));
   of_context.Update(AsBytes(context), nullptr);
-  const Kernel& kernel = ActiveKernel();
   uint8_t key[kCvBytes];
-  RootOutput(kernel, of_context.Root(kernel), 0, absl::MakeSpan(key));
+  RootOutput(of_context.Root(), 0, absl::MakeSpan(key));
   return Blake3(std::make_unique<State>(KeyMode(key, blake3::kDeriveKeyMaterial)));
 }
 
@@ -367,8 +364,7 @@ Blake3Digest Blake3::Finish() const {
 }
 
 void Blake3::FinishXof(uint64_t seek_bytes, absl::Span<uint8_t> out) const {
-  const Kernel& kernel = ActiveKernel();
-  RootOutput(kernel, state_->Root(kernel), seek_bytes, out);
+  RootOutput(state_->Root(), seek_bytes, out);
 }
 
 Blake3Digest Blake3Of(BytesView data) {

@@ -13,9 +13,19 @@ const Kernel* FindKernel(Blake3Kernel id) {
   switch (id) {
     case Blake3Kernel::kPortable:
       return &kPortableKernel;
+#if defined(__x86_64__)
+    case Blake3Kernel::kSse41:
+      return &kSse41Kernel;
+    case Blake3Kernel::kAvx2:
+      return &kAvx2Kernel;
+    case Blake3Kernel::kAvx512:
+      return &kAvx512Kernel;
+#else
     default:
-      return nullptr;
+      break;
+#endif
   }
+  return nullptr;
 }
 
 std::atomic<const Kernel*> g_active{nullptr};
@@ -37,6 +47,19 @@ const Kernel& ActiveKernel() {
 absl::Span<const Blake3Kernel> Blake3Kernels() {
   static const std::vector<Blake3Kernel> kernels = [] {
     std::vector<Blake3Kernel> found = {Blake3Kernel::kPortable};
+#if defined(__x86_64__)
+    // Each needs what the narrower ones need, for it gives them its remainders. These tests ask the
+    // operating system too, whether it saves the wide registers.
+    if (__builtin_cpu_supports("ssse3") && __builtin_cpu_supports("sse4.1")) {
+      found.push_back(Blake3Kernel::kSse41);
+      if (__builtin_cpu_supports("avx2")) {
+        found.push_back(Blake3Kernel::kAvx2);
+        if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl")) {
+          found.push_back(Blake3Kernel::kAvx512);
+        }
+      }
+    }
+#endif
     return found;
   }();
   return kernels;

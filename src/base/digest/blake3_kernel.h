@@ -62,15 +62,18 @@ struct Batch {
   uint32_t last_flags;    // and of its last
 };
 
+// `cv` (8 words) becomes the chaining value after `block`, which is padded with zeros to 64 bytes.
+// There is one version of this for all processors: with a block on its own, vectors of four words
+// (SSE4.1 and AVX-512) were measured no faster, for the rounds wait for each other.
+void Compress(uint32_t* cv, const uint8_t* block, uint32_t block_bytes, uint64_t counter,
+              uint32_t flags);
+
+// The same, with all 64 bytes of output, for the root.
+void CompressWide(const uint32_t* cv, const uint8_t* block, uint32_t block_bytes, uint64_t counter,
+                  uint32_t flags, uint8_t* out);
+
 struct Kernel {
   Blake3Kernel id;
-  // `cv` (8 words) becomes the chaining value after `block`, which is padded with zeros to 64
-  // bytes.
-  void (*compress)(uint32_t* cv, const uint8_t* block, uint32_t block_bytes, uint64_t counter,
-                   uint32_t flags);
-  // All 64 bytes of output, for the root. `out` may be unaligned.
-  void (*compress_wide)(const uint32_t* cv, const uint8_t* block, uint32_t block_bytes,
-                        uint64_t counter, uint32_t flags, uint8_t* out);
   // The chaining values of all inputs, 32 bytes each. `out` may be the beginning of batch.input
   // when blocks is 1: every step reads what it needs before it writes.
   void (*hash_many)(const Batch& batch, uint8_t* out);

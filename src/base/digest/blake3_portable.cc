@@ -50,23 +50,6 @@ inline void Permute(const uint32_t* cv, const uint8_t* block, uint32_t block_byt
   Round<6>(v, m);
 }
 
-void Compress(uint32_t* cv, const uint8_t* block, uint32_t block_bytes, uint64_t counter,
-              uint32_t flags) {
-  uint32_t v[16];
-  Permute(cv, block, block_bytes, counter, flags, v);
-  for (int i = 0; i < 8; ++i) cv[i] = v[i] ^ v[i + 8];
-}
-
-void CompressWide(const uint32_t* cv, const uint8_t* block, uint32_t block_bytes, uint64_t counter,
-                  uint32_t flags, uint8_t* out) {
-  uint32_t v[16];
-  Permute(cv, block, block_bytes, counter, flags, v);
-  for (int i = 0; i < 8; ++i) {
-    StoreLittle<uint32_t>(out + 4 * i, v[i] ^ v[i + 8]);
-    StoreLittle<uint32_t>(out + 32 + 4 * i, v[i + 8] ^ cv[i]);
-  }
-}
-
 void HashMany(const Batch& batch, uint8_t* out) {
   for (size_t i = 0; i < batch.count; ++i) {
     const uint8_t* input = batch.input + i * batch.blocks * kBlockBytes;
@@ -84,6 +67,23 @@ void HashMany(const Batch& batch, uint8_t* out) {
 
 }  // namespace
 
-const Kernel kPortableKernel = {Blake3Kernel::kPortable, &Compress, &CompressWide, &HashMany};
+void Compress(uint32_t* cv, const uint8_t* block, uint32_t block_bytes, uint64_t counter,
+              uint32_t flags) {
+  uint32_t v[16];
+  Permute(cv, block, block_bytes, counter, flags, v);
+  for (int i = 0; i < 8; ++i) cv[i] = v[i] ^ v[i + 8];
+}
+
+void CompressWide(const uint32_t* cv, const uint8_t* block, uint32_t block_bytes, uint64_t counter,
+                  uint32_t flags, uint8_t* out) {
+  uint32_t v[16];
+  Permute(cv, block, block_bytes, counter, flags, v);
+  for (int i = 0; i < 8; ++i) {
+    StoreLittle<uint32_t>(out + 4 * i, v[i] ^ v[i + 8]);
+    StoreLittle<uint32_t>(out + 32 + 4 * i, v[i + 8] ^ cv[i]);
+  }
+}
+
+const Kernel kPortableKernel = {Blake3Kernel::kPortable, &HashMany};
 
 }  // namespace slipway::base::blake3
