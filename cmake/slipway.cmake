@@ -4,7 +4,8 @@
 #
 #   slipway_library(name LAYER proto|base|core|system|platform [SYSTEM s] [PURE] [WORLD] [TEST_ONLY]
 #                   [NO_PCH] SRCS … DEPS … LIBS … [OPTIONS …])
-#   slipway_test(library SRCS … DEPS … LIBS … [LABELS …] [NAME n] [ARGS …] [TIMEOUT s])
+#   slipway_test(library SRCS … DEPS … LIBS … [LABELS …] [NAME n] [ARGS …] [TIMEOUT s] [SERIAL]
+#                [PROGRAMS …] [AS_ROOT_ONLY])   as root, every test also runs as nobody
 #   slipway_program(name SRCS … DEPS …)
 #   slipway_proto(name PROTOS … [GRPC])
 #
@@ -19,6 +20,10 @@ define_property(TARGET PROPERTY SLIPWAY_SYSTEM)
 define_property(TARGET PROPERTY SLIPWAY_PURE)
 define_property(TARGET PROPERTY SLIPWAY_WORLD)
 define_property(TARGET PROPERTY SLIPWAY_TEST_ONLY)
+define_property(TARGET PROPERTY SLIPWAY_GRPC)
+define_property(GLOBAL PROPERTY SLIPWAY_TESTS_LEFT_OUT)
+
+execute_process(COMMAND id -u OUTPUT_VARIABLE SLIPWAY_UID OUTPUT_STRIP_TRAILING_WHITESPACE)
 
 set(SLIPWAY_ABSL absl::status absl::statusor absl::strings absl::str_format absl::time absl::span
     absl::any_invocable absl::function_ref absl::flat_hash_map absl::flat_hash_set absl::cleanup
@@ -97,6 +102,21 @@ function(_slipway_check_deps name kind layer system pure)
   endforeach()
 endfunction()
 
+# Whether one of the libraries links gRPC, whose locks the thread sanitizer cannot see (TOOLCHAIN T2).
+function(_slipway_links_grpc out)
+  set(${out} FALSE PARENT_SCOPE)
+  foreach(dep IN LISTS ARGN)
+    if(dep MATCHES "^gRPC::")
+      set(${out} TRUE PARENT_SCOPE)
+    elseif(TARGET ${dep})
+      get_target_property(flag ${dep} SLIPWAY_GRPC)
+      if(flag)
+        set(${out} TRUE PARENT_SCOPE)
+      endif()
+    endif()
+  endforeach()
+endfunction()
+
 function(_slipway_record kind name layer pure srcs deps)
   file(RELATIVE_PATH folder ${CMAKE_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR})
   string(REPLACE ";" " " srcs "${srcs}")
@@ -122,6 +142,8 @@ function(slipway_library name)
   add_library(${name} STATIC ${arg_SRCS})
   set_target_properties(${name} PROPERTIES SLIPWAY_LAYER "${arg_LAYER}" SLIPWAY_SYSTEM "${arg_SYSTEM}"
     SLIPWAY_PURE ${pure} SLIPWAY_WORLD "${arg_WORLD}" SLIPWAY_TEST_ONLY "${arg_TEST_ONLY}")
+  _slipway_links_grpc(grpc ${arg_DEPS} ${arg_LIBS})
+  set_target_properties(${name} PROPERTIES SLIPWAY_GRPC ${grpc})
   target_link_libraries(${name} PUBLIC slipway_flags ${arg_DEPS} ${arg_LIBS_PUBLIC} PRIVATE ${arg_LIBS})
   if(arg_OPTIONS)
     target_compile_options(${name} PRIVATE ${arg_OPTIONS})
@@ -138,7 +160,7 @@ function(slipway_test library)
   if(SLIPWAY_FUZZ)
     return()
   endif()
-  cmake_parse_arguments(PARSE_ARGV 1 arg "ROOT_ONLY;SERIAL" "NAME;TIMEOUT" "SRCS;DEPS;LIBS;LABELS;ARGS;PROGRAMS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "AS_ROOT_ONLY;SERIAL" "NAME;TIMEOUT" "SRCS;DEPS;LIBS;LABELS;ARGS;PROGRAMS")
   if(arg_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "${library}: unknown arguments ${arg_UNPARSED_ARGUMENTS}")
   endif()
@@ -157,6 +179,11 @@ function(slipway_test library)
     list(PREPEND deps ${library})
   endif()
   _slipway_check_deps(${name} test app "" FALSE ${deps})
+  _slipway_links_grpc(grpc ${deps} ${arg_LIBS})
+  if(grpc AND SLIPWAY_THREAD_SANITIZER)
+    set_property(GLOBAL APPEND PROPERTY SLIPWAY_TESTS_LEFT_OUT ${name})
+    return()
+  endif()
   add_executable(${name} ${arg_SRCS})
   target_link_libraries(${name} PRIVATE slipway_flags ${deps} ${arg_LIBS} GTest::gmock GTest::gtest_main)
   target_compile_definitions(${name} PRIVATE SLIPWAY_TEST_SOURCE_DIR="${CMAKE_CURRENT_SOURCE_DIR}"
@@ -168,6 +195,13 @@ function(slipway_test library)
   add_test(NAME ${name} COMMAND ${CMAKE_SOURCE_DIR}/tools/run_test $<TARGET_FILE:${name}> ${arg_ARGS})
   set_tests_properties(${name} PROPERTIES LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT}
     ENVIRONMENT "SLIPWAY_BUILD_DIR=${CMAKE_BINARY_DIR}" RUN_SERIAL "${arg_SERIAL}")
+  # Root ignores permissions: run by root, the suite runs once more as nobody.
+  if(SLIPWAY_UID EQUAL 0 AND NOT arg_AS_ROOT_ONLY)
+    add_test(NAME ${name}@plain
+      COMMAND ${CMAKE_SOURCE_DIR}/tools/run_test --unprivileged $<TARGET_FILE:${name}> ${arg_ARGS})
+    set_tests_properties(${name}@plain PROPERTIES LABELS "${arg_LABELS};plain" TIMEOUT ${arg_TIMEOUT}
+      ENVIRONMENT "SLIPWAY_BUILD_DIR=${CMAKE_BINARY_DIR}" RUN_SERIAL "${arg_SERIAL}")
+  endif()
   _slipway_record(test ${name} app FALSE "${arg_SRCS}" "${deps}")
 endfunction()
 
@@ -203,6 +237,9 @@ function(slipway_finish)
   get_property(lines GLOBAL PROPERTY SLIPWAY_TARGET_LINES)
   list(JOIN lines "\n" text)
   file(GENERATE OUTPUT ${CMAKE_BINARY_DIR}/layers.tsv CONTENT "${text}\n")
+  get_property(left_out GLOBAL PROPERTY SLIPWAY_TESTS_LEFT_OUT)
+  list(JOIN left_out "\n" left_out)
+  file(GENERATE OUTPUT ${CMAKE_BINARY_DIR}/tests_left_out.txt CONTENT "${left_out}\n")
 endfunction()
 
 # fuzz/<name>_fuzz.cc with its corpus in fuzz/corpus/<name>. Under the fuzz preset: a libFuzzer
