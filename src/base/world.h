@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/strings/string_view.h"
 #include "base/clock.h"
@@ -20,6 +21,8 @@ class Environment {
  public:
   virtual ~Environment() = default;
   virtual std::optional<std::string> Get(absl::string_view name) = 0;
+  // The names of all variables, in no order.
+  virtual std::vector<std::string> Names() { return {}; }
   virtual std::string HostName() = 0;
   virtual std::string UserName() = 0;  // of the effective uid; the number where it has no name
   virtual uint32_t UserId() = 0;
