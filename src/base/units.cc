@@ -88,7 +88,8 @@ std::string FormatSize(uint64_t bytes) {
     value /= 1024;
     ++unit;
   }
-  std::string text = absl::StrFormat(value >= 99.95 || unit == 0 ? "%.0f" : "%.1f", value);
+  const bool whole = value >= 99.95 || unit == 0;
+  std::string text = whole ? absl::StrFormat("%.0f", value) : absl::StrFormat("%.1f", value);
   if (text.size() > 2 && text.substr(text.size() - 2) == ".0") text.resize(text.size() - 2);
   return absl::StrCat(text, kNames[unit]);
 }
