@@ -27,7 +27,7 @@ enum class Loss : uint8_t {
   kSeeded,           // any subset that the dependencies allow, writes torn by sectors
   kOrdered,          // of each directory and each file a suffix is lost
   kLoseAllUnsynced,  // exactly what was synced is there
-  kKeepAll,          // nothing is lost: the process was killed, the machine lived
+  kKeepAll,          // none: the process was killed, the machine lived; unsynced stays unsynced
 };
 
 struct Node {
@@ -86,7 +86,8 @@ class Disk {
   void DoomDir(Inode dir);
   void DoomAll();
 
-  // The power goes and comes back: the durable image, with the surviving changes, is the live one.
+  // The power goes and comes back: the durable image, with the surviving changes, is the live one
+  // and all of it is durable. With kKeepAll only the handles go.
   void PowerLoss(Loss loss, Stream& choices);
 
  private:

@@ -4,6 +4,8 @@
 #include <cerrno>
 #include <utility>
 
+#include "absl/cleanup/cleanup.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
@@ -53,13 +55,12 @@ void ShowTree(const Disk& disk, Inode dir, const std::string& prefix, std::strin
 // The inode at a path from the root, as root; symlinks are followed, but not in the last component.
 absl::StatusOr<Inode> Peek(MachineState& state, absl::string_view path) {
   Kernel& kernel = state.kernel;
+  const absl::Cleanup restore = [&kernel, caller = kernel.caller] { kernel.caller = caller; };
+  kernel.caller = Caller();
   const auto [parent, name] = SplitPath(path);
-  const Caller caller = std::exchange(kernel.caller, Caller());
-  const absl::StatusOr<Kernel::Place> place = kernel.Resolve(absl::StrCat("/", parent));
-  absl::StatusOr<Inode> inode = place.status();
-  if (place.ok()) inode = kernel.Lookup(place->inode, name, path);
-  kernel.caller = caller;
-  return inode;
+  SLIPWAY_ASSIGN_OR_RETURN(const Kernel::Place place, kernel.Resolve(absl::StrCat("/", parent)));
+  if (place.inode == 0) return ErrnoError(ENOENT, path);
+  return kernel.Lookup(place.inode, name, path);
 }
 
 }  // namespace

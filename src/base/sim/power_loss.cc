@@ -47,7 +47,7 @@ void Disk::LoseData(Loss loss, Stream& choices) {
     if (node == durable_.end() || loss == Loss::kLoseAllUnsynced) continue;
     const uint64_t percent = SurvivalPercent(choices);
     for (const DataOp& op : ops) {
-      if (loss == Loss::kKeepAll || choices.Chance(percent)) {
+      if (choices.Chance(percent)) {
         Apply(node->second, op);
         continue;
       }
@@ -68,7 +68,7 @@ Disk::Ids Disk::KeptNames(Loss loss, Stream& choices) const {
     const bool possible = std::all_of(op.after.begin(), op.after.end(), [&](uint64_t before) {
       return kept.count(before) > 0 || name_ops_.count(before) == 0;
     });
-    const bool lucky = loss == Loss::kKeepAll || choices.Chance(percent);
+    const bool lucky = choices.Chance(percent);
     const bool cut = std::any_of(op.changes.begin(), op.changes.end(),
                                  [&](const NameChange& c) { return lost_dirs.count(c.dir) > 0; });
     if (possible && lucky && !cut) {
@@ -81,6 +81,10 @@ Disk::Ids Disk::KeptNames(Loss loss, Stream& choices) const {
 }
 
 void Disk::PowerLoss(Loss loss, Stream& choices) {
+  if (loss == Loss::kKeepAll) {
+    DropAllHandles();
+    return;
+  }
   LoseData(loss, choices);
   for (const uint64_t id : KeptNames(loss, choices)) Commit(name_ops_.at(id));
   name_ops_.clear();

@@ -9,6 +9,13 @@ std::optional<std::string> Environment::Get(absl::string_view name) {
   return found->second;
 }
 
+std::vector<std::string> Environment::Names() {
+  const MutexLock lock(mutex_);
+  std::vector<std::string> names;
+  for (const auto& variable : variables_) names.push_back(variable.first);
+  return names;
+}
+
 std::string Environment::HostName() { return "sim"; }
 
 std::string Environment::UserName() {

@@ -23,6 +23,7 @@ namespace slipway::base::sim {
 class Environment : public base::Environment {
  public:
   std::optional<std::string> Get(absl::string_view name) override;
+  std::vector<std::string> Names() override;
   std::string HostName() override;
   std::string UserName() override;
   uint32_t UserId() override;
