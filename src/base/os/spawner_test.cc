@@ -1,0 +1,172 @@
+#include "base/os/spawner.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <fstream>
+
+#include "absl/strings/str_cat.h"
+#include "base/os/fd.h"
+#include "base/testing/status_matchers.h"
+#include "base/testing/temp_dir.h"
+
+namespace slipway::base::os {
+namespace {
+
+using absl::StatusCode;
+using ::testing::HasSubstr;
+using testing::IsOk;
+using ::testing::Not;
+using testing::StatusIs;
+using testing::TempDir;
+
+constexpr absl::Duration kLong = absl::Seconds(60);
+
+SpawnOptions Shell(std::string script) { return {.argv = {"/bin/sh", "-c", std::move(script)}}; }
+
+absl::StatusOr<ExitStatus> RunIt(SpawnOptions options) {
+  SystemSpawner spawner;
+  SLIPWAY_ASSIGN_OR_RETURN(const auto process, spawner.Spawn(std::move(options)));
+  return process->Wait(kLong);
+}
+
+TEST(SystemSpawner, CollectsOutputAndExitCode) {
+  ASSERT_OK_AND_ASSIGN(const ExitStatus status, RunIt(Shell("echo out; echo err >&2; exit 3")));
+  EXPECT_EQ(status.code, 3);
+  EXPECT_EQ(status.signal, 0);
+  EXPECT_EQ(status.out, "out\n");
+  EXPECT_EQ(status.err, "err\n");
+}
+
+TEST(SystemSpawner, TellsTheSignalThatKilled) {
+  ASSERT_OK_AND_ASSIGN(const ExitStatus status, RunIt(Shell("kill -TERM $$")));
+  EXPECT_EQ(status.code, -1);
+  EXPECT_EQ(status.signal, SIGTERM);
+}
+
+TEST(SystemSpawner, FeedsInputOfAnySize) {
+  SpawnOptions options = Shell("wc -c");
+  options.stdin_text = std::string(300000, 'x');
+  ASSERT_OK_AND_ASSIGN(const ExitStatus status, RunIt(options));
+  EXPECT_THAT(status.out, HasSubstr("300000"));
+  ASSERT_OK_AND_ASSIGN(const ExitStatus empty, RunIt(Shell("wc -c")));
+  EXPECT_THAT(empty.out, HasSubstr("0"));
+}
+
+TEST(SystemSpawner, TakesMoreOutputThanAPipeHolds) {
+  ASSERT_OK_AND_ASSIGN(const ExitStatus status,
+                       RunIt(Shell("head -c 1000000 /dev/zero; head -c 500000 /dev/zero >&2")));
+  EXPECT_EQ(status.out.size(), 1000000u);
+  EXPECT_EQ(status.err.size(), 500000u);
+}
+
+TEST(SystemSpawner, KillsAProgramThatWritesTooMuch) {
+  SpawnOptions options = Shell("while :; do echo xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx; done");
+  options.output_bytes_max = 10000;
+  EXPECT_THAT(RunIt(options), StatusIs(StatusCode::kResourceExhausted, HasSubstr("10000")));
+}
+
+TEST(SystemSpawner, SetsEnvironmentAndDirectory) {
+  const TempDir dir;
+  SpawnOptions options = Shell("echo $A:$HOME; pwd");
+  options.env.emplace()["A"] = "1 2";
+  options.cwd = dir.path();
+  ASSERT_OK_AND_ASSIGN(const ExitStatus status, RunIt(options));
+  EXPECT_EQ(status.out, absl::StrCat("1 2:\n", dir.path(), "\n"));
+}
+
+TEST(SystemSpawner, LooksNamesUpInPath) {
+  ASSERT_OK_AND_ASSIGN(const ExitStatus status, RunIt({.argv = {"sh", "-c", "exit 4"}}));
+  EXPECT_EQ(status.code, 4);
+}
+
+TEST(SystemSpawner, SaysWhyAProgramCannotBeStarted) {
+  const TempDir dir;
+  std::ofstream(dir.Join("script")) << "text";
+  EXPECT_THAT(RunIt({.argv = {dir.Join("missing")}}),
+              StatusIs(StatusCode::kNotFound, HasSubstr(dir.Join("missing"))));
+  EXPECT_THAT(RunIt({.argv = {dir.Join("script")}}), StatusIs(StatusCode::kPermissionDenied));
+  SpawnOptions options = Shell("true");
+  options.cwd = dir.Join("nowhere");
+  EXPECT_THAT(RunIt(options), StatusIs(StatusCode::kNotFound, HasSubstr("nowhere")));
+  EXPECT_THAT(RunIt({}), StatusIs(StatusCode::kInvalidArgument));
+}
+
+TEST(SystemSpawner, WaitMayEndEarlyAndBeRepeated) {
+  SystemSpawner spawner;
+  SpawnOptions options = Shell("echo ready; read line; echo done");
+  const TempDir dir;
+  ASSERT_EQ(mkfifo(dir.Join("go").c_str(), 0600), 0);
+  options.argv[2] = absl::StrCat("echo ready; read line < ", dir.Join("go"), "; echo $line");
+  ASSERT_OK_AND_ASSIGN(const auto process, spawner.Spawn(options));
+  EXPECT_THAT(process->Wait(absl::ZeroDuration()),
+              StatusIs(StatusCode::kDeadlineExceeded, HasSubstr("/bin/sh")));
+  EXPECT_THAT(process->Wait(absl::Milliseconds(5)), StatusIs(StatusCode::kDeadlineExceeded));
+  std::ofstream(dir.Join("go")) << "go\n";
+  ASSERT_OK_AND_ASSIGN(const ExitStatus status, process->Wait(kLong));
+  EXPECT_EQ(status.out, "ready\ngo\n");
+  ASSERT_OK_AND_ASSIGN(const ExitStatus again, process->Wait(absl::ZeroDuration()));
+  EXPECT_EQ(again.out, status.out);
+  EXPECT_THAT(process->Kill(SIGTERM), StatusIs(StatusCode::kNotFound));
+}
+
+TEST(SystemSpawner, DestructionKillsTheWholeGroup) {
+  const TempDir dir;
+  ASSERT_EQ(mkfifo(dir.Join("pipe").c_str(), 0600), 0);
+  Fd reader;
+  pid_t pid = 0;
+  {
+    SystemSpawner spawner;
+    // The grandchild holds the pipe open for as long as it lives.
+    ASSERT_OK_AND_ASSIGN(
+        const auto process,
+        spawner.Spawn(Shell(
+            absl::StrCat("exec 3> ", dir.Join("pipe"), "; (echo x >&3; exec sleep 1000) & wait"))));
+    pid = process->pid();
+    reader = Fd(open(dir.Join("pipe").c_str(), O_RDONLY | O_CLOEXEC));  // waits for the writer
+    char got = 0;
+    ASSERT_EQ(read(reader.get(), &got, 1), 1);
+  }
+  char rest[8];
+  while (read(reader.get(), rest, sizeof(rest)) > 0) {
+  }  // ends only when nobody holds the pipe any more
+  EXPECT_NE(kill(pid, 0), 0);
+}
+
+TEST(SystemSpawner, WaitDoesNotWaitForGrandchildren) {
+  ASSERT_OK_AND_ASSIGN(const ExitStatus status, RunIt(Shell("sleep 3 & echo done")));
+  EXPECT_EQ(status.out, "done\n");
+}
+
+TEST(SystemSpawner, ChildrenGetDefaultSignalsAndNoDescriptors) {
+  sigset_t blocked, before;
+  sigemptyset(&blocked);
+  sigaddset(&blocked, SIGTERM);
+  pthread_sigmask(SIG_BLOCK, &blocked, &before);
+  const auto handler = std::signal(SIGPIPE, SIG_IGN);
+  const Fd leaked(open("/dev/null", O_RDONLY));  // without close-on-exec, as some libraries do
+  const auto status =
+      RunIt(Shell("grep ^SigBlk /proc/self/status; kill -PIPE $$; echo unreachable"));
+  const auto descriptors = RunIt(Shell("ls /proc/self/fd"));
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  std::signal(SIGPIPE, handler);
+  ASSERT_OK(status);
+  EXPECT_EQ(status->out, "SigBlk:\t0000000000000000\n");
+  EXPECT_EQ(status->signal, SIGPIPE);
+  ASSERT_OK(descriptors);
+  EXPECT_EQ(descriptors->out, "0\n1\n2\n3\n");  // 3: of ls
+}
+
+TEST(SystemSpawner, WithoutCaptureTheOutputIsOurs) {
+  SpawnOptions options = Shell("test ! -p /dev/stdout || true");
+  options.capture = false;
+  ASSERT_OK_AND_ASSIGN(const ExitStatus status, RunIt(options));
+  EXPECT_EQ(status.code, 0);
+  EXPECT_EQ(status.out, "");
+}
+
+}  // namespace
+}  // namespace slipway::base::os
