@@ -1,0 +1,42 @@
+// The file index of a package: what every member is (D150, spec 6.6; docs/formats/file-index.md).
+// Values; thread-compatible.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "base/bytes.h"
+#include "base/digest/blake3.h"
+
+namespace slipway::deploy {
+
+struct IndexEntry {
+  enum class Type : char { kFile = 'f', kDirectory = 'd', kSymlink = 'l', kHardLink = 'h' };
+  std::string path;  // any bytes but NUL; relative, without "./"
+  Type type = Type::kFile;
+  uint32_t mode = 0;            // 0777
+  uint64_t size_bytes = 0;      // files
+  int64_t mtime_ns = 0;         // since the epoch
+  std::string link;             // target of a symlink, member name of a hard link
+  base::Blake3Digest blake3{};  // files: of the logical content
+  uint64_t tar_offset = 0;      // of the member's data in the uncompressed tar
+  uint64_t frame_index = 0;     // frame or member of the compressed stream that holds tar_offset
+};
+
+struct FileIndex {
+  std::vector<IndexEntry> entries;                    // in archive order
+  std::vector<std::pair<uint64_t, uint64_t>> frames;  // compressed offset, tar offset
+};
+
+// zstd-compressed lines. Parse: DT007 for damage, DT025 for a newer format; bounded by
+// `limit_bytes` of text. Paths that are not UTF-8 are kept exactly ("p8" member, percent-encoded).
+absl::StatusOr<base::Bytes> EncodeFileIndex(const FileIndex& index);
+absl::StatusOr<FileIndex> DecodeFileIndex(base::BytesView bytes, uint64_t limit_bytes = 4ull << 30);
+
+// "blake3:<hex>" over the entries sorted bytewise by path with keys p t m s l b3 (DECISIONS 2).
+std::string TreeDigest(const std::vector<IndexEntry>& entries);
+
+}  // namespace slipway::deploy

@@ -1,0 +1,35 @@
+// What names in a package may be (D191, D193). Thread-safe: free functions.
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+namespace slipway::deploy {
+
+inline constexpr size_t kNameBytesMax = 255;
+inline constexpr size_t kPathBytesMax = 4096;
+inline constexpr size_t kDepthMax = 256;  // components of a path
+// The tool's own folder; no package may bring one (D191).
+inline constexpr absl::string_view kToolFolder = ".deploy-tool";
+
+// `name` for a message: control characters escaped, the middle cut out of a long one.
+std::string ShowName(absl::string_view name);
+
+// The path that the raw name of a member stands for: leading "./" and a trailing "/" are taken off;
+// "." and "./" give "". DT023, naming it: absolute, "..", NUL, empty, "." or "//" inside, too long,
+// too deep, beneath the tool's own folder.
+absl::StatusOr<std::string> CleanMemberName(absl::string_view raw);
+
+// DT023 unless the symlink `path` -> `target` stays in the tree, by its text alone.
+absl::Status CheckSymlink(absl::string_view path, absl::string_view target, bool allow_absolute);
+
+// A key that is equal for names which a file system that folds case or normalises Unicode could
+// take for one: letters of Latin, Greek and Cyrillic lower-cased, Latin letters decomposed. For
+// warnings.
+std::string FoldName(absl::string_view name);
+
+}  // namespace slipway::deploy

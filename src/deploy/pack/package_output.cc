@@ -1,0 +1,84 @@
+#include "deploy/pack/package_output.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "base/mutant.h"
+#include "base/status.h"
+#include "deploy/model/errors.h"
+
+namespace slipway::deploy {
+namespace {
+constexpr size_t kHashBytes = 2 << 20;  // handed to the hashing jobs at a time
+constexpr uint32_t kFileMode = 0644;
+}  // namespace
+
+PackageOutput::PackageOutput(base::Dir& dir, base::Pool& pool, std::string name,
+                             std::unique_ptr<base::File> file)
+    : dir_(dir), name_(std::move(name)), file_(std::move(file)), jobs_(pool) {}
+PackageOutput::~PackageOutput() = default;
+
+absl::Status PackageOutput::FileError(const absl::Status& status) const {
+  return Wrap(status, FileErrorCode(status, Dt::kStorage), absl::StrCat("write ", name_));
+}
+
+absl::StatusOr<std::unique_ptr<PackageOutput>> PackageOutput::Create(base::Dir& dir,
+                                                                     base::Pool& pool,
+                                                                     std::string name) {
+  base::Owned<base::File> file = dir.CreateTemp();
+  if (!file.ok()) {
+    return Wrap(file.status(), FileErrorCode(file.status(), Dt::kStorage),
+                absl::StrCat("write ", name));
+  }
+  return std::unique_ptr<PackageOutput>(
+      new PackageOutput(dir, pool, std::move(name), *std::move(file)));
+}
+
+absl::Status PackageOutput::Append(base::BytesView data) {
+  SLIPWAY_RETURN_IF_ERROR(FileError(file_->WriteAt(size_bytes_, data)));
+  size_bytes_ += data.size();
+  filling_.insert(filling_.end(), data.begin(), data.end());
+  if (filling_.size() >= kHashBytes) Hash();
+  return absl::OkStatus();
+}
+
+void PackageOutput::Hash() {
+  jobs_.Wait();  // what was handed out before
+  std::swap(filling_, hashing_);
+  filling_.clear();
+  jobs_.Run([this] { whole_hash_.Update(hashing_); });
+  jobs_.Run([this] {
+    base::BytesView rest = hashing_;
+    while (!rest.empty()) {
+      const size_t size = std::min<uint64_t>(rest.size(), kPieceBytes - piece_bytes_);
+      piece_hash_.Update(rest.subspan(0, size));
+      rest.remove_prefix(size);
+      piece_bytes_ += size;
+      if (piece_bytes_ < kPieceBytes) continue;
+      const base::Sha256Digest digest = piece_hash_.Finish();
+      pieces_.insert(pieces_.end(), digest.begin(), digest.end());
+      piece_bytes_ = 0;
+    }
+  });
+}
+
+absl::Status PackageOutput::Finish() {
+  Hash();
+  jobs_.Wait();
+  sha256_ = whole_hash_.Finish();
+  if (piece_bytes_ > 0) {
+    const base::Sha256Digest digest = piece_hash_.Finish();
+    pieces_.insert(pieces_.end(), digest.begin(), digest.end());
+  }
+  SLIPWAY_RETURN_IF_ERROR(
+      FileError(file_->SetMeta({.mode = kFileMode, .mtime = {}, .xattrs = {}})));
+  if (SLIPWAY_MUTANT("no-fsync")) return absl::OkStatus();
+  return FileError(file_->Sync());
+}
+
+absl::Status PackageOutput::Publish(bool replace) {
+  return FileError(dir_.Publish(
+      *file_, name_, replace ? base::RenameMode::kReplace : base::RenameMode::kNoReplace));
+}
+
+}  // namespace slipway::deploy

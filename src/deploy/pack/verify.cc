@@ -1,0 +1,262 @@
+#include <algorithm>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "base/mutant.h"
+#include "base/status.h"
+#include "base/sync/wait.h"
+#include "deploy/model/errors.h"
+#include "deploy/pack/extractor.h"
+#include "deploy/pack/folders.h"
+#include "deploy/pack/names.h"
+#include "deploy/pack/walker.h"
+
+namespace slipway::deploy {
+namespace {
+
+using Type = IndexEntry::Type;
+
+constexpr size_t kNamedMax = 5;
+constexpr size_t kBatchFiles = 256;  // hashed together
+constexpr uint64_t kBatchBytes = 256ull << 20;
+constexpr size_t kBufferBytes = 256 << 10;
+constexpr uint32_t kWorldWrite = 0002;
+
+absl::string_view TypeName(Type type) {
+  switch (type) {
+    case Type::kFile:
+      return "file";
+    case Type::kDirectory:
+      return "directory";
+    case Type::kSymlink:
+      return "symlink";
+    case Type::kHardLink:
+      return "hard link";
+  }
+  return "?";
+}
+
+// World-write may have been dropped on the way in (D193).
+bool ModesAgree(uint32_t actual, uint32_t indexed) {
+  return actual == indexed || actual == (indexed & ~kWorldWrite);
+}
+
+std::string ModeDetail(uint32_t actual, uint32_t indexed) {
+  return absl::StrFormat("mode %04o instead of %04o", actual, indexed);
+}
+
+// How `actual` differs from `indexed`, both of one path; empty: not at all.
+std::string Difference(const IndexEntry& actual, const IndexEntry& indexed) {
+  if (actual.type != indexed.type) {
+    return absl::StrCat("type ", TypeName(actual.type), " instead of ", TypeName(indexed.type));
+  }
+  const bool file = indexed.type == Type::kFile;
+  if (file && actual.size_bytes != indexed.size_bytes) {
+    return absl::StrCat("size ", actual.size_bytes, " instead of ", indexed.size_bytes);
+  }
+  if (file && actual.blake3 != indexed.blake3 && !SLIPWAY_MUTANT("skip-digest")) return "content";
+  if ((file || indexed.type == Type::kDirectory) && !ModesAgree(actual.mode, indexed.mode)) {
+    return ModeDetail(actual.mode, indexed.mode);
+  }
+  if (actual.link != indexed.link) {
+    return absl::StrCat("link to ", ShowName(actual.link), " instead of ", ShowName(indexed.link));
+  }
+  if (indexed.type != Type::kHardLink && actual.mtime_ns != indexed.mtime_ns) return "mtime";
+  return "";
+}
+
+using ByPath = absl::flat_hash_map<absl::string_view, size_t>;
+
+ByPath Indexed(const std::vector<IndexEntry>& entries) {
+  ByPath by_path;
+  by_path.reserve(entries.size());
+  for (size_t i = 0; i < entries.size(); ++i) by_path.try_emplace(entries[i].path, i);
+  return by_path;
+}
+
+// One look at an installed tree.
+class TreeCheck {
+ public:
+  TreeCheck(base::Dir& tree, const FileIndex& index, base::Pool& pool, const VerifyOptions& options,
+            const base::CancelToken& cancel)
+      : tree_(tree),
+        index_(index),
+        pool_(pool),
+        options_(options),
+        cancel_(cancel),
+        by_path_(Indexed(index.entries)),
+        seen_(index.entries.size()) {}
+
+  absl::StatusOr<std::vector<Drift>> Run() {
+    WalkOptions walk_options;
+    walk_options.ignore_files = false;
+    walk_options.everything = true;
+    SLIPWAY_ASSIGN_OR_RETURN(const std::unique_ptr<Walker> walker,
+                             Walker::Make(tree_, walk_options));
+    while (true) {
+      SLIPWAY_RETURN_IF_ERROR(CheckCancelled(cancel_, "verify"));
+      SLIPWAY_ASSIGN_OR_RETURN(std::optional<WalkEntry> entry, walker->Next());
+      if (!entry.has_value()) break;
+      SLIPWAY_RETURN_IF_ERROR(Look(*entry));
+    }
+    SLIPWAY_RETURN_IF_ERROR(HashBatch());
+    for (size_t i = 0; i < seen_.size(); ++i) {
+      if (!seen_[i]) Add(Drift::Kind::kMissing, index_.entries[i].path, "");
+    }
+    std::sort(drifts_.begin(), drifts_.end(),
+              [](const Drift& a, const Drift& b) { return a.path < b.path; });
+    return std::move(drifts_);
+  }
+
+ private:
+  struct ToHash {
+    WalkEntry entry;
+    const IndexEntry* indexed = nullptr;
+    bool differs = false;
+  };
+
+  void Add(Drift::Kind kind, absl::string_view path, std::string detail) {
+    drifts_.push_back({.kind = kind, .path = std::string(path), .detail = std::move(detail)});
+  }
+
+  absl::Status Look(WalkEntry& entry) {
+    const auto found = by_path_.find(entry.path);
+    if (found == by_path_.end()) {
+      Add(Drift::Kind::kExtra, entry.path, "");
+      return absl::OkStatus();
+    }
+    seen_[found->second] = true;
+    const IndexEntry& indexed = index_.entries[found->second];
+    const absl::StatusOr<base::Meta> meta = entry.parent->Stat(entry.name);
+    if (!meta.ok()) return ReadingError(meta.status(), "verify", entry.path);
+    SLIPWAY_ASSIGN_OR_RETURN(const std::string detail, Compare(entry, *meta, indexed));
+    if (!detail.empty()) {
+      Add(Drift::Kind::kChanged, entry.path, detail);
+      return absl::OkStatus();
+    }
+    ++files_;
+    if (indexed.type != Type::kFile || !options_.deep) return absl::OkStatus();
+    batch_bytes_ += indexed.size_bytes;
+    batch_.push_back({.entry = std::move(entry), .indexed = &indexed, .differs = false});
+    if (batch_.size() < kBatchFiles && batch_bytes_ < kBatchBytes) return absl::OkStatus();
+    return HashBatch();
+  }
+
+  // Everything but content.
+  absl::StatusOr<std::string> Compare(const WalkEntry& entry, const base::Meta& meta,
+                                      const IndexEntry& indexed) {
+    IndexEntry actual = indexed;
+    switch (meta.kind) {
+      case base::FileKind::kFile:
+        actual.type = indexed.type == Type::kHardLink ? Type::kHardLink : Type::kFile;
+        actual.size_bytes = meta.size_bytes;
+        actual.mtime_ns = absl::ToUnixNanos(meta.mtime);
+        break;
+      case base::FileKind::kDirectory:
+        // Its time says only that some name in it came or went, which shows by itself.
+        actual.type = Type::kDirectory;
+        break;
+      case base::FileKind::kSymlink: {
+        actual.type = Type::kSymlink;
+        absl::StatusOr<std::string> target = entry.parent->ReadLink(entry.name);
+        if (!target.ok()) return ReadingError(target.status(), "verify", entry.path);
+        actual.link = *std::move(target);
+        break;
+      }
+      case base::FileKind::kOther:
+        return absl::StrCat("type device, FIFO or socket instead of ", TypeName(indexed.type));
+    }
+    actual.mode = meta.mode & 0777;
+    if (const std::string detail = Difference(actual, indexed); !detail.empty()) return detail;
+    if (indexed.type != Type::kHardLink) return std::string();
+    const absl::StatusOr<base::Meta> target = tree_.Stat(indexed.link);
+    const bool same = target.ok() && target->inode == meta.inode && target->device == meta.device;
+    return same ? std::string() : absl::StrCat("no hard link to ", ShowName(indexed.link));
+  }
+
+  absl::Status HashBatch() {
+    SLIPWAY_RETURN_IF_ERROR(
+        base::ParallelFor(pool_, batch_.size(), [this](size_t i) { return HashOne(batch_[i]); }));
+    for (const ToHash& one : batch_) {
+      if (one.differs) Add(Drift::Kind::kChanged, one.entry.path, "content");
+    }
+    batch_.clear();
+    bytes_ += batch_bytes_;
+    batch_bytes_ = 0;
+    if (options_.progress) options_.progress(bytes_, files_);
+    return absl::OkStatus();
+  }
+
+  absl::Status HashOne(ToHash& one) {
+    const auto fail = [&](const absl::Status& status) {
+      return ReadingError(status, "verify", one.entry.path);
+    };
+    const base::Owned<base::File> file = one.entry.parent->Open(one.entry.name, {});
+    if (!file.ok()) return fail(file.status());
+    base::Bytes buffer(std::min<uint64_t>(kBufferBytes, one.indexed->size_bytes + 1));
+    base::Blake3 hash;
+    for (uint64_t offset = 0;;) {
+      SLIPWAY_RETURN_IF_ERROR(CheckCancelled(cancel_, "verify"));
+      const absl::StatusOr<size_t> got = (*file)->ReadAt(offset, absl::MakeSpan(buffer));
+      if (!got.ok()) return fail(got.status());
+      if (*got == 0) break;
+      hash.Update(base::BytesView(buffer.data(), *got));
+      offset += *got;
+    }
+    one.differs = hash.Finish() != one.indexed->blake3 && !SLIPWAY_MUTANT("skip-digest");
+    return absl::OkStatus();
+  }
+
+  base::Dir& tree_;
+  const FileIndex& index_;
+  base::Pool& pool_;
+  const VerifyOptions& options_;
+  const base::CancelToken& cancel_;
+  const ByPath by_path_;
+  std::vector<bool> seen_;
+  std::vector<Drift> drifts_;
+  std::vector<ToHash> batch_;
+  uint64_t batch_bytes_ = 0, bytes_ = 0, files_ = 0;
+};
+
+}  // namespace
+
+absl::Status CompareWithIndex(const std::vector<IndexEntry>& extracted, const FileIndex& index) {
+  const ByPath by_path = Indexed(index.entries);
+  std::vector<bool> seen(index.entries.size());
+  std::vector<std::string> differences;
+  size_t count = 0;
+  const auto add = [&](absl::string_view path, absl::string_view detail) {
+    if (++count <= kNamedMax)
+      differences.push_back(absl::StrCat(ShowName(path), " (", detail, ")"));
+  };
+  for (const IndexEntry& actual : extracted) {
+    const auto found = by_path.find(actual.path);
+    if (found == by_path.end() || seen[found->second]) {
+      add(actual.path, "not in the index");
+      continue;
+    }
+    seen[found->second] = true;
+    const std::string detail = Difference(actual, index.entries[found->second]);
+    if (!detail.empty()) add(actual.path, detail);
+  }
+  for (size_t i = 0; i < seen.size(); ++i) {
+    if (!seen[i]) add(index.entries[i].path, "missing");
+  }
+  if (count == 0) return absl::OkStatus();
+  return Error(Dt::kChecksum,
+               absl::StrCat("verify package: ", count, " of ", index.entries.size(),
+                            " members differ from the file index: ",
+                            absl::StrJoin(differences, ", "), count > kNamedMax ? ", …" : ""),
+               "fetch the package and its side files again");
+}
+
+absl::StatusOr<std::vector<Drift>> VerifyTree(base::Dir& tree, const FileIndex& index,
+                                              base::Pool& pool, const VerifyOptions& options,
+                                              const base::CancelToken& cancel) {
+  return TreeCheck(tree, index, pool, options, cancel).Run();
+}
+
+}  // namespace slipway::deploy
