@@ -8,6 +8,7 @@
 #                [PROGRAMS …] [AS_ROOT_ONLY])   as root, every test also runs as nobody
 #   slipway_program(name SRCS … DEPS …)
 #   slipway_proto(name PROTOS … [GRPC])
+#   slipway_bench(name SRCS … DEPS … LIBS …)
 #
 # DEPS are targets of ours; LIBS are imported third-party targets and are never passed on to users
 # except absl, std and threads (a public header shows no other third-party type).
@@ -258,4 +259,18 @@ function(slipway_fuzz name)
   _slipway_check_deps(${target} test app "" FALSE ${arg_DEPS})
   target_link_libraries(${target} PRIVATE slipway_flags ${arg_DEPS} ${arg_LIBS})
   _slipway_record(test ${target} app FALSE "${name}_fuzz.cc" "${arg_DEPS}")
+endfunction()
+
+# A program of bench/, in <build>/bench. Built by the target `bench` only, never by `all`.
+function(slipway_bench name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SRCS;DEPS;LIBS")
+  if(NOT TARGET bench)
+    add_custom_target(bench)
+  endif()
+  _slipway_check_deps(${name} test app "" FALSE ${arg_DEPS})
+  add_executable(${name} EXCLUDE_FROM_ALL ${arg_SRCS})
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bench)
+  target_link_libraries(${name} PRIVATE slipway_flags ${arg_DEPS} ${arg_LIBS})
+  add_dependencies(bench ${name})
+  _slipway_record(test ${name} app FALSE "${arg_SRCS}" "${arg_DEPS}")
 endfunction()
