@@ -6,6 +6,7 @@
 #include <spdlog/sinks/rotating_file_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstdio>
@@ -14,6 +15,7 @@
 #include <vector>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
 #include "base/clock.h"
 #include "base/log/format.h"
 #include "base/status.h"
@@ -26,6 +28,20 @@ struct Target {
   std::shared_ptr<spdlog::logger> logger;
   LogOptions options;
   Clock* clock = nullptr;  // null before ConfigureLog: then spdlog stamps the line
+
+  void Write(LogLevel level, absl::string_view message, internal::LogFields fields) const {
+    std::string line;
+    if (clock == nullptr) {
+      line = internal::FormatTextBody(level, message, fields);
+    } else if (options.format == LogOptions::Format::kJson) {
+      line = internal::FormatJsonLine(clock->Wall(), options.logger, level, message, fields);
+    } else {
+      line = internal::FormatTextLine(clock->Wall(), options.text_milliseconds, level, message,
+                                      fields);
+    }
+    // An error of a sink (disk full) is reported by spdlog on standard error, once a second.
+    logger->log(spdlog::level::info, spdlog::string_view_t(line.data(), line.size()));
+  }
 };
 
 std::shared_ptr<spdlog::logger> MakeLogger(std::vector<spdlog::sink_ptr> sinks,
@@ -114,19 +130,7 @@ void Log(LogLevel level, absl::string_view message, std::initializer_list<LogFie
   // Under the lock, so that lines stand in the order of their times, and so that after ResetLog
   // nobody uses the old clock.
   MutexLock lock(global.mutex);
-  const Target& target = global.target;
-  std::string line;
-  if (target.clock == nullptr) {
-    line = internal::FormatTextBody(level, message, span);
-  } else if (target.options.format == LogOptions::Format::kJson) {
-    line =
-        internal::FormatJsonLine(target.clock->Wall(), target.options.logger, level, message, span);
-  } else {
-    line = internal::FormatTextLine(target.clock->Wall(), target.options.text_milliseconds, level,
-                                    message, span);
-  }
-  // An error of a sink (disk full) is reported by spdlog on standard error, once a second.
-  target.logger->log(spdlog::level::info, spdlog::string_view_t(line.data(), line.size()));
+  global.target.Write(level, message, span);
 }
 
 absl::StatusOr<LogLevel> ParseLogLevel(absl::string_view name) {
