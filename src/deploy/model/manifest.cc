@@ -16,7 +16,7 @@
 namespace slipway::deploy {
 namespace {
 
-constexpr size_t kFileNameBytesMax = 255;
+constexpr size_t kFileNameBytesMax = 200;  // as for any part of an object's key
 constexpr size_t kShownBytesMax = 200;
 
 absl::Status Wrong(const Manifest& manifest, absl::string_view field, absl::string_view value,
@@ -34,10 +34,10 @@ bool IsHex64(absl::string_view text) {
          });
 }
 
-// A name that is one plain component of a path and can be shown as it is.
+// A name that is one visible component of a path and can be shown as it is.
 bool IsPlainName(absl::string_view name) {
   return name.size() <= kFileNameBytesMax && base::CheckRelative(name).ok() &&
-         !absl::StrContains(name, '/') &&
+         !absl::StrContains(name, '/') && name.front() != '.' &&
          std::none_of(name.begin(), name.end(), absl::ascii_iscntrl) && base::IsUtf8(name);
 }
 
