@@ -130,20 +130,13 @@ void Disk::Remember(NameOp& op) const {
   RememberMoves(op);
 }
 
-// What moves must be reachable at its new place, or power loss would leave it with neither name;
-// and a directory that changes its parent waits for earlier such moves, or there could be a circle.
+// What moves must be reachable at its new place, or power loss would leave it with neither name.
+// That also keeps directories from ending up in a circle: a move waits for all that put its target
+// where the target is, which is not beneath what moves.
 void Disk::RememberMoves(NameOp& op) const {
   if (op.changes.size() < 2) return;
   for (const NameChange& change : op.changes) {
-    if (change.inode == 0) continue;
-    Attached(change.dir, op.after);
-    op.moves_directory =
-        op.moves_directory || (live_.at(change.inode).kind == FileKind::kDirectory &&
-                               op.changes[0].dir != op.changes[1].dir);
-  }
-  if (!op.moves_directory) return;
-  for (const auto& [id, earlier] : name_ops_) {
-    if (earlier.moves_directory) op.after.push_back(id);
+    if (change.inode != 0) Attached(change.dir, op.after);
   }
 }
 

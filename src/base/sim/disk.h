@@ -103,7 +103,6 @@ class Disk {
   struct NameOp {
     std::vector<NameChange> changes;
     std::vector<uint64_t> after;  // operations that are durable before this one is
-    bool moves_directory = false;
     bool doomed = false;
     absl::Time at;
   };
