@@ -118,7 +118,10 @@ TEST(TarWriter, WritesPlainUstarWhereThatHoldsEverything) {  // D141
   const std::string header = Header(File("dir/file.txt", 5));
   ASSERT_EQ(header.size(), 512u);
   EXPECT_EQ(header.substr(0, 13), std::string("dir/file.txt\0", 13));
-  EXPECT_EQ(header.substr(100, 24), std::string("0000644\0" "0000000\0" "0000000\0", 24));
+  EXPECT_EQ(header.substr(100, 24), std::string("0000644\0"
+                                                "0000000\0"
+                                                "0000000\0",
+                                                24));
   EXPECT_EQ(header.substr(124, 12), std::string("00000000005\0", 12));
   EXPECT_EQ(header.substr(257, 8), std::string("ustar\00000", 8));
   EXPECT_EQ(header.substr(265, 64), std::string(64, '\0'));  // no names of owner and group
@@ -126,19 +129,23 @@ TEST(TarWriter, WritesPlainUstarWhereThatHoldsEverything) {  // D141
 
 // Bytes of packages must never change: these digests stand for every form of header. D141
 TEST(TarWriter, BytesAreThoseOfTheFirstVersion) {
-  EXPECT_EQ(Sha(Header(File("dir/file.txt", 5))), "ecf0420e29e2f8bd161bb4eed3e3f47624298635ae7b32df3e379d74e56794ef");
+  EXPECT_EQ(Sha(Header(File("dir/file.txt", 5))),
+            "ecf0420e29e2f8bd161bb4eed3e3f47624298635ae7b32df3e379d74e56794ef");
   TarMember directory = File("a/directory");
   directory.type = TarMember::Type::kDirectory;
   directory.mode = 0755;
-  EXPECT_EQ(Sha(Header(directory)), "eb470cdaf73624c9dea937a3b94583c4149cb9a3dc072b4321d89693b3bba27b");
+  EXPECT_EQ(Sha(Header(directory)),
+            "eb470cdaf73624c9dea937a3b94583c4149cb9a3dc072b4321d89693b3bba27b");
   TarMember everything = File(std::string(300, 'p'), 10'000'000'000);
   everything.mtime_ns += 120;
   everything.xattrs = {{"user.a=b%", "value"}, {"user.c", std::string("\0\n", 2)}};
-  EXPECT_EQ(Sha(Header(everything)), "4de468fd317feac325233d2ca1daee28452102569140225eb2b587f16856f1cd");
+  EXPECT_EQ(Sha(Header(everything)),
+            "4de468fd317feac325233d2ca1daee28452102569140225eb2b587f16856f1cd");
   TarMember sparse = File("s\xff", 1 << 20);
   sparse.sparse = true;
   sparse.ranges = {{4096, 4096}};
-  EXPECT_EQ(Sha(Header(sparse)), "5c3f4411d81815899b0efcfaa910b2dd42d3a49fb5b3554ce206824ca3cbeffb");
+  EXPECT_EQ(Sha(Header(sparse)),
+            "5c3f4411d81815899b0efcfaa910b2dd42d3a49fb5b3554ce206824ca3cbeffb");
   TarMember link = File("link");
   link.type = TarMember::Type::kSymlink;
   link.link = std::string(120, 't');
@@ -159,7 +166,8 @@ TEST(TarRoundTrip, KeepsEveryField) {  // D2
   std::vector<TarMember> members;
   for (const size_t length : {1u, 99u, 100u, 101u, 155u, 157u, 250u}) {
     members.push_back(File(std::string(length, 'n'), length));
-    members.push_back(File(absl::StrCat(std::string(length, 'd'), "/", std::string(length, 'n')), 1));
+    members.push_back(
+        File(absl::StrCat(std::string(length, 'd'), "/", std::string(length, 'n')), 1));
   }
   members.push_back(File("odd \n\t\"\\ name \xff\xfe", 513));
   members.push_back(File("\xc3\xa4", 512));
@@ -222,9 +230,9 @@ TEST(TarReader, TakesBinaryNumbersAndGnuLongNames) {
   std::string size("\x80\0\0\0\0\0\0\0\0\0\0\3", 12);
   const std::string long_name = absl::StrCat(std::string(150, 'L'), "/", std::string(149, 'L'));
   const std::string archive = absl::StrCat(
-      RawHeader("././@LongLink", 'L', "00000000455", "", "ustar  "), long_name, std::string(212, '\0'),
-      RawHeader("cut", '0', size, "", absl::string_view("ustar  \0", 8)), "abc",
-      std::string(509, '\0'), TarEnd());
+      RawHeader("././@LongLink", 'L', "00000000455", "", "ustar  "), long_name,
+      std::string(212, '\0'), RawHeader("cut", '0', size, "", absl::string_view("ustar  \0", 8)),
+      "abc", std::string(509, '\0'), TarEnd());
   const ReadBack back = ReadAll(archive);
   ASSERT_THAT(back.status, IsOk());
   EXPECT_EQ(back.members.at(0).path, long_name);
@@ -234,10 +242,10 @@ TEST(TarReader, TakesBinaryNumbersAndGnuLongNames) {
 TEST(TarReader, TakesWhatOldAndCommonWritersMake) {
   const std::string data = absl::StrCat("abc", std::string(509, '\0'));
   // A directory of the form before POSIX, "./" before names, a global header of `git archive`.
-  const std::string archive = absl::StrCat(
-      Pax('g', Record("comment", "0123")), RawHeader("./", '5', "0"),
-      RawHeader("./old/", '\0', "0", "", ""), RawHeader("./old/file", '7', "3 "), data, TarEnd(),
-      std::string(9216, '\0'));
+  const std::string archive =
+      absl::StrCat(Pax('g', Record("comment", "0123")), RawHeader("./", '5', "0"),
+                   RawHeader("./old/", '\0', "0", "", ""), RawHeader("./old/file", '7', "3 "), data,
+                   TarEnd(), std::string(9216, '\0'));
   const ReadBack back = ReadAll(archive);
   ASSERT_THAT(back.status, IsOk());
   ASSERT_EQ(back.members.size(), 2u);
@@ -272,15 +280,19 @@ std::vector<Refused> RefusedArchives() {
       {"endless zeros", plain + std::string(3 << 20, '\0'), "DT023", "zeros"},
       {"zero block in the middle", Header(File("a")) + std::string(512, '\0') + plain, "DT023",
        "after the end"},
-      {"NUL in a name", RawHeader(absl::string_view("a\0b", 3), '0', "0") + TarEnd(), "DT007", "NUL"},
-      {"NUL in a pax path", Pax('x', Record("path", absl::string_view("a\0b", 3))) + file3 + data3 + TarEnd(),
-       "DT023", "NUL"},
+      {"NUL in a name", RawHeader(absl::string_view("a\0b", 3), '0', "0") + TarEnd(), "DT007",
+       "NUL"},
+      {"NUL in a pax path",
+       Pax('x', Record("path", absl::string_view("a\0b", 3))) + file3 + data3 + TarEnd(), "DT023",
+       "NUL"},
       {"number", RawHeader("f", '0', "0000000008") + TarEnd(), "DT007", "number"},
       {"negative size", RawHeader("f", '0', std::string(12, '\xff')) + TarEnd(), "DT007", "number"},
-      {"size of 2^64", RawHeader("f", '0', std::string("\x80\0\0\1\0\0\0\0\0\0\0\0", 12)) + TarEnd(),
-       "DT007", "number"},
-      {"size of 2^63", RawHeader("f", '0', std::string("\x80\0\0\0\x7f\xff\xff\xff\xff\xff\xff\xff", 12)),
-       "DT007", "impossible"},
+      {"size of 2^64",
+       RawHeader("f", '0', std::string("\x80\0\0\1\0\0\0\0\0\0\0\0", 12)) + TarEnd(), "DT007",
+       "number"},
+      {"size of 2^63",
+       RawHeader("f", '0', std::string("\x80\0\0\0\x7f\xff\xff\xff\xff\xff\xff\xff", 12)), "DT007",
+       "impossible"},
       {"character device", RawHeader("f", '3', "0") + TarEnd(), "DT023", "character device"},
       {"block device", RawHeader("f", '4', "0") + TarEnd(), "DT023", "block device"},
       {"FIFO", RawHeader("f", '6', "0") + TarEnd(), "DT023", "FIFO"},
@@ -316,25 +328,34 @@ std::vector<Refused> RefusedArchives() {
        }(),
        "DT023", "levels"},
       {"hard link up", RawHeader("f", '1', "0", "../x") + TarEnd(), "DT023", "\"..\""},
-      {"hard link absolute", RawHeader("f", '1', "0", "/etc/passwd") + TarEnd(), "DT023", "absolute"},
+      {"hard link absolute", RawHeader("f", '1', "0", "/etc/passwd") + TarEnd(), "DT023",
+       "absolute"},
       {"hard link to nothing", RawHeader("f", '1', "0") + TarEnd(), "DT023", "empty name"},
-      {"link with data", RawHeader("f", '1', "00000000003", "x") + data3 + TarEnd(), "DT023", "data"},
-      {"directory with data", RawHeader("f/", '5', "00000000003") + data3 + TarEnd(), "DT023", "data"},
-      {"symlink with data", RawHeader("f", '2', "00000000003", "x") + data3 + TarEnd(), "DT023", "data"},
+      {"link with data", RawHeader("f", '1', "00000000003", "x") + data3 + TarEnd(), "DT023",
+       "data"},
+      {"directory with data", RawHeader("f/", '5', "00000000003") + data3 + TarEnd(), "DT023",
+       "data"},
+      {"symlink with data", RawHeader("f", '2', "00000000003", "x") + data3 + TarEnd(), "DT023",
+       "data"},
       {"file with a slash", RawHeader("f/", '0', "0") + TarEnd(), "DT023", "slash"},
-      {"two sizes", Pax('x', Record("size", "512")) + file3 + data3 + TarEnd(), "DT023", "two sizes"},
-      {"pax size over 0", Pax('x', Record("size", "512")) + RawHeader("f", '0', "0") + data3 + TarEnd(),
-       "DT023", "two sizes"},
-      {"two pax headers", Pax('x', Record("a", "b")) + Pax('x', Record("c", "d")) + file3 + data3 + TarEnd(),
-       "DT023", "two pax"},
+      {"two sizes", Pax('x', Record("size", "512")) + file3 + data3 + TarEnd(), "DT023",
+       "two sizes"},
+      {"pax size over 0",
+       Pax('x', Record("size", "512")) + RawHeader("f", '0', "0") + data3 + TarEnd(), "DT023",
+       "two sizes"},
+      {"two pax headers",
+       Pax('x', Record("a", "b")) + Pax('x', Record("c", "d")) + file3 + data3 + TarEnd(), "DT023",
+       "two pax"},
       {"path twice", Pax('x', Record("path", "a") + Record("path", "b")) + file3 + data3 + TarEnd(),
        "DT007", "twice"},
-      {"pax without a member", Pax('x', Record("path", "a")) + TarEnd(), "DT007", "without its member"},
+      {"pax without a member", Pax('x', Record("path", "a")) + TarEnd(), "DT007",
+       "without its member"},
       {"pax length", Pax('x', "99 path=a\n") + file3 + data3 + TarEnd(), "DT007", "length"},
       {"pax newline", Pax('x', "8 path=a") + file3 + data3 + TarEnd(), "DT007", "newline"},
       {"pax key", Pax('x', "5 =a\n") + file3 + data3 + TarEnd(), "DT007", "key"},
       {"pax time", Pax('x', Record("mtime", "soon")) + file3 + data3 + TarEnd(), "DT007", "time"},
-      {"pax size text", Pax('x', Record("size", "-3")) + file3 + data3 + TarEnd(), "DT007", "number"},
+      {"pax size text", Pax('x', Record("size", "-3")) + file3 + data3 + TarEnd(), "DT007",
+       "number"},
       {"large pax", RawHeader("p", 'x', "77777777777"), "DT023", "pax header of"},
       {"large long name", RawHeader("p", 'L', "00007777777"), "DT023", "long name of"},
       {"large attribute",
@@ -357,12 +378,14 @@ std::vector<Refused> RefusedArchives() {
       {"sparse beyond its size",
        Pax('x', Record("GNU.sparse.major", "1") + Record("GNU.sparse.minor", "0") +
                     Record("GNU.sparse.name", "s") + Record("GNU.sparse.realsize", "2")) +
-           RawHeader("f", '0', "00000001003") + "1\n0\n3\n" + std::string(506, '\0') + data3 + TarEnd(),
+           RawHeader("f", '0', "00000001003") + "1\n0\n3\n" + std::string(506, '\0') + data3 +
+           TarEnd(),
        "DT023", "leave it"},
       {"sparse sum",
        Pax('x', Record("GNU.sparse.major", "1") + Record("GNU.sparse.minor", "0") +
                     Record("GNU.sparse.name", "s") + Record("GNU.sparse.realsize", "9")) +
-           RawHeader("f", '0', "00000001003") + "1\n0\n2\n" + std::string(506, '\0') + data3 + TarEnd(),
+           RawHeader("f", '0', "00000001003") + "1\n0\n2\n" + std::string(506, '\0') + data3 +
+           TarEnd(),
        "DT023", "tells of"},
       {"sparse map text",
        Pax('x', Record("GNU.sparse.major", "1") + Record("GNU.sparse.minor", "0") +
@@ -405,15 +428,15 @@ TEST(Names, SymlinksStayInTheTree) {  // D191
     bool ok;
   };
   for (const Case& c : std::initializer_list<Case>{{"a", "b", true},
-                                                    {"a", "..", false},
-                                                    {"d/a", "..", true},
-                                                    {"d/a", "../b", true},
-                                                    {"d/a", "../../b", false},
-                                                    {"d/a", "x/../../..", false},
-                                                    {"d/a", "./x//../y/", true},
-                                                    {"a", "/etc", false},
-                                                    {"a", "", false},
-                                                    {"d/e/a", "../../..", false}}) {
+                                                   {"a", "..", false},
+                                                   {"d/a", "..", true},
+                                                   {"d/a", "../b", true},
+                                                   {"d/a", "../../b", false},
+                                                   {"d/a", "x/../../..", false},
+                                                   {"d/a", "./x//../y/", true},
+                                                   {"a", "/etc", false},
+                                                   {"a", "", false},
+                                                   {"d/e/a", "../../..", false}}) {
     EXPECT_EQ(CheckSymlink(c.path, c.target, false).ok(), c.ok) << c.path << " " << c.target;
   }
   EXPECT_THAT(CheckSymlink("a", "/etc", true), IsOk());
@@ -421,11 +444,14 @@ TEST(Names, SymlinksStayInTheTree) {  // D191
 
 TEST(Names, FoldsCaseAndForm) {  // D193
   EXPECT_EQ(FoldName("README"), FoldName("readme"));
-  EXPECT_EQ(FoldName("\xc3\x84"), FoldName("a\xcc\x88"));          // Ä precomposed, ä decomposed
-  EXPECT_EQ(FoldName("\xd0\x99"), FoldName("\xd0\xb9"));            // Й й
+  EXPECT_EQ(FoldName("\xc3\x84"), FoldName("a\xcc\x88"));  // Ä precomposed, ä decomposed
+  EXPECT_EQ(FoldName("\xd0\x99"), FoldName("\xd0\xb9"));   // Й й
   EXPECT_EQ(FoldName("\xea\xb0\x81"), "\xe1\x84\x80\xe1\x85\xa1\xe1\x86\xa8");  // Hangul gag
   EXPECT_NE(FoldName("a"), FoldName("b"));
-  EXPECT_EQ(FoldName("\xff" "A"), "\xff" "a");
+  EXPECT_EQ(FoldName("\xff"
+                     "A"),
+            "\xff"
+            "a");
 }
 
 }  // namespace

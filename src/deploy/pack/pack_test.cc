@@ -1,0 +1,174 @@
+// From a tree to a package and back (D2, D6-D12, D140, D141, D150, D151).
+#include <string>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "base/digest/sha256.h"
+#include "base/os/pool.h"
+#include "base/os/world.h"
+#include "base/sim/random.h"
+#include "base/testing/status_matchers.h"
+#include "base/testing/temp_dir.h"
+#include "deploy/pack/extractor.h"
+#include "deploy/pack/file_source.h"
+#include "deploy/pack/memory_source.h"
+#include "deploy/pack/packer.h"
+#include "deploy/pack/test_tree.h"
+#include "deploy/repository/codec.h"
+
+namespace slipway::deploy {
+namespace {
+
+using base::testing::IsOk;
+using base::testing::TempDir;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Pair;
+
+base::os::World& Os() {
+  static base::os::World& world = *new base::os::World({.pool_threads = 3, .block_signals = false});
+  return world;
+}
+
+PackOptions Options(base::Codec codec = base::Codec::kZstd) {
+  PackOptions options;
+  options.component = {.type = "model", .version = "1.0.0"};
+  options.codec = codec;
+  options.level = base::CodecLevelDefault(codec);
+  options.tool_version = "1.2.3";
+  options.source_path = "./models";
+  options.created_at = absl::FromUnixSeconds(1'705'744'800);
+  return options;
+}
+
+// A project with a source tree and where its packages go.
+class PackTest : public ::testing::Test {
+ protected:
+  PackTest() : source(Make("source")), dist(Make("dist")), manifests(Make("manifests")) {}
+
+  std::unique_ptr<base::Dir> Make(absl::string_view name) {
+    return world.files.MakeRoot(temp.Join(name)).value();
+  }
+  absl::StatusOr<PackResult> Run(const PackOptions& options) {
+    return Pack(world, *source, *dist, *manifests, options, {});
+  }
+  std::string Text(base::Dir& dir, absl::string_view name) {
+    return base::ReadFile(dir, name, 1 << 30).value();
+  }
+  absl::StatusOr<Extracted> Unpack(absl::string_view package, base::Codec codec, base::Dir& into,
+                                   ExtractOptions options = {}) {
+    MemorySource bytes(package);
+    options.codec = codec;
+    options.package_bytes = package.size();
+    return Extract(bytes, into, world.pool, options, {});
+  }
+  FileIndex Index(const Manifest& manifest) {
+    return DecodeFileIndex(base::AsBytes(Text(*dist, manifest.package.index->file))).value();
+  }
+  // Runs a program with the tree or package as its business; its standard output.
+  std::string Tool(std::vector<std::string> argv) {
+    base::SpawnOptions options;
+    options.argv = std::move(argv);
+    auto process = world.spawner.Spawn(options);
+    EXPECT_THAT(process, IsOk());
+    if (!process.ok()) return "";
+    const auto exit = (*process)->Wait(absl::Minutes(1));
+    EXPECT_THAT(exit, IsOk());
+    EXPECT_EQ(exit->code, 0) << exit->err;
+    return exit->out;
+  }
+  bool root() { return world.environment.UserId() == 0; }
+
+  base::World& world = Os().world();
+  TempDir temp;
+  std::unique_ptr<base::Dir> source, dist, manifests;
+};
+
+// The trees of the property tests: the file systems of a test machine differ in what they keep.
+RandomTreeOptions TreeOptions(base::Dir& dir, bool root) {
+  RandomTreeOptions options;
+  options.unreadable = root;
+  EXPECT_THAT(PutFile(dir, "probe", ""), IsOk());
+  options.xattrs = dir.SetMeta("probe", {.xattrs = base::Xattrs{{"user.probe", "x"}}}).ok();
+  EXPECT_THAT(dir.Remove("probe"), IsOk());
+  return options;
+}
+
+TEST_F(PackTest, TreeComesBackAsItWas) {  // D2
+  for (const base::Codec codec : {base::Codec::kNone, base::Codec::kGzip, base::Codec::kZstd}) {
+    for (uint64_t seed = 1; seed <= 2; ++seed) {
+      SCOPED_TRACE(absl::StrCat(base::CodecName(codec), " seed ", seed));
+      const auto tree = Make(absl::StrCat("tree", seed, base::CodecName(codec)));
+      base::sim::Random random(seed);
+      ASSERT_THAT(MakeRandomTree(*tree, random, TreeOptions(*tree, root())), IsOk());
+      const auto before = Snapshot(*tree);
+      ASSERT_THAT(before, IsOk());
+      PackOptions options = Options(codec);
+      options.component.version = absl::StrCat(seed, base::CodecName(codec));
+      const auto packed = Pack(world, *tree, *dist, *manifests, options, {});
+      ASSERT_THAT(packed, IsOk());
+      const auto into = Make(absl::StrCat("into", seed, base::CodecName(codec)));
+      const std::string package = Text(*dist, packed->manifest.package.file);
+      const auto extracted = Unpack(
+          package, codec, *into,
+          {.content_bytes = packed->manifest.package.content->bytes, .keep_world_write = true});
+      ASSERT_THAT(extracted, IsOk());
+      EXPECT_THAT(extracted->warnings, ElementsAre());
+      const auto after = Snapshot(*into);
+      ASSERT_THAT(after, IsOk());
+      EXPECT_EQ(SnapshotDifference(*before, *after), "");
+      EXPECT_EQ(TreeDigest(extracted->entries), packed->manifest.package.content->tree);
+      EXPECT_THAT(CompareWithIndex(extracted->entries, Index(packed->manifest)), IsOk());
+      EXPECT_EQ(extracted->bytes, packed->manifest.package.content->bytes);
+      EXPECT_EQ(extracted->files, packed->manifest.package.content->files);
+      const auto drift = VerifyTree(*into, Index(packed->manifest), world.pool, {}, {});
+      ASSERT_THAT(drift, IsOk());
+      EXPECT_EQ(drift->size(), 0u);
+    }
+  }
+}
+
+// The package is a plain tar in a standard container: other programs take the same out of it. D7
+TEST_F(PackTest, OtherReadersTakeTheSame) {
+  for (const uint64_t seed : {uint64_t{4}, uint64_t{5}}) {
+    for (const base::Codec codec : {base::Codec::kGzip, base::Codec::kNone}) {
+      SCOPED_TRACE(seed);
+      const auto tree = Make(absl::StrCat("tree", seed, base::CodecName(codec)));
+      base::sim::Random random(seed);
+      RandomTreeOptions tree_options = TreeOptions(*tree, root());
+      tree_options.unreadable = false;
+      tree_options.odd_xattrs = false;
+      ASSERT_THAT(MakeRandomTree(*tree, random, tree_options), IsOk());
+      PackOptions options = Options(codec);
+      options.component.version = absl::StrCat(seed, base::CodecName(codec));
+      const auto packed = Pack(world, *tree, *dist, *manifests, options, {});
+      ASSERT_THAT(packed, IsOk());
+      const std::string package = temp.Join("dist/" + packed->manifest.package.file);
+      const auto before = Snapshot(*tree);
+      ASSERT_THAT(before, IsOk());
+
+      const auto gnu = Make(absl::StrCat("gnu", seed, base::CodecName(codec)));
+      Tool({"tar", "--xattrs", "--same-permissions", "-x", "-f", package, "-C",
+            temp.Join(absl::StrCat("gnu", seed, base::CodecName(codec)))});
+      EXPECT_EQ(SnapshotDifference(*before, *Snapshot(*gnu)), "");
+      const auto bsd = Make(absl::StrCat("bsd", seed, base::CodecName(codec)));
+      Tool({"env", "LC_ALL=C.UTF-8", "bsdtar", "--xattrs", "-p", "-x", "-f", package, "-C",
+            temp.Join(absl::StrCat("bsd", seed, base::CodecName(codec)))});
+      EXPECT_EQ(SnapshotDifference(*before, *Snapshot(*bsd)), "");
+      // Python knows no attributes: names, sizes and digests.
+      const std::string listed =
+          Tool({"python3", SLIPWAY_TEST_SOURCE_DIR "/testdata/list_tar.py", package});
+      std::string own;
+      for (const IndexEntry& entry : Index(packed->manifest).entries) {
+        absl::StrAppend(&own, base::ToHex(base::AsBytes(entry.path)), " ",
+                        std::string(1, static_cast<char>(entry.type)), " ", entry.size_bytes, " ",
+                        base::ToHex(base::AsBytes(entry.link)), "\n");
+      }
+      EXPECT_EQ(listed, own);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace slipway::deploy
