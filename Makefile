@@ -26,6 +26,7 @@ test: build  ## build and run every test; as root also once more as an unprivile
 
 release: deps  ## what users install
 	@tools/build release
+	@tools/check_release $(BUILD)/release
 
 bench: deps  ## measure against peers; prints ratios (bench/RESULTS.md keeps them)
 	@tools/build release all bench
