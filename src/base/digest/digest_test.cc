@@ -4,7 +4,9 @@
 #include <openssl/evp.h>
 
 #include <algorithm>
+#include <atomic>
 #include <random>
+#include <thread>
 #include <utility>
 
 #include "base/digest/blake3.h"
@@ -12,6 +14,7 @@
 #include "base/digest/crc32c_kernel.h"
 #include "base/digest/dual.h"
 #include "base/digest/file.h"
+#include "base/digest/parallel.h"
 #include "base/digest/sha256.h"
 #include "base/digest/xxh3.h"
 #include "base/sync/test_pools.h"
@@ -162,6 +165,37 @@ TEST(DualHash, GivesWhatEachHashGives) {
     EXPECT_EQ(digest.blake3, Blake3Of(data)) << size;
     EXPECT_EQ(digest.sha256, Sha256Of(data)) << size;
   }
+}
+
+// ---- Steps shared with a pool. Z82 ----
+
+TEST(ParallelFor, TakesEachStepOnce) {
+  ThreadedPool pool(3, /*queue_max=*/100);
+  for (const size_t count : {size_t{0}, size_t{1}, size_t{2}, size_t{500}}) {
+    std::vector<std::atomic<int>> taken(count);
+    digest_internal::ParallelFor(pool, count, [&](size_t i) { ++taken[i]; });
+    for (const std::atomic<int>& times : taken) EXPECT_EQ(times, 1);
+  }
+}
+
+// The caller's step is over long before the other one, which takes tens of milliseconds: without
+// the wake-up at the end the caller would sleep for ever.
+TEST(ParallelFor, CallerSleepsUntilTheLastStepOfAnotherThreadHasEnded) {
+  ThreadedPool pool(1, /*queue_max=*/100);
+  const Bytes data(16 * kMiB);
+  const std::thread::id caller = std::this_thread::get_id();
+  std::atomic<bool> other_began = false;
+  Sha256Digest digest = {};
+  digest_internal::ParallelFor(pool, 2, [&](size_t) {
+    if (std::this_thread::get_id() == caller) {
+      other_began.wait(false);  // so that each thread gets one step
+    } else {
+      other_began = true;
+      other_began.notify_all();
+      digest = Sha256Of(data);
+    }
+  });
+  EXPECT_EQ(digest, Sha256Of(data));
 }
 
 // ---- Files. Z82 ----
