@@ -140,7 +140,7 @@ absl::StatusOr<Kernel::Place> Kernel::Resolve(absl::string_view path) {
   place.name = way.back().first;
   place.dir = way.size() > 1 ? way[way.size() - 2].second : kRootInode;
   for (size_t i = 1; i < way.size(); ++i) absl::StrAppend(&place.path, "/", way[i].first);
-  if (place.path.empty()) place.path = "/";
+  if (place.path.empty()) place.path.assign(1, '/');
   return place;
 }
 
