@@ -5,7 +5,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-
 #include "base/sim/files_testing.h"
 #include "base/testing/status_matchers.h"
 

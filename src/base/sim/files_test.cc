@@ -3,7 +3,6 @@
 #include <set>
 
 #include "absl/strings/str_cat.h"
-
 #include "absl/strings/str_split.h"
 #include "base/sim/files_testing.h"
 #include "base/testing/status_matchers.h"
