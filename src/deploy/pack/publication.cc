@@ -45,16 +45,20 @@ absl::Status Exists(const Manifest& manifest, absl::string_view what) {
                "choose another version, or replace it with --force");
 }
 
-// The manifest that stands there, if it is one.
-absl::StatusOr<std::optional<Manifest>> OldManifest(base::Dir& manifests,
-                                                    const Manifest& manifest) {
-  const std::string name = ManifestFileName(manifest.component);
-  const absl::StatusOr<std::string> text = base::ReadFile(manifests, name, kManifestBytesMax);
-  if (absl::IsNotFound(text.status())) return std::optional<Manifest>();
+// The manifest that stands there.
+struct OldManifest {
+  bool exists = false;
+  std::optional<Manifest> parsed;  // absent when it is none
+};
+
+absl::StatusOr<OldManifest> ReadOldManifest(base::Dir& manifests, const Component& component) {
+  const absl::StatusOr<std::string> text =
+      base::ReadFile(manifests, ManifestFileName(component), kManifestBytesMax);
+  if (absl::IsNotFound(text.status())) return OldManifest();
   SLIPWAY_RETURN_IF_ERROR(text.status());
-  absl::StatusOr<Manifest> old = ParseManifest(*text);
-  if (!old.ok()) return Exists(manifest, absl::StrCat("an unreadable ", name));
-  return std::optional<Manifest>(*std::move(old));
+  absl::StatusOr<Manifest> parsed = ParseManifest(*text);
+  if (!parsed.ok()) return OldManifest{.exists = true, .parsed = std::nullopt};
+  return OldManifest{.exists = true, .parsed = *std::move(parsed)};
 }
 
 // Whether `old` says the same as `fresh`, but for when, where and by whom it was packed.
@@ -116,11 +120,10 @@ absl::StatusOr<Publication> PublishPackage(base::Dir& dist, base::Dir& manifests
   const absl::StatusOr<Standing> package = Compare(dist, files.package, cancel);
   if (!package.ok()) return StorageError(package.status(), manifest);
   if (*package == Standing::kDifferent && !force) return Exists(manifest, files.package.name());
-  absl::StatusOr<std::optional<Manifest>> old = OldManifest(manifests, manifest);
-  if (!old.ok() && !force) return StorageError(old.status(), manifest);
-  const bool keep = old.ok() && old->has_value() && SameStatement(**old, manifest);
-  const bool replaced = !old.ok() || (old->has_value() && !keep);
-  if (replaced) {
+  const absl::StatusOr<OldManifest> old = ReadOldManifest(manifests, manifest.component);
+  if (!old.ok()) return StorageError(old.status(), manifest);
+  const bool keep = old->parsed.has_value() && SameStatement(*old->parsed, manifest);
+  if (old->exists && !keep) {
     if (!force) return Exists(manifest, ManifestFileName(manifest.component));
     SLIPWAY_RETURN_IF_ERROR(
         StorageError(manifests.Remove(ManifestFileName(manifest.component)), manifest));
@@ -128,7 +131,7 @@ absl::StatusOr<Publication> PublishPackage(base::Dir& dist, base::Dir& manifests
   }
   const absl::StatusOr<bool> wrote = PlaceFiles(dist, files, force, cancel);
   if (!wrote.ok()) return StorageError(wrote.status(), manifest);
-  if (keep) return Publication{.manifest = **old, .unchanged = !*wrote};
+  if (keep) return Publication{.manifest = *old->parsed, .unchanged = !*wrote};
   SLIPWAY_RETURN_IF_ERROR(PlaceManifest(manifests, manifest));
   return Publication{.manifest = manifest, .unchanged = false};
 }
