@@ -94,7 +94,8 @@ class DeployRoot {
   absl::StatusOr<std::vector<Drift>> VerifyVersion(const Component& component,
                                                    const VerifyOptions& options);
   absl::StatusOr<std::vector<LinkInfo>> ListLinks(const LinkOptions& options);
-  // ListLinks without those that are ok; `deep`: also what the versions behind them look like.
+  // ListLinks without those that are ok. `deep`: also current links, in state ok, whose version
+  // differs from its file index; `detail` says how.
   absl::StatusOr<std::vector<LinkInfo>> VerifyLinks(const LinkOptions& options, bool deep);
   // Puts wrong, missing and dangling links right, in one transaction (D37).
   absl::StatusOr<RepairResult> RepairLinks(const ChangeOptions& options);

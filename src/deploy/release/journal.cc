@@ -1,0 +1,122 @@
+#include "deploy/release/journal.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "base/check.h"
+#include "deploy/model/errors.h"
+#include "deploy/release/layout.h"
+
+namespace slipway::deploy {
+namespace {
+
+constexpr uint64_t kJournalBytesMax = 256ull << 20;
+constexpr absl::string_view kSuffix = ".jnl";
+
+std::string FileName(absl::string_view tx) { return absl::StrCat(tx, kSuffix); }
+
+std::string EncodeAll(const std::vector<JournalStep>& steps) {
+  return base::EncodeRecord(EncodeSteps(steps));
+}
+
+absl::StatusOr<std::vector<JournalStep>> DecodeRecords(const std::vector<std::string>& records,
+                                                       absl::string_view tx) {
+  std::vector<JournalStep> all;
+  for (const std::string& record : records) {
+    auto steps = DecodeSteps(record);
+    if (!steps.ok()) return base::Annotate(steps.status(), absl::StrCat("journal ", tx));
+    std::move(steps->begin(), steps->end(), std::back_inserter(all));
+  }
+  if (all.empty() || all.front().kind != StepKind::kBegin) {
+    return Error(Dt::kChecksum,
+                 absl::StrCat("read journal ", tx, ": it does not start with BEGIN"));
+  }
+  return all;
+}
+
+}  // namespace
+
+base::Owned<Journal> Journal::Create(base::Dir& root, absl::string_view tx,
+                                     std::vector<JournalStep> steps) {
+  SLIPWAY_CHECK(!steps.empty());
+  SLIPWAY_CHECK(steps.front().kind == StepKind::kBegin);
+  SLIPWAY_ASSIGN_OR_RETURN(auto dir, root.OpenDir(kJournalDir));
+  // The first record comes with the name, so that no journal is ever without its BEGIN.
+  SLIPWAY_RETURN_IF_ERROR(base::WriteFileDurably(*dir, FileName(tx), EncodeAll(steps), 0644,
+                                                 base::RenameMode::kNoReplace));
+  return Open(root, tx);
+}
+
+base::Owned<Journal> Journal::Open(base::Dir& root, absl::string_view tx) {
+  auto journal = std::unique_ptr<Journal>(new Journal(root, std::string(tx)));
+  SLIPWAY_RETURN_IF_ERROR(journal->Load());
+  return journal;
+}
+
+absl::StatusOr<std::vector<JournalStep>> Journal::Peek(base::Dir& root, absl::string_view tx) {
+  const std::string path = base::JoinPath(kJournalDir, FileName(tx));
+  SLIPWAY_ASSIGN_OR_RETURN(const std::string bytes, base::ReadFile(root, path, kJournalBytesMax));
+  const auto contents = base::DecodeRecordLog(base::AsBytes(bytes));
+  if (!contents.ok())
+    return Wrap(contents.status(), Dt::kChecksum, absl::StrCat("read journal ", tx));
+  return DecodeRecords(contents->records, tx);
+}
+
+absl::Status Journal::Load() {
+  SLIPWAY_ASSIGN_OR_RETURN(dir_, root_.OpenDir(kJournalDir));
+  base::RecordLogContents contents;
+  auto log = base::RecordLog::Open(*dir_, FileName(tx_), contents);
+  if (absl::IsDataLoss(log.status())) {
+    return Wrap(log.status(), Dt::kChecksum, absl::StrCat("read journal ", tx_));
+  }
+  SLIPWAY_RETURN_IF_ERROR(log.status());
+  log_ = *std::move(log);
+  SLIPWAY_ASSIGN_OR_RETURN(steps_, DecodeRecords(contents.records, tx_));
+  return absl::OkStatus();
+}
+
+absl::Status Journal::Append(std::vector<JournalStep> steps) {
+  const std::string record = EncodeSteps(steps);
+  std::move(steps.begin(), steps.end(), std::back_inserter(steps_));
+  return log_->Append(record);
+}
+
+absl::Status Journal::DropCommit() {
+  std::erase_if(steps_, [](const JournalStep& step) { return step.kind == StepKind::kCommit; });
+  return Rewrite();
+}
+
+absl::Status Journal::Rewrite() {
+  // A new file: nothing that a failed sync left behind can come back in it.
+  SLIPWAY_RETURN_IF_ERROR(base::WriteFileDurably(*dir_, FileName(tx_), EncodeAll(steps_)));
+  return Load();
+}
+
+absl::Status Journal::Finish() {
+  JournalStep end;
+  end.kind = StepKind::kEnd;
+  SLIPWAY_RETURN_IF_ERROR(Append({end}));
+  return RemoveFile(*dir_, FileName(tx_));
+}
+
+bool HasStep(const std::vector<JournalStep>& steps, StepKind kind) {
+  return std::any_of(steps.begin(), steps.end(),
+                     [&](const JournalStep& step) { return step.kind == kind; });
+}
+
+absl::StatusOr<std::vector<std::string>> ListJournals(base::Dir& root) {
+  SLIPWAY_ASSIGN_OR_RETURN(const auto entries, ListSorted(root, kJournalDir));
+  std::vector<std::string> names;
+  for (const base::DirEntry& entry : entries) {
+    absl::string_view name = entry.name;
+    if (entry.kind == base::FileKind::kFile && absl::ConsumeSuffix(&name, kSuffix)) {
+      names.emplace_back(name);
+    }
+  }
+  return names;
+}
+
+}  // namespace slipway::deploy
