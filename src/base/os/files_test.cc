@@ -23,8 +23,8 @@ namespace {
 
 using absl::StatusCode;
 using ::testing::AllOf;
-using ::testing::HasSubstr;
 using testing::FilesContract;
+using ::testing::HasSubstr;
 using testing::IsOk;
 using testing::IsOkAndHolds;
 using ::testing::StartsWith;

@@ -1,5 +1,7 @@
 #include "base/os/loop.h"
 
+#include <pthread.h>
+
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
@@ -7,14 +9,6 @@
 #include "base/os/thread.h"
 
 namespace slipway::base::os {
-namespace {
-
-// The loop whose task the calling thread runs. Thread-local rather than an id in the loop, which
-// the new thread might read before the constructor has written it.
-thread_local const ThreadLoop* current_loop = nullptr;
-
-}  // namespace
-
 ThreadLoop::ThreadLoop(absl::string_view name)
     : thread_(StartThread(absl::StrCat("loop-", name), [this] { Run(); })) {}
 
@@ -28,7 +22,7 @@ ThreadLoop::~ThreadLoop() {
   thread_.join();
 }
 
-bool ThreadLoop::OnLoop() const { return current_loop == this; }
+bool ThreadLoop::OnLoop() const { return runner_.load() == pthread_self(); }
 
 void ThreadLoop::Post(Task task) {
   MutexLock lock(mutex_);
@@ -89,7 +83,7 @@ Task ThreadLoop::NextPosted(bool& stopping) {
 }
 
 void ThreadLoop::Run() {
-  current_loop = this;
+  runner_.store(pthread_self());
   while (true) {
     RunDueTimers();
     bool stopping = false;
@@ -97,7 +91,6 @@ void ThreadLoop::Run() {
     if (stopping) break;
     if (task != nullptr) task();
   }
-  current_loop = nullptr;
 }
 
 }  // namespace slipway::base::os

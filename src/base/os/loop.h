@@ -1,6 +1,9 @@
 // base::Loop over one thread named loop-<name>.
 #pragma once
 
+#include <pthread.h>
+
+#include <atomic>
 #include <deque>
 #include <map>
 #include <thread>
@@ -36,6 +39,8 @@ class ThreadLoop : public Loop {
   Task NextPosted(bool& stopping);
 
   SystemClock clock_;
+  // Written by the thread itself: its first task may ask before the constructor has its id.
+  std::atomic<pthread_t> runner_{};
   // Loop-only.
   std::map<Due, Task> timers_;
   std::unordered_map<uint64_t, absl::Duration> due_of_;

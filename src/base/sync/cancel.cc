@@ -1,5 +1,7 @@
 #include "base/sync/cancel.h"
 
+#include <pthread.h>
+
 #include <atomic>
 #include <list>
 #include <utility>
@@ -12,16 +14,10 @@
 namespace slipway::base {
 namespace {
 
-// An address that tells the calling thread from all others.
-const void* ThisThread() {
-  static thread_local char tag;
-  return &tag;
-}
-
 struct Callback {
   absl::AnyInvocable<void()> call;
   enum class Phase { kWaiting, kRunning, kDone } phase = Phase::kWaiting;
-  const void* runner = nullptr;  // of ThisThread(), while running
+  pthread_t runner = {};  // while running
 };
 
 std::string TextOf(const CancelReason& reason) {
@@ -63,7 +59,7 @@ struct CancelToken::State {
       const std::shared_ptr<Callback> callback = std::move(callbacks.front());
       callbacks.pop_front();
       callback->phase = Callback::Phase::kRunning;
-      callback->runner = ThisThread();
+      callback->runner = pthread_self();
       mutex.Unlock();
       callback->call();
       callback->call = nullptr;  // what it captured ends here, outside the lock
@@ -83,7 +79,8 @@ struct CancelToken::State {
       dropped = std::move(callback->call);
     }
     // A callback that destroys its own registration does not wait for itself.
-    while (callback->phase == Callback::Phase::kRunning && callback->runner != ThisThread()) {
+    while (callback->phase == Callback::Phase::kRunning &&
+           pthread_equal(callback->runner, pthread_self()) == 0) {
       callback_ended.Wait(mutex);
     }
   }
