@@ -64,6 +64,7 @@ struct Invocation {
   Streams& streams;
   World& world;
   CancelToken cancel;
+  std::string command;  // as it was typed: "deploy model:1.0.0"
   bool json = false;
   bool quiet = false;
   Json result;   // printed in JSON mode, after an error too

@@ -89,6 +89,7 @@ int Program::CancelledExit(const CancelToken& cancel) const {
 
 int Program::ExitCodeOf(const absl::Status& status) const {
   if (status.ok()) return kExitOk;
+  if (options_.exit_of) return options_.exit_of(status);
   const ErrorInfo info = GetErrorInfo(status);
   const std::string& id = info.code.empty() ? options_.internal_id : info.code;
   for (const auto& [known, exit] : options_.exits) {
@@ -145,11 +146,12 @@ int Program::Dispatch(std::vector<std::string> args, Streams& streams, World& wo
     }
     return exit;
   }
-  return Execute(*walk.command, streams, world, std::move(cancel));
+  return Execute(*walk.command, absl::StrJoin(args, " "), streams, world, std::move(cancel));
 }
 
-int Program::Execute(const Command& command, Streams& streams, World& world, CancelToken cancel) {
-  Invocation in{streams, world, std::move(cancel)};
+int Program::Execute(const Command& command, absl::string_view typed, Streams& streams,
+                     World& world, CancelToken cancel) {
+  Invocation in{streams, world, std::move(cancel), std::string(typed)};
   in.json = builtin_->json;
   in.quiet = builtin_->quiet;
   const absl::Duration start = world.clock.Monotonic();

@@ -45,6 +45,8 @@ struct ProgramOptions {
   std::string version;
   // Exit codes of error ids; an id that is missing gives 1, wrong usage always 2.
   std::vector<std::pair<std::string, int>> exits;
+  // Instead of `exits`, for a program with a table of its own.
+  std::function<int(const absl::Status&)> exit_of;
   std::string usage_id;     // id of wrong usage; empty: none
   std::string missing_id;   // id of a missing argument or value
   std::string internal_id;  // id of an error that carries none
@@ -87,7 +89,8 @@ class Program {
  private:
   struct Builtin;
   int Dispatch(std::vector<std::string> args, Streams& streams, World& world, CancelToken cancel);
-  int Execute(const Command& command, Streams& streams, World& world, CancelToken cancel);
+  int Execute(const Command& command, absl::string_view typed, Streams& streams, World& world,
+              CancelToken cancel);
   int Finish(const Command& command, const absl::Status& status, Invocation& in,
              absl::Duration duration);
   int FailUsage(const absl::Status& status, absl::string_view command, Streams& streams, bool json);

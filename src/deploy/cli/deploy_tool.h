@@ -1,0 +1,24 @@
+// The program deploy-tool: everything but main. Thread-compatible.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/cli/program.h"
+#include "deploy/cli/context.h"
+
+namespace slipway::deploy::cli {
+
+// A program for one run, with its context.
+class DeployTool {
+ public:
+  explicit DeployTool(std::string version);
+  ~DeployTool();
+  base::cli::Program& program() { return *program_; }
+
+ private:
+  Context context_;
+  std::unique_ptr<base::cli::Program> program_;
+};
+
+}  // namespace slipway::deploy::cli

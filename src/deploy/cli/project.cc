@@ -1,0 +1,155 @@
+#include "deploy/cli/project.h"
+
+#include <algorithm>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+#include "deploy/model/errors.h"
+
+namespace slipway::deploy::cli {
+namespace {
+
+constexpr absl::string_view kSecretWords[] = {"TOKEN",      "SECRET",  "PASSWORD",  "PASSWD",
+                                              "ACCESS_KEY", "API_KEY", "CREDENTIAL"};
+constexpr char kRootVariable[] = "DEPLOY_TOOL_PROJECT_ROOT";
+
+// a/./b//c/../d -> a/b/d: by text, for paths that need not exist.
+std::string Normalize(absl::string_view path) {
+  std::vector<absl::string_view> parts;
+  for (absl::string_view part : absl::StrSplit(path, '/', absl::SkipEmpty())) {
+    if (part == "..") {
+      if (!parts.empty()) parts.pop_back();
+    } else if (part != ".") {
+      parts.push_back(part);
+    }
+  }
+  return absl::StrCat("/", absl::StrJoin(parts, "/"));
+}
+
+bool HasConfig(base::World& world, const std::string& directory) {
+  const auto dir = world.files.OpenRoot(directory);
+  return dir.ok() && (*dir)->Stat(kConfigFile).ok();
+}
+
+absl::StatusOr<std::string> CanonicalDirectory(base::World& world, const std::string& path) {
+  absl::StatusOr<std::string> canonical = world.files.Canonical(path);
+  if (!canonical.ok()) {
+    return Wrap(canonical.status(), FileErrorCode(canonical.status(), Dt::kPathNotFound),
+                absl::StrCat("open project ", path), "name an existing directory");
+  }
+  return canonical;
+}
+
+// Directory and file of the configuration; an empty file where there is none.
+absl::StatusOr<std::pair<std::string, std::string>> Locate(base::World& world,
+                                                           const ProjectOptions& options) {
+  if (options.config_file.has_value()) {
+    const std::string file = FromWorkingDirectory(world, *options.config_file);
+    SLIPWAY_ASSIGN_OR_RETURN(
+        std::string directory,
+        CanonicalDirectory(world,
+                           std::string(file.substr(0, std::max<size_t>(1, file.rfind('/'))))));
+    return std::pair(std::move(directory), file);
+  }
+  std::optional<std::string> given = options.project_root;
+  if (!given.has_value()) given = world.environment.Get(kRootVariable);
+  if (given.has_value() && !given->empty()) {
+    SLIPWAY_ASSIGN_OR_RETURN(std::string directory,
+                             CanonicalDirectory(world, FromWorkingDirectory(world, *given)));
+    if (!HasConfig(world, directory)) {
+      return Error(Dt::kPathNotFound,
+                   absl::StrCat("open project ", directory, ": there is no ", kConfigFile),
+                   absl::StrCat("deploy-tool init ", directory));
+    }
+    return std::pair(directory, absl::StrCat(directory, "/", kConfigFile));
+  }
+  const std::string start = world.environment.WorkingDirectory();
+  const std::optional<std::string> found = FindProjectRoot(world, start);
+  if (!found.has_value()) return std::pair(start, std::string());
+  return std::pair(*found, absl::StrCat(*found, "/", kConfigFile));
+}
+
+}  // namespace
+
+std::optional<std::string> FindProjectRoot(base::World& world, absl::string_view start) {
+  std::string directory = Normalize(start);
+  while (true) {
+    if (HasConfig(world, directory)) return directory;
+    if (directory == "/") return std::nullopt;
+    directory = directory.substr(0, std::max<size_t>(1, directory.rfind('/')));
+  }
+}
+
+std::string FromWorkingDirectory(base::World& world, absl::string_view path) {
+  if (absl::StartsWith(path, "/")) return Normalize(path);
+  return Normalize(absl::StrCat(world.environment.WorkingDirectory(), "/", path));
+}
+
+absl::StatusOr<Project> LoadProject(base::World& world, const ProjectOptions& options) {
+  SLIPWAY_ASSIGN_OR_RETURN(const auto located, Locate(world, options));
+  Project project;
+  project.root = located.first;
+  project.file = located.second;
+  project.home = world.environment.Get("HOME").value_or("/");
+  ConfigSources sources;
+  sources.directory = project.root;
+  sources.environment = options.environment;
+  const std::string name = project.exists() ? project.file : kConfigFile;
+  absl::StatusOr<base::ConfigNode> node = base::ParseConfig("", name);
+  if (project.exists()) node = base::LoadConfig(world.files, project.file);
+  if (!node.ok()) {
+    const Dt code = absl::IsNotFound(node.status()) ? Dt::kPathNotFound : Dt::kConfig;
+    return Wrap(node.status(), FileErrorCode(node.status(), code), "read configuration",
+                "correct it, then run deploy-tool config validate");
+  }
+  sources.file = *std::move(node);
+  SLIPWAY_ASSIGN_OR_RETURN(project.loaded, BindConfig(std::move(sources), world));
+  project.root = project.Resolve(project.config().root);
+  return project;
+}
+
+std::string Project::Resolve(absl::string_view path) const {
+  if (path == "~") return Normalize(home);
+  if (absl::ConsumePrefix(&path, "~/")) return Normalize(absl::StrCat(home, "/", path));
+  if (absl::StartsWith(path, "/")) return Normalize(path);
+  return Normalize(absl::StrCat(root, "/", path));
+}
+
+std::string Project::Relative(absl::string_view path) const {
+  if (path == root) return ".";
+  absl::string_view rest = path;
+  if (absl::ConsumePrefix(&rest, root == "/" ? root : absl::StrCat(root, "/"))) {
+    return absl::StrCat("./", rest);
+  }
+  return std::string(path);
+}
+
+const ComponentConfig* Project::FindComponent(absl::string_view type) const {
+  const auto found = config().components.find(std::string(type));
+  return found == config().components.end() ? nullptr : &found->second;
+}
+
+VersionScheme Project::SchemeOf(absl::string_view type) const {
+  const ComponentConfig* component = FindComponent(type);
+  return component == nullptr ? VersionScheme::kSemver : component->version_scheme;
+}
+
+std::vector<std::string> EnvironmentSecrets(base::Environment& environment) {
+  constexpr size_t kSecretBytesMin = 8;  // shorter ones would be found by chance
+  std::vector<std::string> secrets;
+  for (const std::string& name : environment.Names()) {
+    const std::string upper = absl::AsciiStrToUpper(name);
+    const bool secret =
+        std::any_of(std::begin(kSecretWords), std::end(kSecretWords),
+                    [&](absl::string_view word) { return absl::StrContains(upper, word); });
+    const std::optional<std::string> value = environment.Get(name);
+    if (secret && value.has_value() && value->size() >= kSecretBytesMin) secrets.push_back(*value);
+  }
+  return secrets;
+}
+
+}  // namespace slipway::deploy::cli

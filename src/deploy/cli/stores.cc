@@ -1,0 +1,350 @@
+#include "deploy/cli/stores.h"
+
+#include <algorithm>
+#include <set>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
+#include "base/config/nearest.h"
+#include "base/files.h"
+#include "deploy/model/errors.h"
+#include "deploy/repository/codec.h"
+#include "deploy/repository/publisher.h"
+
+namespace slipway::deploy::cli {
+namespace {
+
+constexpr uint64_t kManifestBytesMax = 16 << 20;
+constexpr char kManifestSuffix[] = ".manifest.json";
+constexpr char kReleaseSuffix[] = ".release.json";
+constexpr size_t kVersionsMax = 100'000;
+
+std::string StorePath(const Project& project, const StoreConfig& config) {
+  const std::string path = project.Resolve(config.path);
+  return config.prefix.empty() ? path : absl::StrCat(path, "/", config.prefix);
+}
+
+Store OpenStore(base::World& world, const Project& project, const StoreConfig& config,
+                bool create) {
+  Store store;
+  store.name = config.name;
+  store.priority = config.priority;
+  const std::string path = StorePath(project, config);
+  if (!create) {
+    // Opening a repository makes its directory; a source that is not there must not appear.
+    if (const auto dir = world.files.OpenRoot(path); !dir.ok()) {
+      store.status =
+          Wrap(dir.status(),
+               FileErrorCode(dir.status(), Dt::kStorage) == Dt::kPermission ? Dt::kPermission
+                                                                            : Dt::kStorage,
+               absl::StrCat("open store ", config.name), "check its path in the configuration");
+      return store;
+    }
+  }
+  auto repository = OpenFilesystemRepository(world.files, config.name, path, config.mode);
+  if (repository.ok()) {
+    store.repository = *std::move(repository);
+  } else {
+    const Dt code = FileErrorCode(repository.status(), Dt::kStorage);
+    store.status =
+        Wrap(repository.status(), code == Dt::kPathNotFound ? Dt::kStorage : code,
+             absl::StrCat("open store ", config.name), "check its path in the configuration");
+  }
+  return store;
+}
+
+std::vector<std::string> NamesOf(const std::vector<StoreConfig>& stores) {
+  std::vector<std::string> names;
+  for (const StoreConfig& store : stores) names.push_back(store.name);
+  return names;
+}
+
+absl::Status UnknownStore(absl::string_view name, const std::vector<StoreConfig>& stores,
+                          absl::string_view key) {
+  const std::vector<std::string> names = NamesOf(stores);
+  const auto nearest = base::NearestWord(name, names);
+  return Error(
+      Dt::kStorage,
+      absl::StrCat("open store ", name, ": not in ", key,
+                   nearest.has_value() ? absl::StrCat("; did you mean ", *nearest, "?") : ""),
+      names.empty() ? absl::StrCat("add it under ", key)
+                    : absl::StrCat("choose one of ", absl::StrJoin(names, ", ")));
+}
+
+bool NewerFirst(const Manifest& a, const Manifest& b) {
+  if (a.component.type != b.component.type) return a.component.type < b.component.type;
+  return CompareVersions(a.component.version, b.component.version) > 0;
+}
+
+// Contents of the files in `path` whose names end in `suffix`; none when it is missing.
+absl::StatusOr<std::vector<std::string>> ReadAll(base::World& world, const std::string& path,
+                                                 absl::string_view suffix) {
+  std::vector<std::string> texts;
+  auto dir = world.files.OpenRoot(path);
+  if (absl::IsNotFound(dir.status())) return texts;
+  if (!dir.ok())
+    return Wrap(dir.status(), FileErrorCode(dir.status(), Dt::kStorage), "read project");
+  SLIPWAY_ASSIGN_OR_RETURN(std::unique_ptr<base::DirCursor> cursor, (*dir)->List());
+  while (true) {
+    SLIPWAY_ASSIGN_OR_RETURN(const std::optional<base::DirEntry> entry, cursor->Next());
+    if (!entry.has_value()) return texts;
+    if (!absl::EndsWith(entry->name, suffix) || entry->kind != base::FileKind::kFile) continue;
+    absl::StatusOr<std::string> text = base::ReadFile(**dir, entry->name, kManifestBytesMax);
+    if (!text.ok())
+      return Wrap(text.status(), FileErrorCode(text.status(), Dt::kStorage), "read project");
+    texts.push_back(*std::move(text));
+  }
+}
+
+// The highest version that counts, of versions in any order.
+std::optional<std::string> Latest(const std::vector<std::string>& versions, bool prerelease) {
+  std::optional<std::string> best;
+  for (const std::string& version : versions) {
+    if (!prerelease && IsPrerelease(version)) continue;
+    if (!best.has_value() || CompareVersions(version, *best) > 0) best = version;
+  }
+  return best;
+}
+
+// Versions of `type` whose manifest is in the store: only these are visible (D18).
+absl::StatusOr<std::vector<std::string>> PublishedVersions(Repository& repository,
+                                                           absl::string_view type) {
+  std::vector<std::string> versions;
+  std::string token;
+  do {
+    SLIPWAY_ASSIGN_OR_RETURN(const Page page, repository.List(absl::StrCat(type, "/"), token));
+    for (const Object& object : page.objects) {
+      if (!absl::EndsWith(object.key, kManifestSuffix)) continue;
+      absl::string_view rest = object.key;
+      absl::ConsumePrefix(&rest, absl::StrCat(type, "/"));
+      const absl::string_view version = rest.substr(0, rest.find('/'));
+      const Component component{std::string(type), std::string(version)};
+      if (object.key == ObjectKey(component, ManifestFileName(component))) {
+        versions.push_back(component.version);
+      }
+      if (versions.size() > kVersionsMax) {
+        return absl::ResourceExhaustedError(
+            absl::StrCat("list versions of ", type, ": more than ", kVersionsMax));
+      }
+    }
+    token = page.next_token;
+  } while (!token.empty());
+  return versions;
+}
+
+absl::Status NotPublished(std::vector<Store>& sources, const ComponentSpec& spec) {
+  std::vector<std::string> versions;
+  for (Store& source : sources) {
+    if (source.repository == nullptr) continue;
+    const auto found = PublishedVersions(*source.repository, spec.type);
+    if (found.ok()) versions.insert(versions.end(), found->begin(), found->end());
+  }
+  std::sort(versions.begin(), versions.end(),
+            [](const std::string& a, const std::string& b) { return CompareVersions(a, b) > 0; });
+  versions.erase(std::unique(versions.begin(), versions.end()), versions.end());
+  const std::string name = absl::StrCat(spec.type, ":", *spec.version);
+  if (versions.empty()) {
+    return Error(Dt::kNotFound,
+                 absl::StrCat("find ", name, ": no version of ", spec.type, " is published"),
+                 absl::StrCat("deploy-tool publish ", name));
+  }
+  const auto nearest = base::NearestWord(*spec.version, versions);
+  if (versions.size() > 5) versions.resize(5);
+  return Error(
+      Dt::kNotFound,
+      absl::StrCat("find ", name, ": not published; newest are ", absl::StrJoin(versions, ", ")),
+      absl::StrCat("deploy-tool deploy ", spec.type, ":", nearest.value_or(versions.front())));
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<Store>> OpenTargets(base::World& world, const Project& project,
+                                               absl::Span<const std::string> names) {
+  const std::vector<StoreConfig>& configured = project.config().publish_targets;
+  if (configured.empty()) {
+    return Error(
+        Dt::kMissing, "publish: publish.targets is empty",
+        "add a target: publish: {targets: [{name: local, type: filesystem, path: /srv/packages}]}");
+  }
+  const std::vector<std::string> known = NamesOf(configured);
+  for (const std::string& name : names) {
+    if (std::find(known.begin(), known.end(), name) == known.end()) {
+      return UnknownStore(name, configured, "publish.targets");
+    }
+  }
+  std::vector<Store> stores;
+  for (const StoreConfig& config : configured) {
+    if (!names.empty() && std::find(names.begin(), names.end(), config.name) == names.end())
+      continue;
+    stores.push_back(OpenStore(world, project, config, /*create=*/true));
+    SLIPWAY_RETURN_IF_ERROR(stores.back().status);
+  }
+  return stores;
+}
+
+absl::StatusOr<std::vector<Store>> OpenSources(base::World& world, const Project& project,
+                                               absl::string_view only) {
+  const Config& config = project.config();
+  const bool own = !config.deploy_sources.empty();
+  const std::vector<StoreConfig>& configured = own ? config.deploy_sources : config.publish_targets;
+  std::vector<Store> stores;
+  for (const StoreConfig& store : configured) {
+    if (only.empty() || store.name == only) {
+      stores.push_back(OpenStore(world, project, store, /*create=*/false));
+    }
+  }
+  if (stores.empty() && !only.empty()) {
+    return UnknownStore(only, configured, own ? "deploy.sources" : "publish.targets");
+  }
+  std::stable_sort(stores.begin(), stores.end(),
+                   [](const Store& a, const Store& b) { return a.priority < b.priority; });
+  return stores;
+}
+
+absl::StatusOr<std::vector<Manifest>> PackedManifests(base::World& world, const Project& project) {
+  SLIPWAY_ASSIGN_OR_RETURN(
+      const std::vector<std::string> texts,
+      ReadAll(world, project.Resolve(project.config().manifests), kManifestSuffix));
+  std::vector<Manifest> manifests;
+  for (const std::string& text : texts) {
+    SLIPWAY_ASSIGN_OR_RETURN(Manifest manifest, ParseManifest(text));
+    manifests.push_back(std::move(manifest));
+  }
+  std::sort(manifests.begin(), manifests.end(), NewerFirst);
+  return manifests;
+}
+
+absl::StatusOr<Component> FindPacked(base::World& world, const Project& project,
+                                     const ComponentSpec& spec) {
+  const std::string wanted = spec.version.value_or("latest");
+  SLIPWAY_ASSIGN_OR_RETURN(const std::vector<Manifest> manifests, PackedManifests(world, project));
+  std::vector<std::string> versions;
+  for (const Manifest& manifest : manifests) {
+    if (manifest.component.type == spec.type) versions.push_back(manifest.component.version);
+  }
+  if (wanted == "latest") {
+    const std::optional<std::string> latest = Latest(versions, /*prerelease=*/false);
+    if (latest.has_value()) return Component{spec.type, *latest};
+  } else if (std::find(versions.begin(), versions.end(), wanted) != versions.end()) {
+    return Component{spec.type, wanted};
+  }
+  const auto nearest = base::NearestWord(wanted, versions);
+  return Error(
+      Dt::kNotFound,
+      absl::StrCat(
+          "find ", spec.type, ":", wanted, ": not packed in this project",
+          versions.empty() ? "" : absl::StrCat("; packed are ", absl::StrJoin(versions, ", "))),
+      nearest.has_value() ? absl::StrCat("use ", spec.type, ":", *nearest)
+                          : absl::StrCat("deploy-tool pack ./DIR --type ", spec.type, " --version ",
+                                         wanted == "latest" ? "1.0.0" : wanted));
+}
+
+absl::StatusOr<DeployComponent> FindPublished(std::vector<Store>& sources,
+                                              const ComponentSpec& spec,
+                                              const FindOptions& options) {
+  Component component{spec.type, spec.version.value_or("latest")};
+  absl::Status failure;
+  const auto note = [&failure](const absl::Status& status) {
+    if (failure.ok()) failure = status;
+  };
+  if (component.version == "latest") {
+    std::vector<std::string> versions;
+    for (Store& source : sources) {
+      if (source.repository == nullptr) {
+        note(source.status);
+        continue;
+      }
+      const auto found = PublishedVersions(*source.repository, spec.type);
+      if (!found.ok()) note(found.status());
+      if (found.ok()) versions.insert(versions.end(), found->begin(), found->end());
+    }
+    const std::optional<std::string> latest = Latest(versions, options.prerelease);
+    if (!latest.has_value())
+      return failure.ok() ? NotPublished(sources, {spec.type, "latest"}) : failure;
+    component.version = *latest;
+  }
+  DeployComponent result;
+  std::vector<std::string> others;
+  for (Store& source : sources) {
+    if (source.repository == nullptr) {
+      note(source.status);
+      others.push_back(absl::StrCat(source.name, " cannot be opened"));
+      continue;
+    }
+    auto text = GetText(*source.repository, ObjectKey(component, ManifestFileName(component)),
+                        kManifestBytesMax);
+    if (!text.ok()) {
+      if (!absl::IsNotFound(text.status())) {
+        note(Wrap(text.status(), Dt::kStorage, absl::StrCat("read store ", source.name)));
+      }
+      continue;
+    }
+    absl::StatusOr<Manifest> manifest = ParseManifest(*text);
+    if (manifest.ok() && manifest->component != component) {
+      manifest = Error(Dt::kChecksum, absl::StrCat("read manifest of ", component.ToString(),
+                                                   " from ", source.name, ": it describes ",
+                                                   manifest->component.ToString()));
+    }
+    if (!manifest.ok()) {
+      note(base::Annotate(manifest.status(), absl::StrCat("store ", source.name)));
+      continue;
+    }
+    if (result.sources.empty()) {
+      result.manifest = *std::move(manifest);
+      result.manifest_text = *std::move(text);
+      result.source_reason = absl::StrCat("first by priority (", source.priority, ")");
+    } else if (manifest->package.sha256 != result.manifest.package.sha256) {
+      continue;  // other bytes under the same name cannot stand in
+    }
+    result.sources.push_back({source.name, source.repository.get()});
+  }
+  if (!result.sources.empty()) return result;
+  if (options.installed) {
+    if (std::optional<Manifest> manifest = options.installed(component); manifest.has_value()) {
+      result.manifest = *std::move(manifest);
+      return result;
+    }
+  }
+  if (!failure.ok()) return failure;
+  return NotPublished(sources, {component.type, component.version});
+}
+
+absl::StatusOr<std::vector<Release>> ProjectReleases(base::World& world, const Project& project) {
+  SLIPWAY_ASSIGN_OR_RETURN(
+      const std::vector<std::string> texts,
+      ReadAll(world, project.Resolve(project.config().releases), kReleaseSuffix));
+  std::vector<Release> releases;
+  for (const std::string& text : texts) {
+    SLIPWAY_ASSIGN_OR_RETURN(Release release, ParseRelease(text));
+    releases.push_back(std::move(release));
+  }
+  std::sort(releases.begin(), releases.end(), [](const Release& a, const Release& b) {
+    return a.created_at != b.created_at ? a.created_at > b.created_at : a.version > b.version;
+  });
+  return releases;
+}
+
+absl::StatusOr<Release> FindRelease(base::World& world, const Project& project,
+                                    std::vector<Store>& sources, absl::string_view version) {
+  SLIPWAY_RETURN_IF_ERROR(CheckReleaseVersion(version).status());
+  SLIPWAY_ASSIGN_OR_RETURN(const std::vector<Release> releases, ProjectReleases(world, project));
+  std::vector<std::string> names;
+  for (const Release& release : releases) {
+    if (release.version == version) return release;
+    names.push_back(release.version);
+  }
+  for (Store& source : sources) {
+    if (source.repository == nullptr) continue;
+    const auto text = GetText(*source.repository, ReleaseKey(version), kManifestBytesMax);
+    if (text.ok()) return ParseRelease(*text);
+  }
+  const auto nearest = base::NearestWord(version, names);
+  return Error(Dt::kReleaseNotFound,
+               absl::StrCat("find release ", version, ": neither in the project nor in a source"),
+               nearest.has_value() ? absl::StrCat("did you mean ", *nearest, "?")
+                                   : "deploy-tool release list");
+}
+
+}  // namespace slipway::deploy::cli
