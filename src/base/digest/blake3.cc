@@ -29,8 +29,9 @@ constexpr size_t kBatchChunks = 128;
 // The least work that is worth handing to another thread. Z82.
 constexpr size_t kLeafChunks = 128;
 static_assert(kLeafChunks * kChunkBytes >= 128 * 1024);
-// Leaves a thread: more even out threads that were interrupted, fewer cost less.
-constexpr size_t kLeavesPerThread = 8;
+// Leaves a thread: more even out threads that are interrupted (2 threads, 1 GiB: 64 instead of 8
+// took the speed-up from 1.74 to 1.83), fewer cost less.
+constexpr size_t kLeavesPerThread = 64;
 
 struct Cv {
   uint32_t words[8];
