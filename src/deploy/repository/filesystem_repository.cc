@@ -14,6 +14,7 @@ namespace slipway::deploy {
 namespace {
 
 constexpr size_t kBlockBytes = base::kMiB;
+constexpr uint64_t kSliceBytes = 64 * base::kMiB;
 constexpr int kDepthMax = 64;
 
 std::string FileUrl(absl::string_view path) {
@@ -42,6 +43,19 @@ absl::Status CopyAll(base::ByteSource& source, uint64_t size_bytes, base::File& 
     SLIPWAY_RETURN_IF_ERROR(file.WriteAt(done, base::BytesView(block.data(), got)));
     done += got;
   }
+}
+
+// The first `size_bytes` of `source` into `file`, by the kernel, in slices between which the caller
+// may stop it.
+absl::Status CopyFile(base::File& source, uint64_t size_bytes, base::File& file,
+                      CopyProgress progress) {
+  for (uint64_t done = 0; done < size_bytes;) {
+    const uint64_t slice = std::min(kSliceBytes, size_bytes - done);
+    SLIPWAY_RETURN_IF_ERROR(file.CopyFrom(source, done, done, slice));
+    done += slice;
+    if (done < size_bytes) SLIPWAY_RETURN_IF_ERROR(progress(done));
+  }
+  return progress(size_bytes);
 }
 
 // Lists files in the bytewise order of their keys, directory by directory: memory is one directory
@@ -138,10 +152,9 @@ class FilesystemRepository : public Repository {
   }
 
   absl::StatusOr<Object> PutFile(absl::string_view key, base::File& source, uint64_t size_bytes,
-                                 If condition) override {
-    return Store(key, condition, [&](base::File& file) {
-      return size_bytes == 0 ? absl::OkStatus() : file.CopyFrom(source, 0, 0, size_bytes);
-    });
+                                 If condition, CopyProgress progress) override {
+    return Store(key, condition,
+                 [&](base::File& file) { return CopyFile(source, size_bytes, file, progress); });
   }
 
   absl::Status Get(absl::string_view key, Range range, Sink sink) override {

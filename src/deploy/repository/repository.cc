@@ -17,11 +17,13 @@ static_assert(kKeyPartBytesMax < 255);
 
 class FileSource : public base::ByteSource {
  public:
-  FileSource(base::File& file, uint64_t size_bytes) : file_(file), size_bytes_(size_bytes) {}
+  FileSource(base::File& file, uint64_t size_bytes, CopyProgress progress)
+      : file_(file), size_bytes_(size_bytes), progress_(progress) {}
 
   absl::StatusOr<size_t> Read(absl::Span<uint8_t> out) override {
     const uint64_t left = size_bytes_ - offset_bytes_;
     const auto wanted = static_cast<size_t>(std::min<uint64_t>(left, out.size()));
+    SLIPWAY_RETURN_IF_ERROR(progress_(offset_bytes_));
     if (wanted == 0) return size_t{0};
     SLIPWAY_ASSIGN_OR_RETURN(const size_t got, file_.ReadAt(offset_bytes_, out.subspan(0, wanted)));
     offset_bytes_ += got;
@@ -31,6 +33,7 @@ class FileSource : public base::ByteSource {
  private:
   base::File& file_;
   uint64_t size_bytes_;
+  CopyProgress progress_;
   uint64_t offset_bytes_ = 0;
 };
 
@@ -52,8 +55,9 @@ class TextSource : public base::ByteSource {
 }  // namespace
 
 absl::StatusOr<Object> Repository::PutFile(absl::string_view key, base::File& source,
-                                           uint64_t size_bytes, If condition) {
-  FileSource bytes(source, size_bytes);
+                                           uint64_t size_bytes, If condition,
+                                           CopyProgress progress) {
+  FileSource bytes(source, size_bytes, progress);
   return Put(key, bytes, size_bytes, condition);
 }
 

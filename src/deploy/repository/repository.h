@@ -39,6 +39,7 @@ enum class If : uint8_t { kAny, kAbsent };  // kAbsent: create once, AlreadyExis
 
 // Receives the bytes of a Get in order; an error stops it and is returned by Get.
 using Sink = absl::FunctionRef<absl::Status(base::BytesView)>;
+using CopyProgress = absl::FunctionRef<absl::Status(uint64_t bytes_done)>;
 
 // Keys: "a/b/c", at most 1024 bytes, components of at most 200 that do not begin with a dot.
 class Repository {
@@ -52,8 +53,10 @@ class Repository {
   virtual absl::StatusOr<Object> Put(absl::string_view key, base::ByteSource& source,
                                      uint64_t size_bytes, If condition) = 0;
   // The same from the first `size_bytes` of a file, copied in the kernel where that is possible.
+  // `progress` gets the number of bytes taken so far, now and then and always at the end, before
+  // anything is visible; an error of it stops the copy and is returned.
   virtual absl::StatusOr<Object> PutFile(absl::string_view key, base::File& source,
-                                         uint64_t size_bytes, If condition);
+                                         uint64_t size_bytes, If condition, CopyProgress progress);
   // NotFound; OutOfRange (`range` reaches past the end); Unavailable.
   virtual absl::Status Get(absl::string_view key, Range range, Sink sink) = 0;
   virtual absl::StatusOr<Object> Stat(absl::string_view key) = 0;

@@ -28,6 +28,8 @@ constexpr uint64_t kLimit = 10 << 20;
 struct Fixture {
   virtual ~Fixture() = default;
   virtual Repository& repository() = 0;
+  // An empty object, made in the cheapest way.
+  virtual void Fill(const std::string& key) { ASSERT_OK(PutText(repository(), key, "", If::kAny)); }
 };
 
 struct MemoryFixture : Fixture {
@@ -48,6 +50,12 @@ struct OsFixture : Fixture {
   std::unique_ptr<Repository> opened =
       *OpenFilesystemRepository(files, "store", dir.Join("a/store"));
   Repository& repository() override { return *opened; }
+  void Fill(const std::string& key) override {  // a thousand syncs would take a minute
+    const auto root = files.OpenRoot(dir.Join("a/store"));
+    ASSERT_OK(root);
+    ASSERT_OK(base::MakeDirs(**root, base::SplitPath(key).first));
+    ASSERT_OK((*root)->Open(key, {.read = false, .write = true, .create = true}));
+  }
 };
 
 using MakeFixture = std::unique_ptr<Fixture> (*)();
@@ -215,7 +223,7 @@ TEST_P(RepositoryContract, PagesMissNothingAndRepeatNothing) {
   std::set<std::string> put;
   for (size_t i = 0; i < count; ++i) {
     const std::string key = absl::StrCat("d", i % 7, "/e", i % 3, "/k", i);
-    ASSERT_OK(PutText(repository_, key, "", If::kAny));
+    fixture_->Fill(key);
     put.insert(key);
   }
   const absl::StatusOr<Page> first = repository_.List("", "");
@@ -255,13 +263,33 @@ TEST_P(RepositoryContract, PutFileStoresTheBytesOfAFile) {
   ASSERT_OK(base::WriteFileDurably(**dir, "f", "0123456789"));
   auto file = (*dir)->Open("f", base::OpenOptions());
   ASSERT_OK(file);
-  ASSERT_OK(repository_.PutFile("a/f", **file, 10, If::kAbsent));
-  ASSERT_OK(repository_.PutFile("a/g", **file, 4, If::kAbsent));
-  ASSERT_OK(repository_.PutFile("a/h", **file, 0, If::kAbsent));
-  EXPECT_THAT(repository_.PutFile("a/i", **file, 11, If::kAbsent).status(),
-              StatusIs(absl::StatusCode::kOutOfRange));
-  EXPECT_THAT(repository_.PutFile("a/f", **file, 10, If::kAbsent).status(),
-              StatusIs(absl::StatusCode::kAlreadyExists));
+  const auto put = [&](absl::string_view key, uint64_t size_bytes) {
+    uint64_t last = 0;
+    const absl::Status status = repository_
+                                    .PutFile(key, **file, size_bytes, If::kAbsent,
+                                             [&](uint64_t done) {
+                                               last = done;
+                                               return absl::OkStatus();
+                                             })
+                                    .status();
+    if (status.ok()) {
+      EXPECT_EQ(last, size_bytes);
+    }
+    return status;
+  };
+  ASSERT_OK(put("a/f", 10));
+  ASSERT_OK(put("a/g", 4));
+  ASSERT_OK(put("a/h", 0));
+  EXPECT_THAT(put("a/i", 11), StatusIs(absl::StatusCode::kOutOfRange));
+  EXPECT_THAT(put("a/f", 10), StatusIs(absl::StatusCode::kAlreadyExists));
+  // The last word before the object shows: a source that changed meanwhile is noticed here.
+  EXPECT_THAT(repository_
+                  .PutFile("a/j", **file, 10, If::kAbsent,
+                           [&](uint64_t done) {
+                             return done == 10 ? absl::AbortedError("changed") : absl::OkStatus();
+                           })
+                  .status(),
+              StatusIs(absl::StatusCode::kAborted));
   EXPECT_THAT(GetText(repository_, "a/f", kLimit), IsOkAndHolds("0123456789"));
   EXPECT_THAT(GetText(repository_, "a/g", kLimit), IsOkAndHolds("0123"));
   EXPECT_THAT(GetText(repository_, "a/h", kLimit), IsOkAndHolds(""));

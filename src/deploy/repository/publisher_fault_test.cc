@@ -1,0 +1,161 @@
+// D18, D280, D283, D284: a publish that is cut off at any operation, by a kill, by power loss, by a
+// full or failing disk. A reader never resolves an incomplete version, and the next publish
+// completes.
+#include <string>
+
+#include "base/sim/clock.h"
+#include "base/sim/files.h"
+#include "base/sim/pool.h"
+#include "base/testing/status_matchers.h"
+#include "deploy/model/errors.h"
+#include "deploy/repository/publisher.h"
+#include "deploy/repository/resolver.h"
+#include "deploy/repository/test_project.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace slipway::deploy {
+namespace {
+
+using ::slipway::base::testing::StatusIs;
+
+constexpr uint64_t kLimit = 1 << 20;
+constexpr int kStepsMax = 400;
+const Component kModel{"model", "1.0.0"};
+constexpr char kContent[] = "model bytes";
+
+class Scene {
+ public:
+  explicit Scene(base::sim::Files files) : files_(std::move(files)), project_(files_) {
+    project_.AddStore("east");
+    project_.AddStore("west");
+  }
+
+  base::sim::Files& files() { return files_; }
+  TestProject& project() { return project_; }
+
+  absl::Status Publish() {
+    PublishRequest request = project_.Request({kModel}, clock_, pool_);
+    request.options.release_version = "2024.01.20";
+    return deploy::Publish(request).status;
+  }
+
+  // Not there, or there whole; returns in how many stores it is.
+  int CheckReaders() {
+    int seen = 0;
+    for (const PublishTarget& target : project_.targets) {
+      const Resolver resolver({{target.name, 0, *target.repository}});
+      const auto resolved = resolver.Resolve({"model", "1.0.0"});
+      if (!resolved.ok()) {
+        EXPECT_THAT(resolved, StatusIs(absl::StatusCode::kNotFound));
+        continue;
+      }
+      ++seen;
+      const auto package =
+          GetText(*target.repository, ObjectKey(kModel, resolved->manifest.package.file), kLimit);
+      EXPECT_EQ(package.value_or("none"), kContent);
+      EXPECT_OK(resolver.FetchSideFile(*resolved, *resolved->manifest.package.pieces, kLimit));
+      EXPECT_OK(resolver.FetchSideFile(*resolved, *resolved->manifest.package.index, kLimit));
+    }
+    return seen;
+  }
+
+  // All that a publish promises.
+  void CheckComplete() {
+    EXPECT_EQ(CheckReaders(), 2);
+    const auto text = base::ReadFile(*project_.records, "model-1.0.0.publish.json", kLimit);
+    ASSERT_OK(text);
+    const auto record = ParseRecord(*text);
+    ASSERT_OK(record);
+    EXPECT_EQ(record->locations.size(), 2u);
+    for (const PublishTarget& target : project_.targets) {
+      EXPECT_OK(target.repository->Stat(ObjectKey(kModel, "model-1.0.0.publish.json")));
+      EXPECT_OK(target.repository->Stat("releases/2024.01.20.release.json"));
+    }
+    EXPECT_OK(project_.releases->Stat("2024.01.20.release.json"));
+  }
+
+ private:
+  base::sim::Files files_;
+  base::sim::Clock clock_;
+  base::sim::Pool pool_{/*seed=*/3};
+  TestProject project_;
+};
+
+base::sim::Files Packed() {
+  base::sim::Files files(11);
+  Scene scene(files);
+  scene.project().Pack(kModel, kContent);
+  scene.files().Settle();
+  return scene.files();
+}
+
+void CutOffEverywhere(base::sim::Loss loss, uint64_t attempts) {
+  const base::sim::Files before = Packed();
+  bool completed = false;
+  for (int n = 1; n <= kStepsMax && !completed; ++n) {
+    Scene scene(before);
+    scene.files().PowerLossAt(n);
+    const absl::Status status = scene.Publish();
+    completed = !scene.files().off();
+    EXPECT_EQ(completed, status.ok()) << n << " " << status;
+    for (uint64_t attempt = 0; attempt < attempts; ++attempt) {
+      Scene after(scene.files().AfterReboot(loss, attempt));
+      SCOPED_TRACE(absl::StrCat("n ", n, " attempt ", attempt));
+      after.CheckReaders();
+      if (completed) after.CheckComplete();
+      EXPECT_OK(after.Publish());
+      after.CheckComplete();
+      if (::testing::Test::HasFailure()) return;
+    }
+  }
+  EXPECT_TRUE(completed) << "more steps than " << kStepsMax;
+}
+
+// The process is killed and the machine lives.
+TEST(PublisherFaults, KilledAtAnyOperation) { CutOffEverywhere(base::sim::Loss::kKeepAll, 1); }
+
+TEST(PublisherFaults, PowerLossAtAnyOperation) { CutOffEverywhere(base::sim::Loss::kSeeded, 3); }
+
+TEST(PublisherFaults, PowerLossThatKeepsOnlyWhatWasSynced) {
+  CutOffEverywhere(base::sim::Loss::kLoseAllUnsynced, 1);
+}
+
+// D284: reported with its id, nothing half shown, and all is well once the disk is.
+TEST(PublisherFaults, FailingOperations) {
+  const base::sim::Files before = Packed();
+  for (const int error : {ENOSPC, EIO}) {
+    bool completed = false;
+    for (int n = 1; n <= kStepsMax && !completed; ++n) {
+      Scene scene(before);
+      scene.files().FailAt(n, base::ErrnoError(error, "fault"));
+      const absl::Status status = scene.Publish();
+      completed = scene.files().operations() < n;
+      SCOPED_TRACE(absl::StrCat("n ", n, " ", status.ToString()));
+      EXPECT_EQ(completed, status.ok());
+      if (!completed) {
+        const std::string id = base::GetErrorInfo(status).code;
+        EXPECT_EQ(id, error == ENOSPC ? "DT006" : "DT004");
+        EXPECT_EQ(ExitCodeOf(status), 4);
+      }
+      scene.files().ClearFaults();
+      scene.CheckReaders();
+      EXPECT_OK(scene.Publish());
+      scene.CheckComplete();
+      if (::testing::Test::HasFailure()) return;
+    }
+    EXPECT_TRUE(completed) << "more steps than " << kStepsMax;
+  }
+}
+
+// The proof of the proof: where syncs lie, a power loss after OK loses something.
+TEST(PublisherFaults, ALyingDiskIsSeen) {
+  Scene scene(Packed());
+  scene.files().SetLie(base::sim::Lie::kDirSync);
+  ASSERT_OK(scene.Publish());
+  Scene after(scene.files().AfterReboot(base::sim::Loss::kLoseAllUnsynced));
+  EXPECT_LT(after.CheckReaders(), 2);
+}
+
+}  // namespace
+}  // namespace slipway::deploy
