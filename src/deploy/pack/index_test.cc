@@ -253,6 +253,13 @@ TEST_F(VerifyTreeTest, QuickReadsNoContentsButSeesTimes) {
   EXPECT_THAT(Drifts(), ::testing::ElementsAre("a/one changed content"));
 }
 
+TEST_F(VerifyTreeTest, AnEditIsReportedAsContentThoughItsTimeChangedToo) {
+  Put("a/one", "c0ntent");
+  SetMtime("a/one", index.entries[1].mtime_ns + 1);
+  SetMtime("a/two", index.entries[2].mtime_ns + 1);
+  EXPECT_THAT(Drifts(), ::testing::ElementsAre("a/one changed content", "a/two changed mtime"));
+}
+
 TEST_F(VerifyTreeTest, SeesAnotherKindInItsPlace) {
   ASSERT_THAT(tree->Remove("b"), IsOk());
   ASSERT_THAT(tree->Symlink("/etc/passwd", "b"), IsOk());

@@ -23,6 +23,7 @@ constexpr size_t kBatchFiles = 256;  // hashed together
 constexpr uint64_t kBatchBytes = 256ull << 20;
 constexpr size_t kBufferBytes = 256 << 10;
 constexpr uint32_t kWorldWrite = 0002;
+constexpr char kTime[] = "mtime";
 
 absl::string_view TypeName(Type type) {
   switch (type) {
@@ -63,7 +64,7 @@ std::string Difference(const IndexEntry& actual, const IndexEntry& indexed) {
   if (actual.link != indexed.link) {
     return absl::StrCat("link to ", ShowName(actual.link), " instead of ", ShowName(indexed.link));
   }
-  if (indexed.type != Type::kHardLink && actual.mtime_ns != indexed.mtime_ns) return "mtime";
+  if (indexed.type != Type::kHardLink && actual.mtime_ns != indexed.mtime_ns) return kTime;
   return "";
 }
 
@@ -114,6 +115,7 @@ class TreeCheck {
   struct ToHash {
     WalkEntry entry;
     const IndexEntry* indexed = nullptr;
+    std::string detail;  // what is known to differ besides the content
     bool differs = false;
   };
 
@@ -132,14 +134,16 @@ class TreeCheck {
     const absl::StatusOr<base::Meta> meta = entry.parent->Stat(entry.name);
     if (!meta.ok()) return ReadingError(meta.status(), "verify", entry.path);
     SLIPWAY_ASSIGN_OR_RETURN(const std::string detail, Compare(entry, *meta, indexed));
-    if (!detail.empty()) {
+    const bool hash = indexed.type == Type::kFile && options_.deep;
+    // A changed file has a new time too: the content is what its owner must know.
+    if (!detail.empty() && !(hash && detail == kTime)) {
       Add(Drift::Kind::kChanged, entry.path, detail);
       return absl::OkStatus();
     }
     ++files_;
-    if (indexed.type != Type::kFile || !options_.deep) return absl::OkStatus();
+    if (!hash) return absl::OkStatus();
     batch_bytes_ += indexed.size_bytes;
-    batch_.push_back({.entry = std::move(entry), .indexed = &indexed, .differs = false});
+    batch_.push_back({.entry = std::move(entry), .indexed = &indexed, .detail = detail});
     if (batch_.size() < kBatchFiles && batch_bytes_ < kBatchBytes) return absl::OkStatus();
     return HashBatch();
   }
@@ -180,7 +184,8 @@ class TreeCheck {
     SLIPWAY_RETURN_IF_ERROR(
         base::ParallelFor(pool_, batch_.size(), [this](size_t i) { return HashOne(batch_[i]); }));
     for (const ToHash& one : batch_) {
-      if (one.differs) Add(Drift::Kind::kChanged, one.entry.path, "content");
+      const absl::string_view detail = one.differs ? "content" : absl::string_view(one.detail);
+      if (!detail.empty()) Add(Drift::Kind::kChanged, one.entry.path, std::string(detail));
     }
     batch_.clear();
     bytes_ += batch_bytes_;
