@@ -203,7 +203,7 @@ std::vector<Case> SmallStreams() {
   for (Case& c : Streams()) {
     if (c.stream.size() < 10'000) small.push_back(std::move(c));
   }
-  const Bytes words = Text(400);
+  const Bytes words = Text(150);
   small.push_back({"gzip small", Codec::kGzip, Own(Codec::kGzip, words), words});
   small.push_back({"gzip small foreign", Codec::kGzip, ForeignGzip(words, "n", true), words});
   small.push_back({"zstd small", Codec::kZstd, Own(Codec::kZstd, words), words});
@@ -236,7 +236,8 @@ TEST(Decoder, EveryFlippedBitIsAnErrorOrHarmless) {
                          std::string(c.name).find("skippable") == std::string::npos;
     sim::Pool pool(1);
     Bytes stream = c.stream;
-    for (size_t bit = 0; bit < 8 * stream.size(); ++bit) {
+    const size_t stride = stream.size() < 400 ? 1 : 11;
+    for (size_t bit = 0; bit < 8 * stream.size(); bit += stride) {
       stream[bit / 8] ^= static_cast<uint8_t>(1 << bit % 8);
       const auto decoded = Decode(stream, {.codec = c.codec, .output_bytes_max = 1 << 20}, pool);
       stream[bit / 8] ^= static_cast<uint8_t>(1 << bit % 8);

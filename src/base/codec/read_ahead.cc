@@ -11,17 +11,15 @@
 namespace slipway::base::codec {
 namespace {
 
-constexpr size_t kReadBytes = 256 * kKiB;
+// Buffers begin small, for small streams, and grow to these.
+constexpr size_t kReadBytesMin = 16 * kKiB, kReadBytesMax = 256 * kKiB;
+constexpr size_t kSerialBytesMin = 64 * kKiB;
 
 }  // namespace
 
 absl::StatusOr<BytesView> Input::Peek(size_t bytes) {
-  if (buffer_.size() - begin_ < bytes && end_ - begin_ < bytes) {
-    if (begin_ > 0) std::memmove(buffer_.data(), &buffer_[begin_], end_ - begin_);
-    end_ -= std::exchange(begin_, 0);
-    if (buffer_.size() < bytes + kReadBytes) buffer_.resize(bytes + kReadBytes);
-  }
   while (end_ - begin_ < bytes && !at_end_) {
+    if (end_ == buffer_.size()) MakeRoom(bytes);
     SLIPWAY_ASSIGN_OR_RETURN(const size_t read,
                              source_.Read(absl::MakeSpan(buffer_).subspan(end_)));
     SLIPWAY_CHECK(read <= buffer_.size() - end_);
@@ -31,16 +29,28 @@ absl::StatusOr<BytesView> Input::Peek(size_t bytes) {
   return BytesView(buffer_).subspan(begin_, end_ - begin_);
 }
 
+void Input::MakeRoom(size_t wanted_bytes) {
+  const size_t held = end_ - begin_;
+  if (begin_ > 0) std::memmove(buffer_.data(), &buffer_[begin_], held);
+  begin_ = 0;
+  end_ = held;
+  if (buffer_.size() - held >= kReadBytesMax || buffer_.size() >= wanted_bytes + kReadBytesMax)
+    return;
+  buffer_.resize(std::max(
+      buffer_.size(), std::min(wanted_bytes + kReadBytesMax, std::max(kReadBytesMin, 4 * held))));
+}
+
 void Input::Skip(size_t bytes) {
   SLIPWAY_CHECK(bytes <= end_ - begin_);
   begin_ += bytes;
   offset_ += bytes;
 }
 
-ReadAhead::ReadAhead(std::unique_ptr<Splitter> splitter, size_t serial_bytes,
+ReadAhead::ReadAhead(std::unique_ptr<Splitter> splitter, size_t serial_bytes_max,
                      uint64_t output_bytes_max, ByteSource& compressed, Pool& pool)
     : splitter_(std::move(splitter)),
-      serial_bytes_(serial_bytes),
+      serial_bytes_max_(serial_bytes_max),
+      serial_bytes_(std::min(serial_bytes_max, kSerialBytesMin)),
       output_bytes_max_(output_bytes_max),
       in_flight_max_(static_cast<size_t>(pool.threads()) + 2),
       input_(compressed),
@@ -110,6 +120,7 @@ absl::Status ReadAhead::LaunchOne() {
     promised_bytes_ += *plan.output_bytes;
   } else {
     serial_ = true;
+    serial_bytes_ = std::min(serial_bytes_max_, 4 * serial_bytes_);
   }
   jobs_.Run(std::move(slot), *std::move(plan.work));
   return absl::OkStatus();

@@ -28,6 +28,8 @@ class Input {
   uint64_t offset() const { return offset_; }
 
  private:
+  void MakeRoom(size_t wanted_bytes);
+
   ByteSource& source_;
   Bytes buffer_;
   size_t begin_ = 0, end_ = 0;
@@ -56,7 +58,7 @@ class Splitter {
 
 class ReadAhead : public ByteSource {
  public:
-  ReadAhead(std::unique_ptr<Splitter> splitter, size_t serial_bytes, uint64_t output_bytes_max,
+  ReadAhead(std::unique_ptr<Splitter> splitter, size_t serial_bytes_max, uint64_t output_bytes_max,
             ByteSource& compressed, Pool& pool);
   absl::StatusOr<size_t> Read(absl::Span<uint8_t> out) override;
 
@@ -68,7 +70,8 @@ class ReadAhead : public ByteSource {
   absl::Status TooLarge() const;
 
   std::unique_ptr<Splitter> splitter_;
-  const size_t serial_bytes_;
+  const size_t serial_bytes_max_;
+  size_t serial_bytes_;  // what the next serial work may produce
   const uint64_t output_bytes_max_;
   const size_t in_flight_max_;
   Input input_;
