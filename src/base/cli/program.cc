@@ -160,8 +160,12 @@ int Program::Execute(const Command& command, absl::string_view typed, Streams& s
   return Finish(command, status, in, world.clock.Monotonic() - start);
 }
 
-int Program::Finish(const Command& command, const absl::Status& status, Invocation& in,
+int Program::Finish(const Command& command, absl::Status status, Invocation& in,
                     absl::Duration duration) {
+  if (!status.ok() && options_.hint_of && GetErrorInfo(status).hint.empty()) {
+    const std::string hint = options_.hint_of(status);
+    status = WithInfo(std::move(status), {"", hint});
+  }
   int exit = in.exit_code.value_or(ExitCodeOf(status));
   if (absl::IsCancelled(status) && in.cancel.cancelled()) exit = CancelledExit(in.cancel);
   // A failure never leaves with 0 (D135).

@@ -47,6 +47,8 @@ struct ProgramOptions {
   std::vector<std::pair<std::string, int>> exits;
   // Instead of `exits`, for a program with a table of its own.
   std::function<int(const absl::Status&)> exit_of;
+  // The hint of an error that brings none; null: none.
+  std::function<std::string(const absl::Status&)> hint_of;
   std::string usage_id;     // id of wrong usage; empty: none
   std::string missing_id;   // id of a missing argument or value
   std::string internal_id;  // id of an error that carries none
@@ -91,8 +93,7 @@ class Program {
   int Dispatch(std::vector<std::string> args, Streams& streams, World& world, CancelToken cancel);
   int Execute(const Command& command, absl::string_view typed, Streams& streams, World& world,
               CancelToken cancel);
-  int Finish(const Command& command, const absl::Status& status, Invocation& in,
-             absl::Duration duration);
+  int Finish(const Command& command, absl::Status status, Invocation& in, absl::Duration duration);
   int FailUsage(const absl::Status& status, absl::string_view command, Streams& streams, bool json);
   void RenderError(const absl::Status& status, Streams& streams) const;
   Json ErrorJson(const absl::Status& status, int exit, const Json& details) const;

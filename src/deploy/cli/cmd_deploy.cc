@@ -36,16 +36,19 @@ absl::StatusOr<std::vector<ComponentSpec>> SpecsOf(const DeployCommand& o) {
 }
 
 // "type" alone means what is current.
-absl::Status FillCurrent(DeployRoot& root, ComponentSpec& spec) {
+absl::Status FillCurrent(DeployRoot* root, ComponentSpec& spec) {
   if (spec.version.has_value()) return absl::OkStatus();
-  SLIPWAY_ASSIGN_OR_RETURN(spec.version, root.CurrentVersion(spec.type));
+  if (root != nullptr) {
+    SLIPWAY_ASSIGN_OR_RETURN(spec.version, root->CurrentVersion(spec.type));
+  }
   if (spec.version.has_value()) return absl::OkStatus();
   return Error(Dt::kNotFound, absl::StrCat("deploy ", spec.type, ": no version of it is current"),
                absl::StrCat("deploy-tool deploy ", spec.type, ":latest"));
 }
 
+// `root` is null where a dry run finds none.
 absl::StatusOr<std::vector<DeployComponent>> Find(Invocation& in, const Project& project,
-                                                  DeployRoot& root, const DeployCommand& o,
+                                                  DeployRoot* root, const DeployCommand& o,
                                                   std::vector<Store>& sources) {
   SLIPWAY_ASSIGN_OR_RETURN(std::vector<ComponentSpec> specs, SpecsOf(o));
   Release release;
@@ -57,8 +60,9 @@ absl::StatusOr<std::vector<DeployComponent>> Find(Invocation& in, const Project&
   }
   FindOptions options;
   options.prerelease = o.pre;
-  options.installed = [&root](const Component& component) -> std::optional<Manifest> {
-    absl::StatusOr<Manifest> manifest = root.InstalledManifest(component);
+  options.installed = [root](const Component& component) -> std::optional<Manifest> {
+    if (root == nullptr) return std::nullopt;
+    absl::StatusOr<Manifest> manifest = root->InstalledManifest(component);
     return manifest.ok() ? std::optional<Manifest>(*std::move(manifest)) : std::nullopt;
   };
   std::vector<DeployComponent> components;
@@ -80,6 +84,27 @@ absl::StatusOr<std::vector<DeployComponent>> Find(Invocation& in, const Project&
   return components;
 }
 
+// What would be done to a root that does not exist: everything.
+ChangeResult PlanForNewRoot(const std::string& path,
+                            const std::vector<DeployComponent>& components) {
+  ChangeResult plan;
+  plan.dry_run = true;
+  plan.steps.push_back({"root", path, 0});
+  for (const DeployComponent& component : components) {
+    ComponentResult result;
+    result.component = component.manifest.component;
+    result.action = Action::kInstalled;
+    result.source_reason = component.source_reason;
+    const std::string name = result.component.ToString();
+    const std::string source =
+        component.sources.empty() ? "" : absl::StrCat(" from ", component.sources.front().name);
+    plan.steps.push_back({"fetch", name + source, component.manifest.package.size_bytes});
+    plan.steps.push_back({"switch", name, 0});
+    plan.components.push_back(std::move(result));
+  }
+  return plan;
+}
+
 absl::Status RunDeploy(Context& context, const DeployCommand& o, Invocation& in) {
   SLIPWAY_RETURN_IF_ERROR(SpecsOf(o).status());
   SLIPWAY_ASSIGN_OR_RETURN(const Project* project, context.AnyProject(in));
@@ -96,9 +121,18 @@ absl::Status RunDeploy(Context& context, const DeployCommand& o, Invocation& in)
   options.paranoid = o.paranoid;
   options.release = o.release.value_or("");
   options.durability = project->config().durability;
-  SLIPWAY_ASSIGN_OR_RETURN(auto root, context.OpenRoot(in, OpenMode::kCreate, o.target));
+  // What is asked for is found before a root is made or a lock is taken.
+  auto reader = context.OpenRoot(in, OpenMode::kRead, o.target);
+  if (!reader.ok() && !absl::IsNotFound(reader.status())) return reader.status();
+  DeployRoot* const existing = reader.ok() ? reader->get() : nullptr;
   SLIPWAY_ASSIGN_OR_RETURN(std::vector<DeployComponent> components,
-                           Find(in, *project, *root, o, sources));
+                           Find(in, *project, existing, o, sources));
+  if (context.options().dry_run && existing == nullptr) {
+    SLIPWAY_ASSIGN_OR_RETURN(const std::string path, context.RootPath(in, o.target));
+    ReportChange(in, PlanForNewRoot(path, components), path);
+    return absl::OkStatus();
+  }
+  SLIPWAY_ASSIGN_OR_RETURN(auto root, context.OpenRoot(in, OpenMode::kCreate, o.target));
   const absl::StatusOr<ChangeResult> result = root->Deploy(std::move(components), options);
   if (!result.ok()) return FailedChange(in, result.status());
   ReportChange(in, *result, root->path());

@@ -70,11 +70,6 @@ absl::Status RunRepair(Context& context, const LinksCommand& o, Invocation& in) 
   if (!in.json && result->change.links.empty() && result->refused.empty()) {
     in.streams.out << "nothing to repair\n";
   }
-  if (!in.json && change.dry_run) {
-    for (const LinkChange& link : result->change.links) {
-      in.streams.out << "would link " << link.path << " -> " << link.to << "\n";
-    }
-  }
   if (result->refused.empty()) return absl::OkStatus();
   if (!in.json) in.streams.out << RenderLinks(in, result->refused);
   return Error(

@@ -13,6 +13,7 @@
 #include "deploy/cli/render.h"
 #include "deploy/model/errors.h"
 #include "deploy/pack/packer.h"
+#include "deploy/repository/codec.h"
 
 namespace slipway::deploy::cli {
 namespace {
@@ -143,7 +144,8 @@ absl::Status SetMtime(Invocation& in, const PackCommand& o, const Project& proje
   return absl::OkStatus();
 }
 
-absl::Status SetMetadata(const PackCommand& o, const Project& project, PackOptions& options) {
+absl::Status SetMetadata(Invocation& in, const PackCommand& o, const Project& project,
+                         PackOptions& options) {
   const ComponentConfig* c = project.FindComponent(options.component.type);
   std::vector<std::string> depends = o.depends;
   if (depends.empty() && c != nullptr) depends = c->depends;
@@ -167,7 +169,10 @@ absl::Status SetMetadata(const PackCommand& o, const Project& project, PackOptio
     options.labels[parts.first] = parts.second;
   }
   options.description = !o.description.empty() ? o.description : c != nullptr ? c->description : "";
-  return absl::OkStatus();
+  // The manifest is read by others (D16).
+  std::string written = absl::StrCat(options.source_path, "\n", options.description, "\n");
+  for (const auto& [key, value] : options.labels) absl::StrAppend(&written, key, "\n", value, "\n");
+  return ScrubCheck(written, EnvironmentSecrets(in.world.environment));
 }
 
 void Report(Invocation& in, const Project& project, const std::string& dist,
@@ -216,7 +221,8 @@ absl::Status RunPack(Context& context, const PackCommand& o, Invocation& in) {
   SLIPWAY_ASSIGN_OR_RETURN(const std::string source, SourceOf(in, o, options.component, *project));
   SLIPWAY_RETURN_IF_ERROR(SetCompression(o, *project, options));
   SLIPWAY_RETURN_IF_ERROR(SetMtime(in, o, *project, options));
-  SLIPWAY_RETURN_IF_ERROR(SetMetadata(o, *project, options));
+  options.source_path = project->Relative(source);
+  SLIPWAY_RETURN_IF_ERROR(SetMetadata(in, o, *project, options));
   AddRules(o, *project, options);
   options.compress_all = o.compress_all;
   options.skip_special = o.skip_special;
@@ -224,7 +230,6 @@ absl::Status RunPack(Context& context, const PackCommand& o, Invocation& in) {
   options.force = o.force;
   options.dry_run = context.options().dry_run;
   options.tool_version = context.tool_version();
-  options.source_path = project->Relative(source);
   options.created_at = in.world.clock.Wall();
   const std::string dist = o.output.has_value() ? FromWorkingDirectory(in.world, *o.output)
                                                 : project->Resolve(project->config().dist);
@@ -267,7 +272,7 @@ void AddPack(Program& program, Context& context) {
   pack.Text("--output", "DIR", &o->output, "Where the package goes (paths.dist)")
       .Completes(base::cli::ValueKind::kDirectory);
   pack.Choice("--compress", "ALG", &o->codec, {"gzip", "zstd", "none"}, "Compressor");
-  pack.Int("--level", "N", &o->level, 0, 22, "Its level: gzip 1-9, zstd 1-19");
+  pack.Int("--level", "N", &o->level, 1, 19, "Its level: gzip 1-9, zstd 1-19");
   pack.Flag("--compress-all", &o->compress_all,
             "Full level for everything, also what gains nothing");
   pack.List("--exclude", "PATTERN", &o->exclude, "Leave out, gitignore syntax");

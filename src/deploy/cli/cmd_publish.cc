@@ -93,11 +93,35 @@ void Report(Invocation& in, const PublishReport& report, bool dry_run) {
   for (const std::string& record : report.records) records.Append(record);
   in.result.Set("release", TextJson(report.release));
   if (in.json) return;
-  in.streams.out << table.Render(in.streams);
+  if (!table.empty()) in.streams.out << table.Render(in.streams);
   if (!report.release.empty()) {
     in.streams.out << (dry_run ? "would write release " : "release ")
                    << base::EscapeForTerminal(report.release) << "\n";
   }
+}
+
+struct Folders {
+  std::unique_ptr<base::Dir> dist, manifests, records, releases;
+};
+
+// A dry run makes none: where there are no records yet, the manifests stand in for them, as these
+// have other names.
+absl::StatusOr<Folders> OpenFolders(Invocation& in, const Project& project, bool dry_run) {
+  const Config& config = project.config();
+  const auto open = [&](const std::string& path) {
+    const std::string full = project.Resolve(path);
+    if (!dry_run) return MakeDirectory(in.world, full, "publish");
+    auto dir = OpenDirectory(in.world, full, "publish");
+    return absl::IsNotFound(dir.status())
+               ? OpenDirectory(in.world, project.Resolve(config.manifests), "publish")
+               : std::move(dir);
+  };
+  Folders folders;
+  SLIPWAY_ASSIGN_OR_RETURN(folders.dist, open(config.dist));
+  SLIPWAY_ASSIGN_OR_RETURN(folders.manifests, open(config.manifests));
+  SLIPWAY_ASSIGN_OR_RETURN(folders.records, open(config.publish));
+  SLIPWAY_ASSIGN_OR_RETURN(folders.releases, open(config.releases));
+  return folders;
 }
 
 absl::Status RunPublish(Context& context, const PublishCommand& o, Invocation& in) {
@@ -105,15 +129,12 @@ absl::Status RunPublish(Context& context, const PublishCommand& o, Invocation& i
   SLIPWAY_ASSIGN_OR_RETURN(const std::vector<Component> components, ComponentsOf(in, *project, o));
   const Config& config = project->config();
   const bool dry_run = context.options().dry_run;
-  SLIPWAY_ASSIGN_OR_RETURN(std::vector<Store> stores, OpenTargets(in.world, *project, o.to));
-  SLIPWAY_ASSIGN_OR_RETURN(auto dist,
-                           MakeDirectory(in.world, project->Resolve(config.dist), "publish"));
-  SLIPWAY_ASSIGN_OR_RETURN(auto manifests,
-                           MakeDirectory(in.world, project->Resolve(config.manifests), "publish"));
-  SLIPWAY_ASSIGN_OR_RETURN(auto records,
-                           MakeDirectory(in.world, project->Resolve(config.publish), "publish"));
-  SLIPWAY_ASSIGN_OR_RETURN(auto releases,
-                           MakeDirectory(in.world, project->Resolve(config.releases), "publish"));
+  if (o.release_version.has_value() && !o.release_version->empty()) {
+    SLIPWAY_RETURN_IF_ERROR(CheckReleaseVersion(*o.release_version).status());
+  }
+  SLIPWAY_ASSIGN_OR_RETURN(std::vector<Store> stores,
+                           OpenTargets(in.world, *project, o.to, dry_run));
+  SLIPWAY_ASSIGN_OR_RETURN(const Folders folders, OpenFolders(in, *project, dry_run));
   std::vector<PublishTarget> targets;
   for (Store& store : stores) targets.push_back({store.name, *store.repository});
   const auto progress = context.MakeProgress(in);
@@ -127,16 +148,18 @@ absl::Status RunPublish(Context& context, const PublishCommand& o, Invocation& i
   options.secrets = EnvironmentSecrets(in.world.environment);
   if (context.options().wait_lock > absl::ZeroDuration())
     options.lock_wait = context.options().wait_lock;
-  progress->Start({"publish", components.size() == 1 ? components[0].ToString() : "", ""});
-  const PublishReport report = Publish({{*dist, *manifests, *records, *releases,
-                                         project->Relative(project->Resolve(config.manifests))},
-                                        std::move(targets),
-                                        components,
-                                        std::move(options),
-                                        in.world.clock,
-                                        in.world.pool,
-                                        in.cancel,
-                                        [total](const PublishProgress& p) { total->Add(p); }});
+  if (!dry_run)
+    progress->Start({"publish", components.size() == 1 ? components[0].ToString() : "", ""});
+  const PublishReport report =
+      Publish({{*folders.dist, *folders.manifests, *folders.records, *folders.releases,
+                project->Relative(project->Resolve(config.manifests))},
+               std::move(targets),
+               components,
+               std::move(options),
+               in.world.clock,
+               in.world.pool,
+               in.cancel,
+               [total](const PublishProgress& p) { total->Add(p); }});
   if (report.status.ok()) progress->Finish();
   Report(in, report, dry_run);
   return report.status;

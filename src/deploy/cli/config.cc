@@ -105,7 +105,7 @@ void BindComponent(ConfigReader& r, const std::string& type, base::Codec codec,
   base::Codec own = codec;
   r.Enum<base::Codec>("compression", &own, kCodecs, "Compressor");
   if (r.Has("compression")) c.codec = own;
-  r.Int("level", &c.level, 0, 22, "Level of the compressor");
+  r.Int("level", &c.level, 1, 19, "Level of the compressor: gzip 1-9, zstd 1-19");
   if (c.level.has_value()) CheckLevel(r, "level", own, *c.level);
   r.Texts("depends", &c.depends, "Needed components, like \"runtime >=3.10 <4\"");
   r.Enum<VersionScheme>("version_scheme", &c.version_scheme, kSchemes,
@@ -138,7 +138,7 @@ void BindPack(ConfigReader& r, Config& c) {
   r.Texts("pack.include", &c.pack_include, "Patterns taken in again");
   r.Enum<base::Codec>("pack.compression.algorithm", &c.codec, kCodecs, "Compressor");
   c.level = base::CodecLevelDefault(c.codec);
-  r.Int("pack.compression.level", &c.level, 0, 22, "Its level; unset: its own default");
+  r.Int("pack.compression.level", &c.level, 1, 19, "gzip 1-9, zstd 1-19; unset: 6 or 3");
   if (r.Has("pack.compression.level")) CheckLevel(r, "pack.compression.level", c.codec, c.level);
   r.Text("pack.mtime", &c.mtime, "source, epoch, or seconds that mtimes are cut at", CheckMtime);
   for (const char* later :
@@ -152,6 +152,7 @@ void BindDeploy(ConfigReader& r, Config& c) {
   r.Bool("deploy.links.enabled", &c.links_enabled, "Keep links/<type>");
   r.TextMap("deploy.custom_links", &c.custom_links, "Path of a link to its target");
   r.Bool("deploy.create_parents", &c.create_parents, "Make missing directories of custom links");
+  r.Bool("deploy.allow_root", &c.allow_root, "Do not warn when root installs");
   r.Enum<Durability>("deploy.durability", &c.durability, kDurabilities,
                      "full: on disk before it is visible");
   r.Map<TargetConfig>(

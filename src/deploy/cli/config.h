@@ -64,6 +64,7 @@ struct Config {
   bool links_enabled = true;
   std::map<std::string, std::string> custom_links;
   bool create_parents = false;
+  bool allow_root = false;
   Durability durability = Durability::kFull;
   std::map<std::string, TargetConfig> targets;  // deploy.targets
   std::string log_level = "info";

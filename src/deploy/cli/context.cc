@@ -73,9 +73,16 @@ absl::StatusOr<std::string> Context::RootPath(Invocation& in, absl::string_view 
 
 base::Owned<DeployRoot> Context::OpenRoot(Invocation& in, OpenMode mode, absl::string_view target) {
   SLIPWAY_ASSIGN_OR_RETURN(const std::string path, RootPath(in, target));
+  SLIPWAY_ASSIGN_OR_RETURN(const Project* project, AnyProject(in));
+  const bool changes = mode != OpenMode::kRead && !options_.dry_run;
+  if (changes && in.world.environment.UserId() == 0 && !project->config().allow_root) {
+    in.Warn(DtName(Dt::kPermission),
+            "running as root, which nothing here needs; use a user of its own for the deploy root, "
+            "or set deploy.allow_root: true");
+  }
   RootOptions options;
   // A plan reads only: it takes no lock and recovers nothing (D181).
-  options.mode = options_.dry_run && mode == OpenMode::kMutate ? OpenMode::kRead : mode;
+  options.mode = options_.dry_run ? OpenMode::kRead : mode;
   options.command = in.command;
   options.wait_lock = options_.wait_lock;
   options.cancel = in.cancel;
@@ -127,6 +134,7 @@ ProgressFn FollowDeploy(std::shared_ptr<base::cli::Progress> progress) {
                       p.bytes_total > 0 ? std::optional<uint64_t>(p.bytes_total) : std::nullopt);
     }
     progress->Update(p.bytes, p.files);
+    if (p.bytes_total > 0 && p.bytes == p.bytes_total) progress->Finish();
   };
 }
 
@@ -136,7 +144,9 @@ LinkOptions LinksOf(const Project& project, bool adopt) {
   links.create_parents = project.config().create_parents;
   links.adopt = adopt;
   const auto add = [&](const std::map<std::string, std::string>& custom) {
-    for (const auto& [path, target] : custom) links.custom.push_back({path, target});
+    for (const auto& [path, target] : custom) {
+      links.custom.push_back({project.Resolve(path), target});
+    }
   };
   add(project.config().custom_links);
   for (const auto& [type, component] : project.config().components) add(component.custom_links);

@@ -64,7 +64,8 @@ class Context {
 // Feeds a Progress from the callbacks of the deploy root.
 ProgressFn FollowDeploy(std::shared_ptr<base::cli::Progress> progress);
 
-// Custom links of the project: deploy.custom_links and those of its components.
+// Custom links of the project: deploy.custom_links and those of its components. Their paths start
+// at the project's root (D39), their targets at the deploy root (D26).
 LinkOptions LinksOf(const Project& project, bool adopt);
 
 }  // namespace slipway::deploy::cli

@@ -29,10 +29,49 @@ Json Envelope(const std::string& version, const base::cli::Outcome& outcome) {
   return json;
 }
 
+struct Hint {
+  Dt code;
+  const char* text;
+};
+
+// For errors that know no better one: nobody shall be left without a next step (D204).
+constexpr Hint kHints[] = {
+    {Dt::kConfig, "deploy-tool config validate"},
+    {Dt::kPathNotFound, "check the path; deploy-tool paths shows those of the project"},
+    {Dt::kVersionFormat, "use MAJOR.MINOR.PATCH, for example 1.0.0"},
+    {Dt::kStorage, "check that the directory of the store is there and can be written"},
+    {Dt::kPermission, "check owner and mode of the path, or use a directory of your own"},
+    {Dt::kDiskSpace, "free some space on that file system, then repeat the command"},
+    {Dt::kChecksum,
+     "publish the version again, or deploy it from another store with --source NAME"},
+    {Dt::kMissing, "deploy-tool help shows what a command needs"},
+    {Dt::kNotFound, "deploy-tool status shows what is installed"},
+    {Dt::kReleaseNotFound, "deploy-tool release list"},
+    {Dt::kExists, "use another name, or --force where the command has it"},
+    {Dt::kType, "begin with a letter, then letters, digits, _ or -"},
+    {Dt::kDependency, "change the components that are named together"},
+    {Dt::kUnfinished, "deploy-tool recover"},
+    {Dt::kChanged, "repeat the command when nothing writes to the files any more"},
+    {Dt::kLocked, "repeat the command, or wait with --wait-lock 30s"},
+    {Dt::kUnsafe, "do not use this package; tell those who made it"},
+    {Dt::kFormat, "upgrade deploy-tool"},
+    {Dt::kCancelled, "repeat the command; what was begun is undone or goes on from there"},
+    {Dt::kTimeout, "repeat the command with more time"},
+    {Dt::kInternal, "repeat it with --debug and report the output"}};
+
+std::string HintOf(const absl::Status& status) {
+  const std::string id = base::GetErrorInfo(status).code;
+  for (const Hint& hint : kHints) {
+    if (id == DtName(hint.code) || (id.empty() && hint.code == Dt::kInternal)) return hint.text;
+  }
+  return "";
+}
+
 base::cli::ProgramOptions MakeOptions(const std::string& version) {
   base::cli::ProgramOptions options;
   options.version = version;
   options.exit_of = ExitCodeOf;
+  options.hint_of = HintOf;
   options.usage_id = DtName(Dt::kConfig);
   options.missing_id = DtName(Dt::kMissing);
   options.internal_id = DtName(Dt::kInternal);

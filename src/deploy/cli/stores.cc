@@ -26,32 +26,32 @@ std::string StorePath(const Project& project, const StoreConfig& config) {
   return config.prefix.empty() ? path : absl::StrCat(path, "/", config.prefix);
 }
 
+enum class Missing : uint8_t { kCreate, kError, kEmpty };
+
+// Opening a repository makes its directory, so one that must not appear is looked for first.
 Store OpenStore(base::World& world, const Project& project, const StoreConfig& config,
-                bool create) {
+                Missing missing) {
   Store store;
   store.name = config.name;
   store.priority = config.priority;
   const std::string path = StorePath(project, config);
-  if (!create) {
-    // Opening a repository makes its directory; a source that is not there must not appear.
-    if (const auto dir = world.files.OpenRoot(path); !dir.ok()) {
-      store.status =
-          Wrap(dir.status(),
-               FileErrorCode(dir.status(), Dt::kStorage) == Dt::kPermission ? Dt::kPermission
-                                                                            : Dt::kStorage,
-               absl::StrCat("open store ", config.name), "check its path in the configuration");
-      return store;
-    }
+  const absl::Status there =
+      missing == Missing::kCreate ? absl::OkStatus() : world.files.OpenRoot(path).status();
+  if (absl::IsNotFound(there) && missing == Missing::kEmpty) {
+    store.repository = MakeMemoryRepository(config.name, world.clock);
+    return store;
   }
-  auto repository = OpenFilesystemRepository(world.files, config.name, path, config.mode);
+  auto repository = there.ok()
+                        ? OpenFilesystemRepository(world.files, config.name, path, config.mode)
+                        : base::Owned<Repository>(there);
   if (repository.ok()) {
     store.repository = *std::move(repository);
-  } else {
-    const Dt code = FileErrorCode(repository.status(), Dt::kStorage);
-    store.status =
-        Wrap(repository.status(), code == Dt::kPathNotFound ? Dt::kStorage : code,
-             absl::StrCat("open store ", config.name), "check its path in the configuration");
+    return store;
   }
+  const Dt code = FileErrorCode(repository.status(), Dt::kStorage);
+  store.status =
+      Wrap(repository.status(), code == Dt::kPathNotFound ? Dt::kStorage : code,
+           absl::StrCat("open store ", config.name), "check its path in the configuration");
   return store;
 }
 
@@ -150,18 +150,17 @@ absl::Status NotPublished(std::vector<Store>& sources, const ComponentSpec& spec
                  absl::StrCat("find ", name, ": no version of ", spec.type, " is published"),
                  absl::StrCat("deploy-tool publish ", name));
   }
-  const auto nearest = base::NearestWord(*spec.version, versions);
   if (versions.size() > 5) versions.resize(5);
   return Error(
       Dt::kNotFound,
       absl::StrCat("find ", name, ": not published; newest are ", absl::StrJoin(versions, ", ")),
-      absl::StrCat("deploy-tool deploy ", spec.type, ":", nearest.value_or(versions.front())));
+      absl::StrCat("deploy-tool deploy ", spec.type, ":", versions.front()));
 }
 
 }  // namespace
 
 absl::StatusOr<std::vector<Store>> OpenTargets(base::World& world, const Project& project,
-                                               absl::Span<const std::string> names) {
+                                               absl::Span<const std::string> names, bool dry_run) {
   const std::vector<StoreConfig>& configured = project.config().publish_targets;
   if (configured.empty()) {
     return Error(
@@ -178,7 +177,8 @@ absl::StatusOr<std::vector<Store>> OpenTargets(base::World& world, const Project
   for (const StoreConfig& config : configured) {
     if (!names.empty() && std::find(names.begin(), names.end(), config.name) == names.end())
       continue;
-    stores.push_back(OpenStore(world, project, config, /*create=*/true));
+    stores.push_back(
+        OpenStore(world, project, config, dry_run ? Missing::kEmpty : Missing::kCreate));
     SLIPWAY_RETURN_IF_ERROR(stores.back().status);
   }
   return stores;
@@ -192,7 +192,7 @@ absl::StatusOr<std::vector<Store>> OpenSources(base::World& world, const Project
   std::vector<Store> stores;
   for (const StoreConfig& store : configured) {
     if (only.empty() || store.name == only) {
-      stores.push_back(OpenStore(world, project, store, /*create=*/false));
+      stores.push_back(OpenStore(world, project, store, Missing::kError));
     }
   }
   if (stores.empty() && !only.empty()) {

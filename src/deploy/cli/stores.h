@@ -27,8 +27,9 @@ struct Store {
 
 // Where to publish: those of publish.targets that `names` has, all for no names; by configuration.
 // DT009: none is configured; DT004: one is unknown.
+// For a dry run a store that is not there yet is an empty one in memory.
 absl::StatusOr<std::vector<Store>> OpenTargets(base::World& world, const Project& project,
-                                               absl::Span<const std::string> names);
+                                               absl::Span<const std::string> names, bool dry_run);
 
 // Where to deploy from: deploy.sources, else publish.targets; lower priority first. One that cannot
 // be opened is kept with its status: another may do. `only`: the source of that name.
