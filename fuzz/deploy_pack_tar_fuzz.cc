@@ -31,10 +31,22 @@ void CheckMember(const TarMember& member) {
   }
 }
 
-}  // namespace
+// Mutations seldom keep a checksum right: the blocks that look like headers get theirs.
+std::string Sealed(absl::string_view input) {
+  std::string bytes(input);
+  for (size_t at = 0; at + 512 <= bytes.size(); at += 512) {
+    if (bytes.compare(at + 257, 5, "ustar") != 0) continue;
+    bytes.replace(at + 148, 8, "        ");
+    unsigned sum = 0;
+    for (size_t i = at; i < at + 512; ++i) sum += static_cast<unsigned char>(bytes[i]);
+    for (size_t digit = 6; digit-- > 0; sum >>= 3) {
+      bytes[at + 148 + digit] = static_cast<char>('0' + (sum & 7));
+    }
+  }
+  return bytes;
+}
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  const absl::string_view input(reinterpret_cast<const char*>(data), size);
+void ReadAll(absl::string_view input) {
   MemorySource source(input, 777);
   TarReader reader(source);
   ExtractedTree tree;
@@ -47,7 +59,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     uint64_t end = 0;
     while (true) {
       const absl::StatusOr<TarPiece> piece = reader.Read(absl::MakeSpan(buffer));
-      if (!piece.ok()) return 0;
+      if (!piece.ok()) return;
       if (piece->size == 0) break;
       SLIPWAY_CHECK(piece->offset >= end);
       end = piece->offset + piece->size;
@@ -61,6 +73,14 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     (void)slipway::deploy::CheckSymlink(entry.path, entry.link, false);
   }
   (void)tree.CheckSymlinksResolved();
-  SLIPWAY_CHECK(reader.offset_bytes() <= size);
+  SLIPWAY_CHECK(reader.offset_bytes() <= input.size());
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  const absl::string_view input(reinterpret_cast<const char*>(data), size);
+  ReadAll(input);
+  ReadAll(Sealed(input));
   return 0;
 }

@@ -9,7 +9,7 @@ namespace {
 
 struct Fold {
   uint16_t from;
-  uint16_t to[3];  // 0: no more
+  uint16_t first, second, third;  // 0: none
 };
 constexpr Fold kFolds[] = {
 #include "deploy/pack/fold_table.inc"
@@ -67,7 +67,7 @@ std::string FoldName(absl::string_view name) {
         std::lower_bound(std::begin(kFolds), std::end(kFolds), character,
                          [](const Fold& row, char32_t wanted) { return row.from < wanted; });
     if (fold != std::end(kFolds) && fold->from == character) {
-      for (const uint16_t to : fold->to) {
+      for (const uint16_t to : {fold->first, fold->second, fold->third}) {
         if (to != 0) AppendCharacter(out, to);
       }
     } else if (!AppendHangul(out, character)) {

@@ -12,7 +12,7 @@ FolderCache::FolderCache(base::Dir& root)
     : root_(std::shared_ptr<base::Dir>(), &root) {}  // shares nothing: the caller keeps it
 
 absl::StatusOr<Place> FolderCache::Find(absl::string_view path) {
-  const auto [parent, name] = base::SplitPath(path);
+  const absl::string_view parent = base::SplitPath(path).first;
   const auto holds = [&](const Level& level) {
     return absl::StartsWith(parent, level.path) &&
            (parent.size() == level.path.size() || parent[level.path.size()] == '/');
@@ -26,7 +26,8 @@ absl::StatusOr<Place> FolderCache::Find(absl::string_view path) {
     if (!opened.ok()) return CreationError(opened.status(), path);
     branch_.push_back({.path = std::string(parent.substr(0, end)), .dir = *std::move(opened)});
   }
-  return Place{.dir = branch_.empty() ? root_ : branch_.back().dir, .name = std::string(name)};
+  return Place{.dir = branch_.empty() ? root_ : branch_.back().dir,
+               .name = std::string(base::SplitPath(path).second)};
 }
 
 absl::Status CheckCancelled(const base::CancelToken& cancel, absl::string_view what) {

@@ -3,9 +3,12 @@
 #include <vector>
 
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
+#include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
 #include "base/digest/sha256.h"
+#include "base/os/files.h"
 #include "base/testing/status_matchers.h"
 #include "deploy/pack/hostile_archives.h"
 #include "deploy/pack/memory_source.h"
@@ -100,6 +103,29 @@ TEST(TarWriter, BytesAreThoseOfTheFirstVersion) {
   link.link = std::string(120, 't');
   link.mtime_ns = -1'500'000'000;
   EXPECT_EQ(Sha(Header(link)), "5f82de88158ae500a5f225b95f88789f7ef4a5f675670aa7ca6e316ed7df5966");
+}
+
+TEST(TarWriter, ExampleOfTheFormatPageIsAPackage) {
+  base::os::LinuxFiles files;
+  const auto page = base::ReadUserFile(
+      files, SLIPWAY_TEST_SOURCE_DIR "/../../../docs/formats/package.md", 1 << 20);
+  ASSERT_THAT(page, IsOk());
+  const std::vector<std::string> parts = absl::StrSplit(*page, "```");
+  ASSERT_EQ(parts.size(), 3u);
+  std::string bytes;
+  for (const absl::string_view line : absl::StrSplit(parts[1], '\n', absl::SkipEmpty())) {
+    if (line == "*") continue;
+    unsigned offset = 0;
+    ASSERT_TRUE(absl::SimpleHexAtoi(line.substr(0, 8), &offset));
+    bytes.resize(offset, '\0');  // only zeros are left out
+    const std::string hex = absl::StrReplaceAll(line.substr(8), {{" ", ""}});
+    const auto decoded = base::FromHex(hex);
+    ASSERT_THAT(decoded, IsOk());
+    bytes.append(decoded->begin(), decoded->end());
+  }
+  TarMember member = FileMember("a", 4);
+  member.mtime_ns += 500'000'000;
+  EXPECT_EQ(bytes, absl::StrCat(Header(member), "abc\n", std::string(508, '\0'), TarEnd()));
 }
 
 TEST(TarWriter, SplitsLongNamesAtASlashBeforeItNeedsAPaxRecord) {
