@@ -62,6 +62,7 @@ absl::StatusOr<std::vector<Generation>> ReadGenerations(base::Dir& root) {
   SLIPWAY_ASSIGN_OR_RETURN(const auto active, ReadActiveGeneration(root));
   std::vector<Generation> generations;
   for (const uint64_t number : numbers) {
+    if (active && number > *active) continue;  // of a transaction that was undone, or runs
     SLIPWAY_ASSIGN_OR_RETURN(Generation generation, ReadOne(root, number));
     generation.active = active == number;
     generations.push_back(std::move(generation));
@@ -82,9 +83,10 @@ absl::StatusOr<std::optional<uint64_t>> ReadActiveGeneration(base::Dir& root) {
 }
 
 absl::StatusOr<uint64_t> NextGenerationNumber(base::Dir& root) {
-  SLIPWAY_ASSIGN_OR_RETURN(const auto numbers, ListNumbers(root));
   SLIPWAY_ASSIGN_OR_RETURN(const auto active, ReadActiveGeneration(root));
-  return std::max(numbers.empty() ? 0 : numbers.front(), active.value_or(0)) + 1;
+  if (active) return *active + 1;
+  SLIPWAY_ASSIGN_OR_RETURN(const auto numbers, ListNumbers(root));
+  return numbers.empty() ? 1 : numbers.front() + 1;
 }
 
 absl::StatusOr<ActiveSet> ReadActiveSet(base::Dir& root) {
@@ -125,9 +127,11 @@ absl::Status RemoveGeneration(base::Dir& root, uint64_t number) {
 absl::Status TrimGenerations(base::Dir& root) {
   SLIPWAY_ASSIGN_OR_RETURN(const auto numbers, ListNumbers(root));
   SLIPWAY_ASSIGN_OR_RETURN(const auto active, ReadActiveGeneration(root));
-  for (size_t i = kGenerationsKept; i < numbers.size(); ++i) {
-    if (active == numbers[i]) continue;
-    SLIPWAY_RETURN_IF_ERROR(base::RemoveTree(root, GenerationDir(numbers[i])));
+  if (!active) return absl::OkStatus();
+  size_t kept = 0;
+  for (const uint64_t number : numbers) {
+    const bool keep = number <= *active && ++kept <= kGenerationsKept;
+    if (!keep) SLIPWAY_RETURN_IF_ERROR(base::RemoveTree(root, GenerationDir(number)));
   }
   return absl::OkStatus();
 }

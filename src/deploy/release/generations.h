@@ -19,7 +19,9 @@ namespace slipway::deploy {
 
 using ActiveSet = std::map<std::string, std::string>;  // type -> version
 
-// Newest first. A version that is not installed makes its generation incomplete.
+// Newest first. Records above the active one are no generations: what is left of a transaction that
+// was undone, or belongs to one that runs. A version that is not installed makes its generation
+// incomplete.
 absl::StatusOr<std::vector<Generation>> ReadGenerations(base::Dir& root);
 // The number that `active` names; nullopt: there is none.
 absl::StatusOr<std::optional<uint64_t>> ReadActiveGeneration(base::Dir& root);
@@ -32,8 +34,8 @@ ActiveSet SetOf(const Generation& generation);
 // Writes the record, durably; anything left of an earlier try goes first.
 absl::Status WriteGeneration(base::Dir& root, uint64_t number, const ActiveSet& set);
 absl::Status RemoveGeneration(base::Dir& root, uint64_t number);
-// Removes all but the newest kGenerationsKept and the active one. Not durable: what comes back goes
-// the next time.
+// Removes records above the active one and all but the newest kGenerationsKept. Not durable: what
+// comes back goes the next time.
 absl::Status TrimGenerations(base::Dir& root);
 
 }  // namespace slipway::deploy

@@ -143,7 +143,8 @@ absl::Status AppendHistory(base::Dir& root, const Json& entry) {
   SLIPWAY_RETURN_IF_ERROR(file->Truncate(end));
   SLIPWAY_RETURN_IF_ERROR(file->WriteAt(end, base::AsBytes(entry.Dump() + "\n")));
   SLIPWAY_RETURN_IF_ERROR(file->Sync());
-  return old.ok() ? absl::OkStatus() : SyncDirAt(root, kToolDir);
+  // The first line may be in a file whose name nobody has made durable yet.
+  return end > 0 ? absl::OkStatus() : SyncDirAt(root, kToolDir);
 }
 
 std::optional<std::string> RollbackVersion(const std::vector<HistoryEntry>& history,

@@ -74,32 +74,49 @@ absl::Status Journal::Load() {
   }
   SLIPWAY_RETURN_IF_ERROR(log.status());
   log_ = *std::move(log);
+  end_bytes_ = contents.valid_bytes;
   SLIPWAY_ASSIGN_OR_RETURN(steps_, DecodeRecords(contents.records, tx_));
   return absl::OkStatus();
 }
 
 absl::Status Journal::Append(std::vector<JournalStep> steps) {
   const std::string record = EncodeSteps(steps);
+  last_begin_bytes_ = end_bytes_;
+  end_bytes_ += base::EncodeRecord(record).size();
   std::move(steps.begin(), steps.end(), std::back_inserter(steps_));
-  return log_->Append(record);
+  const absl::Status appended = log_->Append(record);
+  failed_ = !appended.ok();
+  return appended;
 }
 
 absl::Status Journal::DropCommit() {
-  std::erase_if(steps_, [](const JournalStep& step) { return step.kind == StepKind::kCommit; });
-  return Rewrite();
+  SLIPWAY_CHECK(steps_.back().kind == StepKind::kCommit);
+  steps_.pop_back();
+  // Cut off in place, because that needs no space.
+  base::OpenOptions options;
+  options.write = true;
+  SLIPWAY_ASSIGN_OR_RETURN(const auto file, dir_->Open(FileName(tx_), options));
+  SLIPWAY_RETURN_IF_ERROR(file->Truncate(last_begin_bytes_));
+  return file->Sync();
 }
 
 absl::Status Journal::Rewrite() {
   // A new file: nothing that a failed sync left behind can come back in it.
   SLIPWAY_RETURN_IF_ERROR(base::WriteFileDurably(*dir_, FileName(tx_), EncodeAll(steps_)));
+  failed_ = false;
   return Load();
 }
 
 absl::Status Journal::Finish() {
   JournalStep end;
   end.kind = StepKind::kEnd;
-  SLIPWAY_RETURN_IF_ERROR(Append({end}));
-  return RemoveFile(*dir_, FileName(tx_));
+  // What a failed sync left behind in the file must not stand before END.
+  absl::Status ended = failed_ ? Rewrite() : absl::OkStatus();
+  if (ended.ok()) ended = Append({end});
+  if (!ended.ok() && !absl::IsResourceExhausted(ended)) return ended;
+  SLIPWAY_RETURN_IF_ERROR(RemoveFile(*dir_, FileName(tx_)));
+  // On a full disk the file goes without END, so that its absence must be durable.
+  return ended.ok() ? absl::OkStatus() : SyncDirAt(root_, kJournalDir);
 }
 
 bool HasStep(const std::vector<JournalStep>& steps, StepKind kind) {

@@ -99,7 +99,8 @@ class Journal {
 
   // Announces `steps`, durably. After an error they may be on disk or not: they count as announced.
   absl::Status Append(std::vector<JournalStep> steps);
-  // Takes a COMMIT back whose Append failed and which may be on disk all the same.
+  // Takes a COMMIT back whose Append failed and which may be on disk all the same. CHECK: it was
+  // the last Append.
   absl::Status DropCommit();
   // Writes the journal anew: what was read of it is then durable, whatever happened to the process
   // that wrote it.
@@ -117,6 +118,9 @@ class Journal {
   std::unique_ptr<base::Dir> dir_;
   std::unique_ptr<base::RecordLog> log_;
   std::vector<JournalStep> steps_;
+  uint64_t end_bytes_ = 0;
+  uint64_t last_begin_bytes_ = 0;  // where the record of the last Append starts
+  bool failed_ = false;            // an Append failed: nothing more goes into this file
 };
 
 bool HasStep(const std::vector<JournalStep>& steps, StepKind kind);

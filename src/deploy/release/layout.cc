@@ -36,6 +36,10 @@ absl::Status MakeRootFiles(base::World& world, base::Dir& dir) {
   json.Set("root_id", world.random.Hex(16));
   json.Set("created_at", base::FormatRfc3339(world.clock.Wall()));
   SLIPWAY_ASSIGN_OR_RETURN(const auto tool, dir.OpenDir(kToolDir));
+  const absl::Status history =
+      base::WriteFileDurably(*tool, "history.jsonl", "", 0644, base::RenameMode::kNoReplace);
+  if (!absl::IsAlreadyExists(history)) SLIPWAY_RETURN_IF_ERROR(history);
+  // Last: with it, the directory is a deploy root.
   const absl::Status written = base::WriteFileDurably(*tool, "root.json", json.Dump(2) + "\n", 0644,
                                                       base::RenameMode::kNoReplace);
   return absl::IsAlreadyExists(written) ? absl::OkStatus() : written;

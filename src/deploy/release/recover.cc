@@ -58,8 +58,9 @@ absl::Status RecoverOne(const Root& root, const std::string& tx, const RecoverSc
   RecoveredTx done{tx, journal.begin().operation, journal.begin().components, {}};
   const bool ended = HasStep(journal.steps(), StepKind::kEnd);
   const bool committed = HasStep(journal.steps(), StepKind::kCommit);
-  // What the dead process wrote may be in the page cache only.
-  if (ended || committed) SLIPWAY_RETURN_IF_ERROR(journal.Rewrite());
+  // What the dead process wrote may be in the page cache only, or follow what never gets to the
+  // disk.
+  SLIPWAY_RETURN_IF_ERROR(journal.Rewrite());
   if (ended) return journal.Finish();
   done.outcome = committed ? RecoveredTx::Outcome::kFinished : RecoveredTx::Outcome::kUndone;
   SLIPWAY_RETURN_IF_ERROR(committed ? FinishTransaction(root, journal)

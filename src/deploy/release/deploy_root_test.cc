@@ -1,0 +1,702 @@
+// What each operation does on a machine without faults.
+#include "deploy/release/deploy_root.h"
+
+#include <algorithm>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "base/testing/status_matchers.h"
+#include "deploy/model/errors.h"
+#include "deploy/release/release_sim.h"
+
+namespace slipway::deploy {
+namespace {
+
+using base::testing::HasErrorCode;
+using base::testing::HasHint;
+using base::testing::IsOk;
+using base::testing::IsOkAndHolds;
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::SizeIs;
+
+std::string InRoot(absl::string_view path) { return absl::StrCat(kTestRoot, "/", path); }
+
+// Everything on the disk but what a reader may not see: for "nothing has changed at all".
+std::string Everything(const ReleaseSim& sim) { return sim.world.files.Tree(); }
+
+TEST(DeployRoot, LaysOutComponentsLinksAndGenerationsExactly) {  // D20, D173
+  ReleaseSim sim;
+  ASSERT_THAT(sim.Deploy({"model:1.0.0"}), IsOk());
+  const base::sim::Files& files = sim.world.files;
+  EXPECT_THAT(files.ReadLink(InRoot("components/model/current")), IsOkAndHolds("1.0.0"));
+  EXPECT_THAT(files.ReadLink(InRoot("links/model")), IsOkAndHolds("../components/model/current"));
+  EXPECT_THAT(files.ReadLink(InRoot("active")), IsOkAndHolds("generations/1"));
+  EXPECT_THAT(files.ReadLink(InRoot("generations/1/model")),
+              IsOkAndHolds("../../components/model/1.0.0"));
+  EXPECT_THAT(files.Read(InRoot("components/model/1.0.0/name.txt")), IsOkAndHolds("model 1.0.0\n"));
+  EXPECT_EQ(ReleaseSim::Complaint(files, "model"), "");
+  EXPECT_THAT(files.Read(InRoot(".deploy-tool/manifests/model/1.0.0.manifest.json")),
+              IsOkAndHolds(PackageOf("model", "1.0.0").manifest_text));
+  EXPECT_THAT(sim.Snapshot(), Not(HasSubstr("journal/")));
+  EXPECT_THAT(sim.Snapshot(), Not(HasSubstr("staging/")));
+}
+
+TEST(DeployRoot, DeployTellsWhatItDid) {  // 6.15
+  ReleaseSim sim;
+  const auto result = sim.Deploy({"model:1.0.0"});
+  ASSERT_THAT(result, IsOk());
+  ASSERT_THAT(result->components, SizeIs(1));
+  const ComponentResult& component = result->components[0];
+  EXPECT_EQ(component.component.ToString(), "model:1.0.0");
+  EXPECT_EQ(component.action, Action::kInstalled);
+  EXPECT_EQ(component.source, "memory");
+  EXPECT_EQ(component.bytes_fetched, PackageOf("model", "1.0.0").manifest.package.size_bytes);
+  EXPECT_FALSE(component.cache_hit);
+  EXPECT_EQ(result->generation, 1u);
+  EXPECT_THAT(result->warnings, IsEmpty());
+  EXPECT_NE(result->tx, "");
+  EXPECT_THAT(result->links, SizeIs(3));  // current, active, links/model
+}
+
+TEST(DeployRoot, DeployOfTheCurrentVersionWritesNothing) {  // D21, D263
+  ReleaseSim sim;
+  ASSERT_THAT(sim.Deploy({"model:1.0.0"}), IsOk());
+  sim.sources.clear();  // the network is off
+  const std::string before = Everything(sim);
+  const int operations = sim.world.files.operations();
+  const auto again = sim.Deploy({"model:1.0.0"});
+  ASSERT_THAT(again, IsOk());
+  EXPECT_EQ(again->tx, "");
+  EXPECT_EQ(again->components[0].action, Action::kAlreadyCurrent);
+  EXPECT_EQ(Everything(sim), before);
+  EXPECT_EQ(sim.world.files.operations(), operations);  // no write, no fsync
+}
+
+TEST(DeployRoot, DeployOfAnInstalledVersionSwitchesWithoutFetching) {  // D21
+  ReleaseSim sim;
+  ASSERT_THAT(sim.Deploy({"model:1.0.0"}), IsOk());
+  ASSERT_THAT(sim.Deploy({"model:1.1.0"}), IsOk());
+  sim.sources.clear();
+  const auto back = sim.Deploy({"model:1.0.0"});
+  ASSERT_THAT(back, IsOk());
+  EXPECT_EQ(back->components[0].action, Action::kSwitched);
+  EXPECT_EQ(back->components[0].previous, "1.1.0");
+  EXPECT_EQ(ReleaseSim::Complaint(sim.world.files, "model"), "");
+}
+
+TEST(DeployRoot, NoSwitchInstallsOnly) {
+  ReleaseSim sim;
+  ASSERT_THAT(sim.Deploy({"model:1.0.0"}), IsOk());
+  DeployOptions options;
+  options.switch_links = false;
+  const auto result = sim.Deploy({"model:1.1.0"}, options);
+  ASSERT_THAT(result, IsOk());
+  EXPECT_EQ(result->components[0].action, Action::kInstalled);
+  EXPECT_EQ(result->generation, std::nullopt);
+  EXPECT_THAT(sim.world.files.ReadLink(InRoot("components/model/current")), IsOkAndHolds("1.0.0"));
+  const auto again = sim.Deploy({"model:1.1.0"}, options);
+  ASSERT_THAT(again, IsOk());
+  EXPECT_EQ(again->components[0].action, Action::kAlreadyInstalled);
+  EXPECT_EQ(again->tx, "");
+}
+
+TEST(DeployRoot, ReleaseSwitchesInDependencyOrderInOneGeneration) {  // D28
+  ReleaseSim sim;
+  const auto result = sim.Deploy({"runtime:1.0.0", "model:1.0.0", "config:1.0.0"});
+  ASSERT_THAT(result, IsOk());
+  EXPECT_EQ(result->generation, 1u);
+  std::vector<std::string> order;
+  for (const LinkChange& link : result->links) {
+    if (absl::EndsWith(link.path, "/current")) order.push_back(link.path);
+  }
+  EXPECT_THAT(order, ElementsAre("components/config/current", "components/model/current",
+                                 "components/runtime/current"));
+  for (const char* type : {"model", "config", "runtime"}) {
+    EXPECT_EQ(ReleaseSim::Complaint(sim.world.files, type), "");
+  }
+}
+
+TEST(DeployRoot, ReleaseWithOneWrongPackageMovesNoLink) {  // D28, D123
+  ReleaseSim sim;
+  ASSERT_THAT(sim.Deploy({"runtime:1.0.0", "model:1.0.0", "config:1.0.0"}), IsOk());
+  TestPackage bad = PackageOf("runtime", "1.1.0");
+  std::string& bytes = bad.objects.at(ObjectKey(bad.manifest.component, bad.manifest.package.file));
+  bytes[bytes.size() / 2] ^= 1;
+  const std::string before = sim.Snapshot();
+  sim.repository =
+      RepositoryWith({&PackageOf("model", "1.1.0"), &PackageOf("config", "1.1.0"), &bad});
+  sim.sources = {{"memory", sim.repository.get()}};
+  const auto result = sim.Deploy({"config:1.1.0", "model:1.1.0", "runtime:1.1.0"});
+  EXPECT_THAT(result, HasErrorCode("DT007"));
+  EXPECT_FALSE(WasRolledBack(result.status()));  // nothing visible had changed
+  EXPECT_EQ(ExitCodeOf(result.status()), 3);
+  EXPECT_EQ(sim.Snapshot(), before);
+}
+
+TEST(DeployRoot, WrongBytesAreKeptAndTheNextSourceIsTried) {  // D23, D43, D123
+  ReleaseSim sim;
+  TestPackage bad = PackageOf("model", "1.0.0");
+  bad.objects.at(ObjectKey(bad.manifest.component, bad.manifest.package.file))[10] ^= 4;
+  const auto bad_repository = RepositoryWith({&bad});
+  sim.sources.insert(sim.sources.begin(), {"near", bad_repository.get()});
+  const auto result = sim.Deploy({"model:1.0.0"});
+  ASSERT_THAT(result, IsOk());
+  EXPECT_EQ(result->components[0].source, "memory");
+  EXPECT_THAT(result->warnings, ElementsAre(HasSubstr("from near")));
+  const std::string tree = Everything(sim);
+  EXPECT_THAT(tree, HasSubstr("-near-model-1.0.0.tar.gz"));
+  EXPECT_THAT(tree, HasSubstr("-near-model-1.0.0.tar.gz.json"));
+  EXPECT_EQ(ReleaseSim::Complaint(sim.world.files, "model"), "");
+}
+
+TEST(DeployRoot, OnlyTheNewestThreeBadPackagesOfAComponentStay) {  // D43
+  ReleaseSim sim;
+  TestPackage bad = PackageOf("model", "1.0.0");
+  bad.objects.at(ObjectKey(bad.manifest.component, bad.manifest.package.file))[10] ^= 4;
+  const auto bad_repository = RepositoryWith({&bad});
+  sim.sources = {{"near", bad_repository.get()}};
+  for (int i = 0; i < 5; ++i) {
+    sim.world.clock.Advance(absl::Seconds(1));
+    EXPECT_THAT(sim.Deploy({"model:1.0.0"}), HasErrorCode("DT007"));
+  }
+  const std::string tree = Everything(sim);
+  size_t kept = 0;
+  for (const absl::string_view line : absl::StrSplit(tree, '\n')) {
+    kept +=
+        absl::StrContains(line, ".deploy-tool/bad/") && absl::StrContains(line, ".json") ? 1 : 0;
+  }
+  EXPECT_EQ(kept, 3u);
+}
+
+TEST(DeployRoot, MissingEverywhereIsNotFound) {  // D21
+  ReleaseSim sim;
+  const auto empty = RepositoryWith({});
+  sim.sources = {{"one", empty.get()}, {"two", empty.get()}};
+  const auto result = sim.Deploy({"model:1.0.0"});
+  EXPECT_THAT(result, AllOf(HasErrorCode("DT010"), HasHint(Not(IsEmpty()))));
+  EXPECT_EQ(ExitCodeOf(result.status()), 6);
+}
+
+// D126: the name of the package comes from the manifest only.
+TEST(DeployRoot, PackageNameComesFromTheManifest) {
+  ReleaseSim sim;
+  TestPackage package = PackageOf("model", "1.0.0");
+  const std::string old_key = ObjectKey(package.manifest.component, package.manifest.package.file);
+  package.manifest.package.file = "odd name.bin";
+  package.manifest_text.clear();
+  package.objects["model/1.0.0/odd name.bin"] = package.objects.at(old_key);
+  package.objects.erase(old_key);
+  const auto repository = RepositoryWith({&package});
+  sim.sources = {{"memory", repository.get()}};
+  const auto root = sim.Open();
+  ASSERT_THAT(root, IsOk());
+  EXPECT_THAT((*root)->Deploy({sim.Input(package)}, {}), IsOk());
+  EXPECT_EQ(ReleaseSim::Complaint(sim.world.files, "model"), "");
+}
+
+TEST(DeployRoot, DamagedCacheIsFoundAndFetchedAgain) {  // D23
+  ReleaseSim sim;
+  ASSERT_THAT(sim.Deploy({"model:1.0.0"}), IsOk());
+  const std::string sha = PackageOf("model", "1.0.0").manifest.package.sha256;
+  const std::string path =
+      InRoot(absl::StrCat(".deploy-tool/cache/packages/sha256/", sha.substr(0, 2)));
+  const auto dir = sim.world.files.OpenRoot(path);
+  ASSERT_THAT(dir, IsOk());
+  DeployOptions force;
+  force.force = true;
+  {
+    const auto hit = sim.Deploy({"model:1.0.0"}, force);
+    ASSERT_THAT(hit, IsOk());
+    EXPECT_TRUE(hit->components[0].cache_hit);
+    EXPECT_TRUE(hit->components[0].replaced);
+  }
+  base::OpenOptions write;
+  write.write = true;
+  sim.world.clock.Advance(absl::Seconds(1));
+  const auto file = (*dir)->Open(sha, write);
+  ASSERT_THAT(file, IsOk());
+  ASSERT_THAT((*file)->WriteAt(20, base::AsBytes("x")), IsOk());
+  const auto again = sim.Deploy({"model:1.0.0"}, force);
+  ASSERT_THAT(again, IsOk());
+  EXPECT_FALSE(again->components[0].cache_hit);
+  EXPECT_THAT(again->warnings, ElementsAre(HasSubstr("damaged")));
+  EXPECT_EQ(ReleaseSim::Complaint(sim.world.files, "model"), "");
+}
+
+TEST(DeployRoot, ParanoidHashesTheCacheAgain) {  // D23
+  ReleaseSim sim;
+  ASSERT_THAT(sim.Deploy({"model:1.0.0"}), IsOk());
+  const Manifest& manifest = PackageOf("model", "1.0.0").manifest;
+  const std::string sha = manifest.package.sha256;
+  const std::string path =
+      InRoot(absl::StrCat(".deploy-tool/cache/packages/sha256/", sha.substr(0, 2)));
+  const auto dir = sim.world.files.OpenRoot(path);
+  ASSERT_THAT(dir, IsOk());
+  // Damage that leaves size and times as they were, and a stamp that says all is well.
+  base::OpenOptions write;
+  write.write = true;
+  const auto file = (*dir)->Open(sha, write);
+  ASSERT_THAT((*file)->WriteAt(20, base::AsBytes("x")), IsOk());
+  const auto meta = (*file)->Stat();
+  ASSERT_THAT(meta, IsOk());
+  const std::string stamp = absl::StrCat(meta->size_bytes, " ", absl::ToUnixNanos(meta->mtime), " ",
+                                         absl::ToUnixNanos(meta->ctime), " ", meta->inode, "\n");
+  ASSERT_THAT(base::WriteFileDurably(**dir, sha + ".verified", stamp), IsOk());
+  DeployOptions options;
+  options.force = true;
+  EXPECT_THAT(sim.Deploy({"model:1.0.0"}, options), HasErrorCode("DT007"));
+  // The damaged package is gone; write it again to see what paranoid does.
+  ASSERT_THAT(sim.Deploy({"model:1.0.0"}, options), IsOk());
+  options.paranoid = true;
+  const auto result = sim.Deploy({"model:1.0.0"}, options);
+  ASSERT_THAT(result, IsOk());
+  EXPECT_TRUE(result->components[0].cache_hit);
+}
+
+TEST(DeployRoot, OtherContentUnderTheSameVersionIsRefusedUnlessForced) {  // D122
+  ReleaseSim sim;
+  ASSERT_THAT(sim.Deploy({"model:1.0.0"}), IsOk());
+  const TestPackage other = MakePackage({"model", "1.0.0"}, {{"name.txt", "other"}});
+  const auto repository = RepositoryWith({&other});
+  sim.sources = {{"memory", repository.get()}};
+  const auto root = sim.Open();
+  ASSERT_THAT(root, IsOk());
+  EXPECT_THAT((*root)->Deploy({sim.Input(other)}, {}),
+              AllOf(HasErrorCode("DT012"), HasHint(HasSubstr("--force"))));
+  EXPECT_EQ(ReleaseSim::Complaint(sim.world.files, "model"), "");
+  DeployOptions options;
+  options.force = true;
+  ASSERT_THAT((*root)->Deploy({sim.Input(other)}, options), IsOk());
+  EXPECT_THAT(sim.world.files.Read(InRoot("components/model/1.0.0/name.txt")),
+              IsOkAndHolds("other"));
+  EXPECT_FALSE(sim.world.files.Exists(InRoot("components/model/1.0.0/data")));
+}
+
+TEST(DeployRoot, FailedRedeployLeavesTheRunningVersion) {  // D122
+  ReleaseSim sim;
+  ASSERT_THAT(sim.Deploy({"model:1.0.0"}), IsOk());
+  const std::string before = sim.Snapshot();
+  TestPackage broken = MakePackage({"model", "1.0.0"}, {{"name.txt", "other"}});
+  broken.manifest.package.content->tree = "blake3:" + std::string(64, '0');
+  const auto repository = RepositoryWith({&broken});
+  sim.sources = {{"memory", repository.get()}};
+  const auto root = sim.Open();
+  ASSERT_THAT(root, IsOk());
+  DeployOptions options;
+  options.force = true;
+  EXPECT_THAT((*root)->Deploy({sim.Input(broken)}, options), HasErrorCode("DT007"));
+  EXPECT_EQ(sim.Snapshot(), before);
+  EXPECT_EQ(ReleaseSim::Complaint(sim.world.files, "model"), "");
+}
+
+TEST(DeployRoot, TouchedVersionIsInstalledAgain) {  // D21
+  ReleaseSim sim;
+  ASSERT_THAT(sim.Deploy({"model:1.0.0"}), IsOk());
+  const auto dir = sim.world.files.OpenRoot(InRoot("components/model/1.0.0"));
+  ASSERT_THAT(dir, IsOk());
+  sim.world.clock.Advance(absl::Seconds(5));
+  ASSERT_THAT((*dir)->Remove("name.txt"), IsOk());
+  EXPECT_THAT(sim.Switch("model", "1.0.0"), HasErrorCode("DT007"));
+  const auto result = sim.Deploy({"model:1.0.0"});
+  ASSERT_THAT(result, IsOk());
+  EXPECT_EQ(result->components[0].action, Action::kInstalled);
+  EXPECT_THAT(result->warnings, ElementsAre(HasSubstr("not intact")));
+  EXPECT_EQ(ReleaseSim::Complaint(sim.world.files, "model"), "");
+}
+
+TEST(DeployRoot, DryRunOfEveryChangeWritesNothing) {  // D181
+  ReleaseSim sim;
+  ASSERT_THAT(sim.Deploy({"model:1.0.0"}), IsOk());
+  ASSERT_THAT(sim.Deploy({"model:1.1.0"}), IsOk());
+  const std::string before = Everything(sim);
+  const auto root = sim.Open(OpenMode::kRead);
+  ASSERT_THAT(root, IsOk());
+  DeployOptions deploy;
+  deploy.dry_run = true;
+  const auto plan = (*root)->Deploy({sim.Input(PackageOf("model", "2.0.0"))}, deploy);
+  ASSERT_THAT(plan, IsOk());
+  EXPECT_TRUE(plan->dry_run);
+  std::vector<std::string> names;
+  for (const Step& step : plan->steps) names.push_back(step.name);
+  EXPECT_THAT(names, ElementsAre("fetch", "stage", "place", "generation", "switch", "active"));
+  EXPECT_EQ(plan->steps[0].bytes, PackageOf("model", "2.0.0").manifest.package.size_bytes);
+  ChangeOptions change;
+  change.dry_run = true;
+  EXPECT_EQ((*root)->Switch("model", "1.0.0", change)->links.size(), 2u);
+  RollbackOptions rollback;
+  rollback.dry_run = true;
+  EXPECT_EQ((*root)->Rollback("model", rollback)->components[0].component.version, "1.0.0");
+  EXPECT_EQ((*root)->RollbackGeneration(std::nullopt, rollback)->generation, 3u);
+  EXPECT_THAT((*root)->RepairLinks(change), IsOk());
+  EXPECT_EQ(Everything(sim), before);
+}
+
+TEST(DeployRoot, TooLittleSpaceIsSaidBeforeAnythingIsFetched) {  // D29
+  ReleaseSim sim;
+  ASSERT_THAT(sim.Open(), IsOk());
+  sim.world.files.SetCapacity(10'000);
+  TestPackage package = PackageOf("model", "1.0.0");
+  package.manifest.package.content->bytes = 50'000'000;
+  const std::string before = Everything(sim);
+  const auto root = sim.Open(OpenMode::kRead);
+  ASSERT_THAT(root, IsOk());
+  DeployOptions dry;
+  dry.dry_run = true;
+  const auto result = (*root)->Deploy({sim.Input(package)}, dry);
+  EXPECT_THAT(result, AllOf(HasErrorCode("DT006"), HasHint(Not(IsEmpty()))));
+  EXPECT_THAT(std::string(result.status().message()), HasSubstr("are needed"));
+  EXPECT_EQ(Everything(sim), before);
+}
+
+TEST(DeployRoot, WhatIsNoLinkInALinksPlaceIsRefused) {  // D24
+  ReleaseSim sim;
+  ASSERT_THAT(sim.Open(), IsOk());
+  const auto dir = sim.world.files.OpenRoot(kTestRoot);
+  ASSERT_THAT(dir, IsOk());
+  ASSERT_THAT(base::MakeDirs(**dir, "components/model/current/mine"), IsOk());
+  const std::string before = sim.Snapshot();
+  const auto result = sim.Deploy({"model:1.0.0"});
+  EXPECT_THAT(result, HasErrorCode("DT012"));
+  EXPECT_EQ(ExitCodeOf(result.status()), 7);
+  EXPECT_EQ(sim.Snapshot(), before);
+}
+
+TEST(DeployRoot, LinksWithATrailingSlashAreAccepted) {  // D20
+  ReleaseSim sim;
+  ASSERT_THAT(sim.Deploy({"model:1.0.0"}), IsOk());
+  const auto dir = sim.world.files.OpenRoot(kTestRoot);
+  ASSERT_THAT((*dir)->Remove("links/model"), IsOk());
+  ASSERT_THAT((*dir)->Symlink("../components/model/current/", "links/model"), IsOk());
+  ASSERT_THAT((*dir)->Remove("components/model/current"), IsOk());
+  ASSERT_THAT((*dir)->Symlink("1.0.0/", "components/model/current"), IsOk());
+  const auto again = sim.Deploy({"model:1.0.0"});
+  ASSERT_THAT(again, IsOk());
+  EXPECT_EQ(again->tx, "");
+}
+
+TEST(DeployRoot, SwitchToWhatIsNotInstalledNamesTheNearest) {  // D30
+  ReleaseSim sim;
+  for (const char* version : {"model:1.0.0", "model:1.1.0", "model:2.0.0"}) {
+    ASSERT_THAT(sim.Deploy({version}), IsOk());
+  }
+  EXPECT_THAT(sim.Switch("model", "1.0.5"),
+              AllOf(HasErrorCode("DT010"), HasHint(HasSubstr("1.0.0, 1.1.0, 2.0.0"))));
+  EXPECT_THAT(sim.Switch("nothing", "1.0.0"),
+              AllOf(HasErrorCode("DT010"), HasHint(HasSubstr("deploy"))));
+  EXPECT_THAT(sim.Switch("model", "../x"), HasErrorCode("DT003"));
+}
+
+TEST(DeployRoot, SwitchToTheCurrentVersionIsNothing) {  // D30
+  ReleaseSim sim;
+  ASSERT_THAT(sim.Deploy({"model:1.0.0"}), IsOk());
+  const int operations = sim.world.files.operations();
+  const auto result = sim.Switch("model", "1.0.0");
+  ASSERT_THAT(result, IsOk());
+  EXPECT_EQ(result->tx, "");
+  EXPECT_EQ(sim.world.files.operations(), operations);
+}
+
+TEST(DeployRoot, SwitchCallsFewSyncs) {  // D263
+  ReleaseSim sim;
+  ASSERT_THAT(sim.Deploy({"model:1.0.0"}), IsOk());
+  ASSERT_THAT(sim.Deploy({"model:1.1.0"}), IsOk());
+  sim.world.files.Settle();
+  const auto root = sim.Open();
+  ASSERT_THAT(root, IsOk());
+  const size_t start = sim.world.files.trace().size();
+  ASSERT_THAT((*root)->Switch("model", "1.0.0", {}), IsOk());
+  const std::vector<std::string> trace = sim.world.files.trace();
+  int syncs = 0, syncs_before_visible = -1;
+  for (size_t i = start; i < trace.size(); ++i) {
+    if (absl::StrContains(trace[i], "sync")) ++syncs;
+    if (absl::StartsWith(trace[i], "rename") && absl::EndsWith(trace[i], "model/current")) {
+      syncs_before_visible = syncs;
+    }
+  }
+  EXPECT_GE(syncs_before_visible, 1);
+  EXPECT_LE(syncs_before_visible, 8);
+  EXPECT_GT(syncs, syncs_before_visible);
+  EXPECT_LE(syncs, 14);
+}
+
+TEST(DeployRoot, RollingBackTwiceGoesBackTwice) {  // D174
+  ReleaseSim sim;
+  for (const char* version : {"model:1.0.0", "model:1.1.0", "model:2.0.0"}) {
+    ASSERT_THAT(sim.Deploy({version}), IsOk());
+  }
+  const auto current = [&] {
+    return *sim.world.files.ReadLink(InRoot("components/model/current"));
+  };
+  ASSERT_THAT(sim.Rollback("model"), IsOk());
+  EXPECT_EQ(current(), "1.1.0");
+  ASSERT_THAT(sim.Rollback("model"), IsOk());
+  EXPECT_EQ(current(), "1.0.0");
+  EXPECT_THAT(sim.Rollback("model"), HasErrorCode("DT010"));
+  ASSERT_THAT(sim.Rollback("model", true), IsOk());
+  EXPECT_EQ(current(), "1.1.0");
+  ASSERT_THAT(sim.Rollback("model", true), IsOk());
+  EXPECT_EQ(current(), "2.0.0");
+  EXPECT_THAT(sim.Rollback("model", true), HasErrorCode("DT010"));
+  ASSERT_THAT(sim.Rollback("model"), IsOk());
+  EXPECT_EQ(current(), "1.1.0");
+}
+
+TEST(DeployRoot, RollbackOfTheRootRestoresTheWholeSet) {  // D173
+  ReleaseSim sim;
+  ASSERT_THAT(sim.Deploy({"model:1.0.0", "config:1.0.0"}), IsOk());
+  ASSERT_THAT(sim.Deploy({"model:1.1.0", "config:1.1.0"}), IsOk());
+  ASSERT_THAT(sim.Deploy({"runtime:1.0.0"}), IsOk());
+  const auto root = sim.Open();
+  ASSERT_THAT(root, IsOk());
+  const auto target = [&](const char* type) {
+    return *sim.world.files.ReadLink(InRoot(absl::StrCat("components/", type, "/current")));
+  };
+  // Generation 2 has no runtime, which stays; so the set is the same and the one before is taken.
+  const auto back = (*root)->RollbackGeneration(1, {});
+  ASSERT_THAT(back, IsOk());
+  EXPECT_EQ(target("model"), "1.0.0");
+  EXPECT_EQ(target("config"), "1.0.0");
+  EXPECT_EQ(target("runtime"), "1.0.0");
+  EXPECT_THAT(back->warnings, ElementsAre(HasSubstr("runtime")));
+  EXPECT_EQ(back->generation, 4u);
+  EXPECT_THAT(sim.world.files.ReadLink(InRoot("generations/4/runtime")),
+              IsOkAndHolds("../../components/runtime/1.0.0"));
+  EXPECT_THAT((*root)->RollbackGeneration(77, {}), HasErrorCode("DT010"));
+}
+
+TEST(DeployRoot, RollbackOfTheRootTwiceGoesBackTwice) {  // D173, D174
+  ReleaseSim sim;
+  ASSERT_THAT(sim.Deploy({"model:1.0.0", "config:1.0.0"}), IsOk());
+  ASSERT_THAT(sim.Deploy({"model:1.1.0"}), IsOk());
+  ASSERT_THAT(sim.Deploy({"config:1.1.0"}), IsOk());
+  const auto root = sim.Open();
+  const auto now = [&] {
+    return absl::StrCat(*sim.world.files.ReadLink(InRoot("components/model/current")), " ",
+                        *sim.world.files.ReadLink(InRoot("components/config/current")));
+  };
+  ASSERT_THAT((*root)->RollbackGeneration(std::nullopt, {}), IsOk());
+  EXPECT_EQ(now(), "1.1.0 1.0.0");
+  ASSERT_THAT((*root)->RollbackGeneration(std::nullopt, {}), IsOk());
+  EXPECT_EQ(now(), "1.0.0 1.0.0");
+  EXPECT_THAT((*root)->RollbackGeneration(std::nullopt, {}), HasErrorCode("DT010"));
+  RollbackOptions forward;
+  forward.forward = true;
+  ASSERT_THAT((*root)->RollbackGeneration(std::nullopt, forward), IsOk());
+  EXPECT_EQ(now(), "1.1.0 1.0.0");
+}
+
+TEST(DeployRoot, TenGenerationRecordsAreKept) {  // D173
+  ReleaseSim sim;
+  ASSERT_THAT(sim.Deploy({"model:1.0.0"}), IsOk());
+  ASSERT_THAT(sim.Deploy({"model:1.1.0"}), IsOk());
+  for (int i = 0; i < 14; ++i)
+    ASSERT_THAT(sim.Switch("model", i % 2 == 0 ? "1.0.0" : "1.1.0"), IsOk());
+  const auto root = sim.Open(OpenMode::kRead);
+  const auto generations = (*root)->Generations();
+  ASSERT_THAT(generations, IsOk());
+  EXPECT_THAT(*generations, SizeIs(10));
+  EXPECT_EQ(generations->front().number, 16u);
+  EXPECT_TRUE(generations->front().active);
+}
+
+TEST(DeployRoot, GenerationThatLostAVersionIsIncompleteAndNotOffered) {  // D173
+  ReleaseSim sim;
+  for (const char* version : {"model:1.0.0", "model:1.1.0", "model:2.0.0"}) {
+    ASSERT_THAT(sim.Deploy({version}), IsOk());
+  }
+  const auto dir = sim.world.files.OpenRoot(kTestRoot);
+  ASSERT_THAT(base::RemoveTree(**dir, "components/model/1.1.0"), IsOk());
+  const auto root = sim.Open();
+  EXPECT_TRUE((*(*root)->Generations())[1].incomplete);
+  EXPECT_THAT((*root)->RollbackGeneration(2, {}), HasErrorCode("DT010"));
+  ASSERT_THAT((*root)->RollbackGeneration(std::nullopt, {}), IsOk());
+  EXPECT_THAT(sim.world.files.ReadLink(InRoot("components/model/current")), IsOkAndHolds("1.0.0"));
+}
+
+TEST(DeployRoot, BadVersionsAreSkippedByRollback) {  // D174
+  ReleaseSim sim;
+  for (const char* version : {"model:1.0.0", "model:1.1.0", "model:2.0.0"}) {
+    ASSERT_THAT(sim.Deploy({version}), IsOk());
+  }
+  const auto dir = sim.world.files.OpenRoot(InRoot(".deploy-tool/state"));
+  std::string state = *sim.world.files.Read(InRoot(".deploy-tool/state/model.json"));
+  const size_t at = state.find("\"bad\": false", state.find("\"1.1.0\": {"));
+  ASSERT_NE(at, std::string::npos);
+  state.replace(at, 12, "\"bad\": true");
+  ASSERT_THAT(base::WriteFileDurably(**dir, "model.json", state), IsOk());
+  ASSERT_THAT(sim.Rollback("model"), IsOk());
+  EXPECT_THAT(sim.world.files.ReadLink(InRoot("components/model/current")), IsOkAndHolds("1.0.0"));
+}
+
+TEST(DeployRoot, ListsVersionsByPrecedenceWithMarks) {  // D31
+  ReleaseSim sim;
+  for (const char* version : {"model:2.0.0", "model:1.0.0", "model:1.1.0"}) {
+    ASSERT_THAT(sim.Deploy({version}), IsOk());
+    sim.world.clock.Advance(absl::Hours(1));
+  }
+  const auto root = sim.Open(OpenMode::kRead);
+  const auto versions = (*root)->ListVersions("model");
+  ASSERT_THAT(versions, IsOk());
+  ASSERT_THAT(*versions, SizeIs(3));
+  EXPECT_EQ((*versions)[0].component.version, "2.0.0");
+  EXPECT_EQ((*versions)[2].component.version, "1.0.0");
+  EXPECT_TRUE((*versions)[1].current);
+  EXPECT_TRUE((*versions)[2].previous);
+  EXPECT_EQ((*versions)[1].files, 3u);
+  EXPECT_EQ((*versions)[1].source, "memory");
+  EXPECT_LT(*(*versions)[2].deployed_at, *(*versions)[1].deployed_at);
+  EXPECT_THAT((*root)->ListVersions("config"), HasErrorCode("DT010"));
+  EXPECT_THAT((*root)->Types(), IsOkAndHolds(ElementsAre("model")));
+}
+
+TEST(DeployRoot, LostStateIsRebuiltFromDiskAndHistory) {  // 6.6
+  ReleaseSim sim;
+  ASSERT_THAT(sim.Deploy({"model:1.0.0"}), IsOk());
+  sim.world.clock.Advance(absl::Hours(1));
+  ASSERT_THAT(sim.Deploy({"model:1.1.0"}), IsOk());
+  const auto before = (*sim.Open(OpenMode::kRead))->ListVersions("model");
+  ASSERT_THAT(before, IsOk());
+  const auto dir = sim.world.files.OpenRoot(InRoot(".deploy-tool/state"));
+  for (const char* damage : {"", "{\"format\": 1", "[]"}) {
+    SCOPED_TRACE(damage);
+    ASSERT_THAT((*dir)->Remove("model.json"), IsOk());
+    if (*damage != 0) {
+      ASSERT_THAT(base::WriteFileDurably(**dir, "model.json", damage), IsOk());
+    }
+    const auto after = (*sim.Open(OpenMode::kRead))->ListVersions("model");
+    ASSERT_THAT(after, IsOk());
+    ASSERT_EQ(after->size(), before->size());
+    for (size_t i = 0; i < after->size(); ++i) {
+      const VersionInfo &a = (*after)[i], &b = (*before)[i];
+      EXPECT_EQ(a.component, b.component);
+      EXPECT_EQ(a.current, b.current);
+      EXPECT_EQ(a.previous, b.previous);
+      EXPECT_EQ(a.deployed_at, b.deployed_at);
+      EXPECT_EQ(a.last_active_at, b.last_active_at);
+      EXPECT_EQ(a.sha256, b.sha256);
+      EXPECT_EQ(a.bytes, b.bytes);
+      EXPECT_EQ(a.source, b.source);
+    }
+    ASSERT_THAT(base::WriteFileDurably(**dir, "model.json", "x"), IsOk());
+  }
+}
+
+TEST(DeployRoot, VerifyVersionNamesTheDamagedFile) {  // D150
+  ReleaseSim sim;
+  ASSERT_THAT(sim.Deploy({"model:1.0.0"}), IsOk());
+  const auto root = sim.Open(OpenMode::kRead);
+  EXPECT_THAT((*root)->VerifyVersion({"model", "1.0.0"}, {}), IsOkAndHolds(IsEmpty()));
+  const auto dir = sim.world.files.OpenRoot(InRoot("components/model/1.0.0"));
+  base::OpenOptions write;
+  write.write = true;
+  const auto file = (*dir)->Open("data/1.0.0.bin", write);
+  ASSERT_THAT((*file)->WriteAt(300, base::AsBytes("!")), IsOk());
+  const auto drift = (*root)->VerifyVersion({"model", "1.0.0"}, {});
+  ASSERT_THAT(drift, IsOk());
+  ASSERT_THAT(*drift, SizeIs(1));
+  EXPECT_EQ((*drift)[0].path, "data/1.0.0.bin");
+  const auto links = (*root)->VerifyLinks({}, true);
+  ASSERT_THAT(links, IsOk());
+  ASSERT_THAT(*links, SizeIs(1));
+  EXPECT_THAT((*links)[0].detail, HasSubstr("data/1.0.0.bin"));
+  EXPECT_THAT((*root)->VerifyLinks({}, false), IsOkAndHolds(IsEmpty()));
+  EXPECT_THAT((*root)->VerifyVersion({"model", "9.0.0"}, {}), HasErrorCode("DT010"));
+}
+
+TEST(DeployRoot, ManifestOfOnlyTheRequiredFieldsDeploys) {  // 6.3
+  ReleaseSim sim;
+  TestPackage package = PackageOf("model", "1.0.0");
+  package.manifest.package.content.reset();
+  package.manifest.package.index.reset();
+  package.manifest.package.pieces.reset();
+  package.manifest_text.clear();
+  const auto root = sim.Open();
+  ASSERT_THAT((*root)->Deploy({sim.Input(package)}, {}), IsOk());
+  EXPECT_THAT((*root)->VerifyVersion({"model", "1.0.0"}, {}), IsOkAndHolds(IsEmpty()));
+}
+
+TEST(DeployRoot, InputThatCannotBeDeployedIsRefused) {
+  ReleaseSim sim;
+  EXPECT_THAT(sim.Deploy({}), HasErrorCode("DT009"));
+  EXPECT_THAT(sim.Deploy({"model:1.0.0", "model:1.1.0"}), HasErrorCode("DT014"));
+}
+
+TEST(DeployRoot, OpensOnlyWhatIsADeployRoot) {  // D290
+  ReleaseSim sim;
+  EXPECT_THAT(sim.Open(OpenMode::kRead), HasErrorCode("DT002"));
+  ASSERT_THAT(sim.world.files.MakeRoot(kTestRoot), IsOk());
+  EXPECT_THAT(sim.Open(OpenMode::kMutate), HasErrorCode("DT002"));
+  ASSERT_THAT(sim.Open(OpenMode::kCreate), IsOk());
+  ASSERT_THAT(sim.Open(OpenMode::kMutate), IsOk());
+  const auto dir = sim.world.files.OpenRoot(InRoot(".deploy-tool"));
+  ASSERT_THAT(base::WriteFileDurably(**dir, "root.json", "{\"format\": 2, \"root_id\": \"x\"}"),
+              IsOk());
+  const auto newer = sim.Open(OpenMode::kRead);
+  EXPECT_THAT(newer, HasErrorCode("DT025"));
+  EXPECT_THAT(std::string(newer.status().message()), HasSubstr("newer"));
+}
+
+TEST(DeployRoot, HistoryTellsWhoDidWhat) {  // D179
+  ReleaseSim sim;
+  sim.world.SetUser("alice", 1000);
+  sim.world.SetUser("root", 0);
+  DeployOptions options;
+  options.release = "2024.01.20";
+  options.reason = "first";
+  ASSERT_THAT(sim.Deploy({"model:1.0.0", "config:1.0.0"}, options), IsOk());
+  ASSERT_THAT(sim.Deploy({"model:1.1.0"}), IsOk());
+  ASSERT_THAT(sim.Rollback("model"), IsOk());
+  const auto root = sim.Open(OpenMode::kRead);
+  const auto all = (*root)->History("", 10);
+  ASSERT_THAT(all, IsOk());
+  ASSERT_THAT(*all, SizeIs(3));
+  EXPECT_EQ((*all)[0].operation, "rollback");
+  EXPECT_EQ((*all)[0].changes[0].from, "1.1.0");
+  EXPECT_EQ((*all)[0].changes[0].to, "1.0.0");
+  EXPECT_EQ((*all)[2].release, "2024.01.20");
+  EXPECT_EQ((*all)[2].reason, "first");
+  EXPECT_EQ((*all)[2].user, "root");
+  EXPECT_THAT((*all)[2].changes, SizeIs(2));
+  EXPECT_THAT(*(*root)->History("config", 10), SizeIs(1));
+  EXPECT_THAT(*(*root)->History("", 2), SizeIs(2));
+  const auto status = (*root)->Status();
+  ASSERT_THAT(status, IsOk());
+  EXPECT_EQ(status->generation, 3u);
+  ASSERT_THAT(status->types, SizeIs(2));
+  EXPECT_EQ(status->types[1].current, "1.0.0");
+  EXPECT_EQ(status->types[1].previous, "1.1.0");
+  EXPECT_EQ(status->links_bad, 0u);
+  EXPECT_EQ(status->last_change->operation, "rollback");
+}
+
+TEST(DeployRoot, OneTypeNeverChangesAnother) {  // D1
+  ReleaseSim sim;
+  ASSERT_THAT(sim.Deploy({"config:1.0.0"}), IsOk());
+  const auto config = [&] {
+    std::string lines;
+    const std::string tree = Everything(sim);
+    for (const absl::string_view line : absl::StrSplit(tree, '\n')) {
+      if (absl::StrContains(line, "config")) absl::StrAppend(&lines, line, "\n");
+    }
+    return lines;
+  };
+  const auto inode = [&] {
+    return (*sim.world.files.OpenRoot(kTestRoot))->Stat("components/config/1.0.0")->inode;
+  };
+  const uint64_t before_inode = inode();
+  const std::string before = config();
+  ASSERT_THAT(sim.Deploy({"model:1.0.0"}), IsOk());
+  std::string after = config();
+  // Only the new generation names it.
+  EXPECT_THAT(after, HasSubstr("generations/2/config"));
+  EXPECT_EQ(inode(), before_inode);
+  EXPECT_THAT(sim.world.files.ReadLink(InRoot("components/config/current")), IsOkAndHolds("1.0.0"));
+}
+
+}  // namespace
+}  // namespace slipway::deploy
