@@ -70,7 +70,9 @@ inline std::string_view ToStd(absl::string_view s) { return std::string_view(s.d
 // SLIPWAY_ASSIGN_OR_RETURN(auto x, F()); a type with a comma needs `auto`.
 #define SLIPWAY_ASSIGN_OR_RETURN(lhs, expr) \
   SLIPWAY_ASSIGN_OR_RETURN_INNER(SLIPWAY_STATUS_CONCAT(slipway_statusor_, __LINE__), lhs, expr)
+// NOLINTBEGIN(bugprone-macro-parentheses): a name and a declaration take no parentheses
 #define SLIPWAY_ASSIGN_OR_RETURN_INNER(statusor, lhs, expr) \
   auto statusor = (expr);                                   \
   if (!statusor.ok()) return std::move(statusor).status();  \
   lhs = std::move(statusor).value()
+// NOLINTEND(bugprone-macro-parentheses)

@@ -2,9 +2,9 @@
 
 #include <ostream>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/strip.h"
 #include "base/bytes.h"
 
 namespace slipway::base {

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "base/bytes.h"
 
 namespace slipway::base {
@@ -125,6 +126,7 @@ std::vector<std::string> ConfigProblems::Lines() const {
     return std::tie(a.name, a.line, a.column) < std::tie(b.name, b.line, b.column);
   });
   std::vector<std::string> texts;
+  texts.reserve(sorted.size());
   for (Line& line : sorted) texts.push_back(std::move(line.text));
   return texts;
 }

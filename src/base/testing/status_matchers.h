@@ -171,7 +171,9 @@ inline auto HasHint(::testing::Matcher<const std::string&> hint) {
 // ASSERT_OK_AND_ASSIGN(auto x, F()); ends the test function when F() is not OK.
 #define ASSERT_OK_AND_ASSIGN(lhs, expression) \
   ASSERT_OK_AND_ASSIGN_INNER(SLIPWAY_STATUS_CONCAT(slipway_tested_, __LINE__), lhs, expression)
+// NOLINTBEGIN(bugprone-macro-parentheses): a name and a declaration take no parentheses
 #define ASSERT_OK_AND_ASSIGN_INNER(statusor, lhs, expression) \
   auto statusor = (expression);                               \
   ASSERT_OK(statusor);                                        \
   lhs = std::move(statusor).value()
+// NOLINTEND(bugprone-macro-parentheses)
