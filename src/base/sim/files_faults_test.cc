@@ -5,7 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "base/sim/files_testing.h"
+#include "base/sim/test_files.h"
 #include "base/testing/status_matchers.h"
 
 namespace slipway::base::sim {

@@ -4,7 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "base/sim/files_testing.h"
+#include "base/sim/test_files.h"
 #include "base/testing/status_matchers.h"
 
 namespace slipway::base::sim {
