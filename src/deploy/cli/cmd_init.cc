@@ -38,12 +38,16 @@ constexpr const char* kFolders[] = {"deployment",
 constexpr char kGitIgnore[] =
     R"(# Packages and caches of deploy-tool; manifests, releases and records belong into Git.
 /dist/
+/packages/
+/deployments/
 /.deploy-tool-cache/
 *.tar
 *.tar.gz
 *.tar.zst
 )";
 
+// Store and deploy root lie in the project: the first deployment needs no right that its user has
+// not got (D4, D5).
 std::string ConfigText(const InitOptions& o, absl::string_view name) {
   std::string text = absl::StrCat("version: \"1.0\"\n\nproject:\n  name: ", base::QuoteYaml(name),
                                   "\n  type: ", o.type, "\n");
@@ -58,15 +62,15 @@ components: {}
 
 # Where packages go: deploy-tool publish model:1.0.0
 publish:
-  targets: []
-#    - name: local
-#      type: filesystem
-#      path: /srv/packages
+  targets:
+    - name: local
+      type: filesystem
+      path: ./packages
 
 # Where they are installed: deploy-tool deploy model:1.0.0
 deploy:
-  root: )",
-                      kDefaultRoot, "\n");
+  root: ./deployments
+)");
 }
 
 // Writes `file` where there is none; else shows how it differs and writes it beside as .new.
