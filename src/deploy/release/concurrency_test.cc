@@ -1,0 +1,246 @@
+// Locks, two changes at a time, and recovery beside a running change (D1, D177, D178).
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "base/os/thread.h"
+#include "base/testing/status_matchers.h"
+#include "deploy/model/errors.h"
+#include "deploy/release/journal.h"
+#include "deploy/release/locks.h"
+#include "deploy/release/recover.h"
+#include "deploy/release/release_sim.h"
+
+namespace slipway::deploy {
+namespace {
+
+using base::testing::HasErrorCode;
+using base::testing::IsOk;
+using base::testing::IsOkAndHolds;
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+absl::StatusOr<Root> OpenInternal(ReleaseSim& sim, const std::string& command) {
+  RootOptions options;
+  options.mode = OpenMode::kMutate;
+  options.command = command;
+  return OpenRootDir(sim.world.world(), kTestRoot, options);
+}
+
+JournalStep BeginOf(const std::string& type) {
+  JournalStep step;
+  step.kind = StepKind::kBegin;
+  step.begin.operation = "deploy";
+  step.begin.types = {type};
+  step.begin.components = {{type, "9.0.0"}};
+  step.begin.at = absl::UnixEpoch();
+  return step;
+}
+
+TEST(Locks, LockedTypeIsRefusedWithTheHolder) {  // D177
+  ReleaseSim sim;
+  ASSERT_THAT(sim.Deploy({"model:1.0.0", "config:1.0.0"}), IsOk());
+  sim.world.environment.SetProcessId(4711);
+  const auto holder = OpenInternal(sim, "deploy model:2.0.0");
+  ASSERT_THAT(holder, IsOk());
+  {
+    const auto locks = TakeTypeLocks(*holder, {"model"});
+    ASSERT_THAT(locks, IsOk());
+    const auto refused = sim.Deploy({"model:1.1.0"});
+    EXPECT_THAT(refused, HasErrorCode("DT021"));
+    EXPECT_EQ(ExitCodeOf(refused.status()), 11);
+    const std::string text(refused.status().message());
+    EXPECT_THAT(text, AllOf(HasSubstr("pid 4711"), HasSubstr("user root"),
+                            HasSubstr("deploy model:2.0.0"), HasSubstr("2024-01-20T10:00:00Z")));
+    EXPECT_THAT(sim.Deploy({"config:1.1.0"}), IsOk());  // another type
+    const auto reader = sim.Open(OpenMode::kRead);      // readers take no lock
+    EXPECT_THAT((*reader)->ListVersions("model"), IsOk());
+  }
+  EXPECT_THAT(sim.Deploy({"model:1.1.0"}), IsOk());
+}
+
+TEST(Locks, CancelledWaitEndsWithItsOwnError) {  // D108
+  ReleaseSim sim;
+  ASSERT_THAT(sim.Deploy({"model:1.0.0"}), IsOk());
+  const auto holder = OpenInternal(sim, "holder");
+  const auto locks = TakeTypeLocks(*holder, {"model"});
+  base::CancelSource source;
+  RootOptions options;
+  options.mode = OpenMode::kMutate;
+  options.wait_lock = absl::Hours(1);
+  options.cancel = source.token();
+  const auto root = DeployRoot::Open(sim.world.world(), kTestRoot, options);
+  ASSERT_THAT(root, IsOk());
+  source.Cancel({base::CancelReason::Kind::kInterrupt, "SIGINT", {}});
+  DeployOptions force;
+  force.force = true;
+  const auto cancelled = (*root)->Deploy({sim.Input(PackageOf("model", "1.0.0"))}, force);
+  EXPECT_THAT(cancelled, HasErrorCode("DT026"));
+  EXPECT_EQ(ExitCodeOf(cancelled.status()), 130);
+}
+
+TEST(Locks, CancelledDeployIsUndone) {  // D27, D108
+  ReleaseSim sim;
+  ASSERT_THAT(sim.Deploy({"model:1.0.0"}), IsOk());
+  const std::string before = sim.Snapshot();
+  base::CancelSource source;
+  RootOptions options;
+  options.mode = OpenMode::kMutate;
+  options.cancel = source.token();
+  const auto root = DeployRoot::Open(sim.world.world(), kTestRoot, options);
+  DeployOptions deploy;
+  deploy.progress = [&](const Progress& progress) {
+    if (progress.phase == Progress::Phase::kFetch) {
+      source.Cancel({base::CancelReason::Kind::kInterrupt, "SIGINT", {}});
+    }
+  };
+  EXPECT_THAT((*root)->Deploy({sim.Input(PackageOf("model", "1.1.0"))}, deploy),
+              HasErrorCode("DT026"));
+  EXPECT_EQ(sim.Snapshot(), before);
+}
+
+TEST(Recovery, LeavesARunningTransactionAlone) {  // D178
+  ReleaseSim sim;
+  ASSERT_THAT(sim.Deploy({"model:1.0.0"}), IsOk());
+  const auto holder = OpenInternal(sim, "holder");
+  {
+    const auto locks = TakeTypeLocks(*holder, {"model"});
+    const auto journal = Journal::Create(*holder->dir, "t1", {BeginOf("model")});
+    ASSERT_THAT(journal, IsOk());
+    ASSERT_THAT(base::MakeDirs(*holder->dir, ".deploy-tool/staging/t1/0"), IsOk());
+    const auto root = sim.Open();
+    ASSERT_THAT(root, IsOk());
+    EXPECT_THAT((*root)->recovery().transactions, IsEmpty());
+    EXPECT_THAT((*root)->recovery().running, ElementsAre("t1"));
+    EXPECT_TRUE(sim.world.files.Exists("/srv/root/.deploy-tool/staging/t1/0"));
+    EXPECT_THAT(sim.Deploy({"config:1.0.0"}), IsOk());
+    ASSERT_THAT((*journal)->Append({JournalStep{.kind = StepKind::kStage}}), IsOk());
+  }
+  const auto root = sim.Open();  // the holder is gone
+  ASSERT_THAT(root, IsOk());
+  ASSERT_THAT((*root)->recovery().transactions, SizeIs(1));
+  EXPECT_EQ((*root)->recovery().transactions[0].tx, "t1");
+  EXPECT_EQ((*root)->recovery().transactions[0].outcome, RecoveredTx::Outcome::kUndone);
+  EXPECT_FALSE(sim.world.files.Exists("/srv/root/.deploy-tool/staging/t1"));
+}
+
+// A change that died between the opening of a root and the next change on it is undone first.
+TEST(Recovery, ComesBeforeEveryChange) {  // D178
+  ReleaseSim sim;
+  ASSERT_THAT(sim.Deploy({"model:1.0.0"}), IsOk());
+  ASSERT_THAT(sim.Deploy({"model:1.1.0"}), IsOk());
+  const auto root = sim.Open();
+  const auto dead = OpenInternal(sim, "dead");
+  JournalStep step;
+  step.kind = StepKind::kSwitch;
+  step.links = {{"components/model/current", "1.1.0", "1.0.0", ""}};
+  ASSERT_THAT(Journal::Create(*dead->dir, "t1", {BeginOf("model"), step}), IsOk());
+  ASSERT_THAT(dead->dir->Remove("components/model/current"), IsOk());
+  ASSERT_THAT(dead->dir->Symlink("1.0.0", "components/model/current"), IsOk());
+  ASSERT_THAT(dead->dir->Symlink("x", "components/model/.deploy-tool-t1.tmp"), IsOk());
+  // Of another type, so only the root lock makes it look.
+  const auto deployed = (*root)->Deploy({sim.Input(PackageOf("config", "1.0.0"))}, {});
+  ASSERT_THAT(deployed, IsOk());
+  EXPECT_THAT(sim.world.files.ReadLink("/srv/root/components/model/current"),
+              IsOkAndHolds("1.1.0"));
+  EXPECT_FALSE(sim.world.files.Exists("/srv/root/components/model/.deploy-tool-t1.tmp"));
+  EXPECT_EQ(ReleaseSim::Complaint(sim.world.files, "model"), "");
+}
+
+TEST(Recovery, JournalOfANewerToolStopsChangesWithAClearMessage) {  // DT015, D290
+  ReleaseSim sim;
+  ASSERT_THAT(sim.Deploy({"model:1.0.0"}), IsOk());
+  const auto dir = sim.world.files.OpenRoot("/srv/root/.deploy-tool/journal");
+  ASSERT_THAT(base::WriteFileDurably(**dir, "t9.jnl",
+                                     base::EncodeRecord("[{\"step\":\"BEGIN\",\"format\":9}]")),
+              IsOk());
+  const auto root = sim.Open();
+  EXPECT_THAT(root, HasErrorCode("DT015"));
+  EXPECT_THAT(std::string(root.status().message()), AllOf(HasSubstr("t9"), HasSubstr("newer")));
+  EXPECT_THAT(sim.Open(OpenMode::kRead), IsOk());
+}
+
+TEST(Recovery, NoRollbackLeavesTheTransactionForRecover) {
+  ReleaseSim sim;
+  ASSERT_THAT(sim.Deploy({"model:1.0.0"}), IsOk());
+  const std::string before = sim.Snapshot();
+  const auto empty = RepositoryWith({});
+  sim.sources = {{"empty", empty.get()}};
+  DeployOptions options;
+  options.rollback = false;
+  EXPECT_THAT(sim.Deploy({"model:1.1.0"}, options), HasErrorCode("DT010"));
+  EXPECT_NE(sim.Snapshot(), before);
+  const auto root = sim.Open(OpenMode::kRead);
+  EXPECT_THAT((*root)->Status()->unfinished, SizeIs(1));
+  const auto recovered = sim.Open(OpenMode::kMutate);
+  ASSERT_THAT(recovered, IsOk());
+  EXPECT_THAT((*recovered)->recovery().transactions, SizeIs(1));
+  EXPECT_EQ(sim.Snapshot(), before);
+}
+
+// Two threads, two types, one root: both come through, and the last generation has both. D1, D177
+TEST(Concurrency, TwoTypesDeployAtTheSameTime) {
+  ReleaseSim sim;
+  ASSERT_THAT(sim.Open(), IsOk());
+  RootOptions options;
+  options.mode = OpenMode::kMutate;
+  const auto work = [&](const std::string& type) {
+    for (int i = 0; i < 6; ++i) {
+      const auto root = DeployRoot::Open(sim.world.world(), kTestRoot, options);
+      ASSERT_THAT(root, IsOk());
+      DeployOptions deploy;
+      deploy.force = i > 1;
+      const auto done =
+          (*root)->Deploy({sim.Input(PackageOf(type, i % 2 == 0 ? "1.0.0" : "1.1.0"))}, deploy);
+      EXPECT_THAT(done, IsOk());
+    }
+  };
+  {
+    std::thread model = base::os::StartThread("model", [&] { work("model"); });
+    std::thread config = base::os::StartThread("config", [&] { work("config"); });
+    model.join();
+    config.join();
+  }
+  EXPECT_EQ(ReleaseSim::Complaint(sim.world.files, "model"), "");
+  EXPECT_EQ(ReleaseSim::Complaint(sim.world.files, "config"), "");
+  const auto root = sim.Open();
+  EXPECT_THAT((*root)->VerifyLinks({}, true), IsOkAndHolds(IsEmpty()));
+  EXPECT_THAT(*(*root)->History("", 100), SizeIs(12));
+  EXPECT_EQ((*root)->Status()->generation, 12u);
+}
+
+// Of two changes of one type one waits; both happen, one after the other. D177
+TEST(Concurrency, ChangesOfOneTypeWaitForEachOther) {
+  ReleaseSim sim;
+  ASSERT_THAT(sim.Deploy({"model:1.0.0"}), IsOk());
+  ASSERT_THAT(sim.Deploy({"model:1.1.0"}), IsOk());
+  RootOptions options;
+  options.mode = OpenMode::kMutate;
+  options.wait_lock = absl::Hours(1);  // of a clock that stands still: for ever
+  const auto work = [&] {
+    const auto root = DeployRoot::Open(sim.world.world(), kTestRoot, options);
+    ASSERT_THAT(root, IsOk());
+    for (int i = 0; i < 10; ++i) {
+      EXPECT_THAT((*root)->Switch("model", i % 2 == 0 ? "1.0.0" : "1.1.0", {}), IsOk());
+    }
+  };
+  {
+    std::thread one = base::os::StartThread("one", work);
+    std::thread two = base::os::StartThread("two", work);
+    one.join();
+    two.join();
+  }
+  EXPECT_EQ(ReleaseSim::Complaint(sim.world.files, "model"), "");
+  const auto root = sim.Open();
+  EXPECT_THAT((*root)->VerifyLinks({}, true), IsOkAndHolds(IsEmpty()));
+  // No line is lost, and each starts from where the one before ended.
+  const auto history = (*root)->History("model", 100);
+  for (size_t i = 0; i + 1 < history->size(); ++i) {
+    EXPECT_EQ((*history)[i].changes[0].from, (*history)[i + 1].changes[0].to);
+  }
+}
+
+}  // namespace
+}  // namespace slipway::deploy
