@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "base/mutant.h"
 #include "base/units.h"
 #include "deploy/release/json_fields.h"
 #include "deploy/release/layout.h"
@@ -12,6 +14,9 @@ namespace slipway::deploy {
 namespace {
 
 using base::Json;
+
+// A line is far shorter: a release of a thousand components.
+constexpr uint64_t kTailBytes = 1 << 20;
 
 void SetText(Json& json, absl::string_view key, const std::string& text) {
   if (!text.empty()) json.Set(key, text);
@@ -52,6 +57,30 @@ class Activations {
  private:
   std::vector<T> stack_, undone_;
 };
+
+// Where the whole lines end that are not of the same transaction as `entry`.
+absl::StatusOr<uint64_t> EndOfOthers(base::File& file, const Json& entry) {
+  SLIPWAY_ASSIGN_OR_RETURN(const base::Meta meta, file.Stat());
+  const uint64_t start = meta.size_bytes - std::min(meta.size_bytes, kTailBytes);
+  std::string tail(meta.size_bytes - start, '\0');
+  SLIPWAY_ASSIGN_OR_RETURN(
+      const size_t got,
+      file.ReadAt(start, absl::MakeSpan(reinterpret_cast<uint8_t*>(tail.data()), tail.size())));
+  tail.resize(got);
+  const size_t newline = tail.rfind('\n');
+  if (newline == std::string::npos) {
+    if (start == 0) return 0;
+    return absl::DataLossError(absl::StrCat("append to ", kHistoryFile, ": its last ", kTailBytes,
+                                            " bytes hold no line; move the file away"));
+  }
+  const size_t before = newline == 0 ? std::string::npos : tail.rfind('\n', newline - 1);
+  const size_t last = before + 1;  // npos + 1 is 0
+  const auto json = base::ParseJson(absl::string_view(tail).substr(last, newline - last));
+  const Json* tx = json.ok() ? json->Find("tx") : nullptr;
+  const Json* own = entry.Find("tx");
+  const bool same = tx != nullptr && own != nullptr && *tx == *own;
+  return start + (same ? last : newline + 1);
+}
 
 Json ChangeToJson(const HistoryEntry::Change& change) {
   Json json = Json::MakeObject();
@@ -124,25 +153,14 @@ absl::StatusOr<std::vector<HistoryEntry>> ReadHistory(base::Dir& root) {
 }
 
 absl::Status AppendHistory(base::Dir& root, const Json& entry) {
-  const auto old = base::ReadFile(root, kHistoryFile, kHistoryBytesMax);
-  if (!old.ok() && !absl::IsNotFound(old.status())) return old.status();
-  const std::string text = old.ok() ? *old : "";
-  size_t end = text.rfind('\n') + 1;  // npos + 1 is 0
-  if (end > 0) {
-    const size_t before = end == 1 ? std::string::npos : text.rfind('\n', end - 2);
-    const size_t last = before + 1;
-    const auto json = base::ParseJson(absl::string_view(text).substr(last, end - 1 - last));
-    const Json* tx = json.ok() ? json->Find("tx") : nullptr;
-    const Json* own = entry.Find("tx");
-    if (tx != nullptr && own != nullptr && *tx == *own) end = last;
-  }
   base::OpenOptions options;
   options.write = true;
   options.create = true;
   SLIPWAY_ASSIGN_OR_RETURN(const auto file, root.Open(kHistoryFile, options));
+  SLIPWAY_ASSIGN_OR_RETURN(const uint64_t end, EndOfOthers(*file, entry));
   SLIPWAY_RETURN_IF_ERROR(file->Truncate(end));
   SLIPWAY_RETURN_IF_ERROR(file->WriteAt(end, base::AsBytes(entry.Dump() + "\n")));
-  SLIPWAY_RETURN_IF_ERROR(file->Sync());
+  if (!SLIPWAY_MUTANT("no-fsync")) SLIPWAY_RETURN_IF_ERROR(file->Sync());
   // The first line may be in a file whose name nobody has made durable yet.
   return end > 0 ? absl::OkStatus() : SyncDirAt(root, kToolDir);
 }
