@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "absl/strings/str_cat.h"
 #include "base/codec/test_corpus.h"
 #include "base/codec/test_streams.h"
 #include "base/sim/pool.h"

@@ -3,6 +3,7 @@
 #include <zlib.h>
 #include <zstd.h>
 
+#include "absl/strings/str_cat.h"
 #include "base/codec/codec.h"
 #include "base/codec/format.h"
 #include "base/codec/test_corpus.h"

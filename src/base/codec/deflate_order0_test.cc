@@ -4,6 +4,7 @@
 #include <zlib.h>
 
 #include <queue>
+#include <utility>
 
 #include "base/codec/test_corpus.h"
 

@@ -1,6 +1,7 @@
 // A value that must not be seen. Thread-compatible.
 #pragma once
 
+#include <iosfwd>
 #include <string>
 #include <utility>
 

@@ -1,5 +1,6 @@
 #include "base/recordlog/recordlog.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <fstream>
 #include <iterator>
