@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
+#include "base/mutant.h"
 #include "base/status.h"
 #include "base/units.h"
 #include "deploy/repository/repository.h"
@@ -264,7 +265,7 @@ class FilesystemRepository : public Repository {
     SLIPWAY_ASSIGN_OR_RETURN(const std::unique_ptr<base::File> file, dir.CreateTemp());
     SLIPWAY_RETURN_IF_ERROR(fill(*file));
     SLIPWAY_RETURN_IF_ERROR(file->SetMeta({.mode = file_mode_, .mtime = {}, .xattrs = {}}));
-    SLIPWAY_RETURN_IF_ERROR(file->Sync());
+    if (!SLIPWAY_MUTANT("no-fsync")) SLIPWAY_RETURN_IF_ERROR(file->Sync());
     const bool replace = condition == If::kAny && dir.Stat(name).ok();
     const absl::Status published = dir.Publish(
         *file, name,

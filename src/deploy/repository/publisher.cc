@@ -47,7 +47,10 @@ class Run {
     SLIPWAY_RETURN_IF_ERROR(CheckRecords());
     // Conflicts are found before anything is uploaded anywhere.
     OnAll([](Target&, TargetItem& item) { return item.Probe(); });
-    if (request_.options.dry_run) return FirstFailure();
+    if (request_.options.dry_run) {
+      if (release_) report_.release = release_->version;
+      return FirstFailure();
+    }
     if (MustStop()) return Undo(FirstFailure());
     UploadAll();
     if (MustStop()) return Undo(FirstFailure());
@@ -149,10 +152,11 @@ class Run {
     return absl::OkStatus();
   }
 
-  bool AllFailed() const {
-    return std::all_of(targets_.begin(), targets_.end(),
-                       [](const Target& target) { return !target.status.ok(); });
+  size_t GoodCount() const {
+    return static_cast<size_t>(std::count_if(targets_.begin(), targets_.end(),
+                                             [](const Target& t) { return t.status.ok(); }));
   }
+  bool AllFailed() const { return GoodCount() == 0; }
 
   bool MustStop() const { return !FirstFailure().ok() && (request_.options.atomic || AllFailed()); }
 
@@ -208,8 +212,12 @@ class Run {
     SLIPWAY_ASSIGN_OR_RETURN(const std::unique_ptr<base::File> lock, LockRecords(request_));
     for (size_t i = 0; i < packages_.size(); ++i) {
       SLIPWAY_ASSIGN_OR_RETURN(RecordFile record, PlanRecord(i));
+      const size_t good = GoodCount();
       PutRecords(i, record.record());
       if (MustStop()) return FirstFailure();
+      if (GoodCount() != good) {
+        SLIPWAY_ASSIGN_OR_RETURN(record, PlanRecord(i));
+      }
       SLIPWAY_ASSIGN_OR_RETURN(const bool written, record.Write());
       if (written) report_.records.push_back(RecordFileName(packages_[i].component()));
     }

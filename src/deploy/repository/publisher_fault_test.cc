@@ -3,6 +3,7 @@
 // completes.
 #include <string>
 
+#include "base/failpoint.h"
 #include "base/sim/clock.h"
 #include "base/sim/files.h"
 #include "base/sim/pool.h"
@@ -156,6 +157,31 @@ TEST(PublisherFaults, ALyingDiskIsSeen) {
   Scene after(scene.files().AfterReboot(base::sim::Loss::kLoseAllUnsynced));
   EXPECT_LT(after.CheckReaders(), 2);
 }
+
+#ifdef SLIPWAY_FAULTS
+// The failpoints as errors: an atomic publish takes everything back whichever step fails.
+TEST(PublisherFailpoints, AnErrorAtEachStepTakesEverythingBack) {
+  for (const char* step : {"publish.object.before=error", "publish.object.after=error:3",
+                           "publish.manifest.before=error", "publish.manifest.after=error",
+                           "publish.target-record.before=error",
+                           "publish.target-record.after=error", "publish.record.before=error"}) {
+    SCOPED_TRACE(step);
+    base::sim::Files files(1);
+    base::sim::Clock clock;
+    base::sim::Pool pool(1);
+    TestProject project(files);
+    project.Pack({"model", "1.0.0"}, "model bytes");
+    project.AddStore("east");
+    project.AddStore("west");
+    ASSERT_OK(base::SetFailpoints(step));
+    EXPECT_FALSE(Publish(project.Request({{"model", "1.0.0"}}, clock, pool)).status.ok());
+    ASSERT_OK(base::SetFailpoints(""));
+    EXPECT_TRUE(KeysOf(*project.stores[0]).empty());
+    EXPECT_TRUE(KeysOf(*project.stores[1]).empty());
+    EXPECT_OK(Publish(project.Request({{"model", "1.0.0"}}, clock, pool)).status);
+  }
+}
+#endif  // SLIPWAY_FAULTS
 
 }  // namespace
 }  // namespace slipway::deploy

@@ -105,6 +105,11 @@ absl::Status TargetItem::Upload(uint64_t& done, uint64_t total) {
     SLIPWAY_RETURN_IF_ERROR(
         TargetError(target_.repository->Remove(key), "remove the old manifest"));
   }
+  // What is there already counts as done.
+  uint64_t wanted_bytes = 0;
+  for (const LocalObject& object : wanted_) wanted_bytes += object.meta.size_bytes;
+  done += package_.bytes_total - wanted_bytes;
+  if (wanted_.empty()) Report(package_.objects.front(), done, total);
   for (const LocalObject& object : wanted_) {
     SLIPWAY_RETURN_IF_ERROR(CancelError(request_.cancel));
     SLIPWAY_FAILPOINT("publish.object.before");
@@ -206,7 +211,7 @@ absl::Status TargetItem::PutRecord(const PublishRecord& record) {
   if (text.ok()) {
     // A record there that cannot be read is replaced: all that counts is in the project's.
     const absl::StatusOr<PublishRecord> old = ParseRecord(*text);
-    if (old.ok()) {
+    if (old.ok() && old->component == record.component) {
       merged = *old;
       MergeRecord(merged, record);
       previous = *base::ParseJson(*text);
