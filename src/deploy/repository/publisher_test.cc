@@ -12,7 +12,7 @@
 #include "base/testing/status_matchers.h"
 #include "deploy/model/errors.h"
 #include "deploy/repository/codec.h"
-#include "deploy/repository/faulty_repository.h"
+#include "deploy/repository/test_faulty_repository.h"
 #include "deploy/repository/test_project.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
