@@ -181,7 +181,9 @@ int Program::Finish(const Command& command, absl::Status status, Invocation& in,
   }
   in.streams.out << std::flush;
   if (!in.streams.out && exit == kExitOk) {
-    RenderError(absl::UnavailableError("write the result: standard output is full or closed"),
+    RenderError(MakeError(absl::StatusCode::kUnavailable,
+                          "write the result: standard output is full or closed",
+                          {"", "what was asked for is done; send the output somewhere else"}),
                 in.streams);
     exit = kExitFailure;
   }
