@@ -92,7 +92,9 @@ absl::Status Journal::Append(std::vector<JournalStep> steps) {
 absl::Status Journal::DropCommit() {
   SLIPWAY_CHECK(steps_.back().kind == StepKind::kCommit);
   steps_.pop_back();
-  // Cut off in place, because that needs no space.
+  const absl::Status rewritten = Rewrite();
+  if (!absl::IsResourceExhausted(rewritten)) return rewritten;
+  // On a full disk the record is cut off in place.
   base::OpenOptions options;
   options.write = true;
   SLIPWAY_ASSIGN_OR_RETURN(const auto file, dir_->Open(FileName(tx_), options));
