@@ -1,6 +1,9 @@
 // Packs or extracts without a project, for conformance scripts and measurements:
 //
-//   deploy_extract_probe extract gzip|zstd|none PACKAGE DIRECTORY   into a new directory
+//   deploy_extract_probe extract gzip|zstd|none PACKAGE DIRECTORY   into a new directory; `links`
+//   for
+//                                                                   `extract` allows absolute
+//                                                                   symlinks
 //   deploy_extract_probe pack gzip|zstd|none LEVEL TREE DIST        model-1.0.0.* into DIST
 //
 // Prints one line and exits with 0, or the error and 1.
@@ -20,7 +23,8 @@
 namespace slipway::deploy {
 namespace {
 
-absl::StatusOr<std::string> RunExtract(base::World& world, const std::vector<std::string>& args) {
+absl::StatusOr<std::string> RunExtract(base::World& world, const std::vector<std::string>& args,
+                                       bool allow_absolute_symlinks) {
   SLIPWAY_ASSIGN_OR_RETURN(const base::Codec codec, base::ParseCodec(args[0]));
   const auto [folder, name] = base::SplitPath(args[1]);
   SLIPWAY_ASSIGN_OR_RETURN(const auto dir,
@@ -29,9 +33,12 @@ absl::StatusOr<std::string> RunExtract(base::World& world, const std::vector<std
   SLIPWAY_ASSIGN_OR_RETURN(const base::Meta meta, file->Stat());
   SLIPWAY_ASSIGN_OR_RETURN(const auto into, world.files.MakeRoot(args[2]));
   FileSource source(*file);
-  SLIPWAY_ASSIGN_OR_RETURN(
-      const Extracted extracted,
-      Extract(source, *into, world.pool, {.codec = codec, .package_bytes = meta.size_bytes}, {}));
+  SLIPWAY_ASSIGN_OR_RETURN(const Extracted extracted,
+                           Extract(source, *into, world.pool,
+                                   {.codec = codec,
+                                    .package_bytes = meta.size_bytes,
+                                    .allow_absolute_symlinks = allow_absolute_symlinks},
+                                   {}));
   std::string line = absl::StrCat(extracted.files, " files, ", extracted.bytes, " bytes");
   for (const std::string& warning : extracted.warnings) absl::StrAppend(&line, "; ", warning);
   return line;
@@ -63,9 +70,9 @@ int main(int argc, char** argv) {
   const std::vector<std::string> args(argv + 1, argv + argc);
   slipway::base::os::World world({.block_signals = false});
   absl::StatusOr<std::string> line = absl::InvalidArgumentError(
-      "usage: deploy_extract_probe extract CODEC FILE DIR | pack CODEC LEVEL TREE DIST");
-  if (args.size() == 4 && args[0] == "extract") {
-    line = RunExtract(world.world(), {args.begin() + 1, args.end()});
+      "usage: deploy_extract_probe extract|links CODEC FILE DIR | pack CODEC LEVEL TREE DIST");
+  if (args.size() == 4 && (args[0] == "extract" || args[0] == "links")) {
+    line = RunExtract(world.world(), {args.begin() + 1, args.end()}, args[0] == "links");
   } else if (args.size() == 5 && args[0] == "pack") {
     line = RunPack(world.world(), {args.begin() + 1, args.end()});
   }

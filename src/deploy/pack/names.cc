@@ -22,8 +22,6 @@ absl::Status Unsafe(absl::string_view raw, absl::string_view reason) {
 }
 
 absl::Status CheckComponent(absl::string_view raw, absl::string_view component) {
-  if (component.empty()) return Unsafe(raw, "empty component in its name");
-  if (component == ".") return Unsafe(raw, "\".\" in its name");
   if (component == ".." && !SLIPWAY_MUTANT("accept-dotdot")) {
     return Unsafe(raw, "\"..\" in its name");
   }
@@ -46,25 +44,27 @@ absl::StatusOr<std::string> CleanMemberName(absl::string_view raw) {
   if (raw.empty()) return Unsafe(raw, "empty name");
   if (raw.find('\0') != absl::string_view::npos) return Unsafe(raw, "NUL in its name");
   if (raw.front() == '/') return Unsafe(raw, "absolute name");
-  absl::string_view path = raw;
-  while (absl::StartsWith(path, "./")) path.remove_prefix(2);
-  if (path.empty() || path == ".") return std::string();
-  if (path.back() == '/') path.remove_suffix(1);
+  if (raw.size() > 2 * kPathBytesMax) {
+    return Unsafe(raw, absl::StrCat("a name of ", raw.size(), " bytes"));
+  }
+  std::string path;
+  size_t levels = 0;
+  for (const absl::string_view component : absl::StrSplit(raw, '/')) {
+    if (component.empty() || component == ".") continue;
+    SLIPWAY_RETURN_IF_ERROR(CheckComponent(raw, component));
+    if (levels++ == 0 && component == kToolFolder) {
+      return Unsafe(raw, absl::StrCat(kToolFolder, " is the tool's own folder"));
+    }
+    absl::StrAppend(&path, path.empty() ? "" : "/", component);
+  }
   if (path.size() > kPathBytesMax) {
     return Unsafe(raw,
                   absl::StrCat("a path of ", path.size(), " bytes, more than ", kPathBytesMax));
   }
-  const std::vector<absl::string_view> components = absl::StrSplit(path, '/');
-  if (components.size() > kDepthMax) {
-    return Unsafe(raw, absl::StrCat(components.size(), " levels deep, more than ", kDepthMax));
+  if (levels > kDepthMax) {
+    return Unsafe(raw, absl::StrCat(levels, " levels deep, more than ", kDepthMax));
   }
-  for (const absl::string_view component : components) {
-    SLIPWAY_RETURN_IF_ERROR(CheckComponent(raw, component));
-  }
-  if (components.front() == kToolFolder) {
-    return Unsafe(raw, absl::StrCat(kToolFolder, " is the tool's own folder"));
-  }
-  return std::string(path);
+  return path;
 }
 
 absl::Status CheckSymlink(absl::string_view path, absl::string_view target, bool allow_absolute) {

@@ -19,9 +19,9 @@ inline constexpr absl::string_view kToolFolder = ".deploy-tool";
 // `name` for a message: control characters escaped, the middle cut out of a long one.
 std::string ShowName(absl::string_view name);
 
-// The path that the raw name of a member stands for: leading "./" and a trailing "/" are taken off;
-// "." and "./" give "". DT023, naming it: absolute, "..", NUL, empty, "." or "//" inside, too long,
-// too deep, beneath the tool's own folder.
+// The path that the raw name of a member stands for, with its empty and "." components taken out
+// ("./a//b/" is "a/b", "./" is ""). DT023, naming it: absolute, "..", NUL, empty, too long, too
+// deep, beneath the tool's own folder.
 absl::StatusOr<std::string> CleanMemberName(absl::string_view raw);
 
 // DT023 unless the symlink `path` -> `target` stays in the tree, by its text alone.

@@ -1,6 +1,7 @@
 #include "deploy/pack/tar_reader.h"
 
 #include <algorithm>
+#include <cstring>
 #include <limits>
 
 #include "absl/strings/match.h"
@@ -120,11 +121,13 @@ absl::Status TarReader::Header::Parse(const Block& block, Header& out) {
   out.type = static_cast<char>(block[ustar::kType]);
   const auto name = TextField(block, ustar::kName, ustar::kNameBytes);
   const auto link = TextField(block, ustar::kLink, ustar::kLinkBytes);
-  const auto prefix = posix ? TextField(block, ustar::kPrefix, ustar::kPrefixBytes) : std::string();
-  if (!name.has_value() || !link.has_value() || !prefix.has_value()) {
+  if (!name.has_value() || !link.has_value()) {
     return absl::InvalidArgumentError("NUL inside a name");
   }
-  out.name = prefix->empty() ? *name : absl::StrCat(*prefix, "/", *name);
+  // Behind the prefix and its NUL some writers (star, npm's) put times: no reader minds.
+  const char* prefix = reinterpret_cast<const char*>(block.data()) + ustar::kPrefix;
+  const std::string folder(prefix, posix ? strnlen(prefix, ustar::kPrefixBytes) : 0);
+  out.name = folder.empty() ? *name : absl::StrCat(folder, "/", *name);
   out.link = *link;
   const auto mode = NumberField(block, ustar::kMode, ustar::kModeBytes);
   const auto size = NumberField(block, ustar::kSize, ustar::kSizeBytes);
@@ -328,7 +331,7 @@ namespace {
 
 // The kind of a member; DT023 for what no package may hold.
 absl::StatusOr<TarMember::Type> TypeOf(char type, bool old_form, absl::string_view name) {
-  const bool slash = !name.empty() && name.back() == '/';
+  const bool slash = absl::EndsWith(name, "/") || absl::EndsWith(name, "/.");
   switch (type) {
     case '\0':
     case '0':

@@ -238,6 +238,32 @@ TEST(TarReader, RefusesWhatIsUnsafeOrDamagedAndSaysWhy) {  // D191
   }
 }
 
+TEST(TarReader, TakesTimesBehindThePrefix) {  // D288: npm's archives
+  std::string header = RawHeader("f", '0', "0");
+  header.replace(476, 12, absl::string_view("14524770400\0", 12).data(), 12);
+  const ReadBack back = ReadAll(Sealed(header) + TarEnd());
+  ASSERT_THAT(back.status, IsOk());
+  EXPECT_EQ(back.members.at(0).path, "f");
+}
+
+TEST(Names, AreTakenWithoutWhatMeansNothing) {
+  for (const auto& [raw, clean] : std::initializer_list<std::pair<const char*, const char*>>{
+           {"a", "a"},
+           {"./a", "a"},
+           {"././/a", "a"},
+           {"a/", "a"},
+           {"a//b/./c/", "a/b/c"},
+           {".", ""},
+           {"./", ""},
+           {"...", "..."},
+           {"..a", "..a"},
+           {"a/.deploy-tool", "a/.deploy-tool"}}) {
+    const auto path = CleanMemberName(raw);
+    ASSERT_THAT(path, IsOk()) << raw;
+    EXPECT_EQ(*path, clean) << raw;
+  }
+}
+
 TEST(TarReader, EscapesControlCharactersInMessages) {  // D193
   const ReadBack back = ReadAll(RawHeader("\x1b[31m/../x", '0', "0") + TarEnd());
   EXPECT_FALSE(absl::StrContains(std::string(back.status.message()), '\x1b'));
