@@ -22,7 +22,7 @@ std::string RawHeader(absl::string_view name, char type, absl::string_view size_
     block.replace(at, text.size(), text.data(), text.size());
   };
   put(0, name);
-  put(100, "0000644");
+  put(100, type == '5' ? "0000755" : "0000644");
   put(108, "0000000");
   put(116, "0000000");
   put(124, size_field);

@@ -50,6 +50,7 @@ absl::Status SetRandomMeta(base::Dir& dir, const std::string& path, bool directo
   base::MetaChange change;
   uint32_t mode = static_cast<uint32_t>(random.Below(01000));
   if (!options.unreadable) mode |= directory ? 0500 : 0400;
+  if (!options.read_only) mode |= 0200;
   change.mode = mode;
   change.mtime = absl::FromUnixNanos(static_cast<int64_t>(random.Below(2'000'000'000'000'000'000)));
   if (options.xattrs && random.Below(4) == 0) {

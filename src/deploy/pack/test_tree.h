@@ -15,6 +15,7 @@ namespace slipway::deploy {
 struct RandomTreeOptions {
   int entries = 40;
   bool unreadable = true;  // also modes without owner permission: only root can pack those
+  bool read_only = true;   // also modes without owner's write permission
   bool xattrs = true;
   bool odd_xattrs = true;  // names that tar programs do not agree on how to write
   uint64_t file_bytes_max = 40'000;
