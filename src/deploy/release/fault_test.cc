@@ -101,10 +101,16 @@ struct Stage {
     after = done.Snapshot();
     operations = done.world.files.operations();
     EXPECT_NE(before, after);
+    ReleaseSim counted;
+    counted.Mount(disk);
+    counted.world.files.CountReads(true);
+    EXPECT_THAT(operation.run(counted), IsOk());
+    calls = counted.world.files.operations();
   }
   base::sim::Files disk;
   std::string before, after;
-  int operations = 0;
+  int operations = 0;  // that change or sync something
+  int calls = 0;       // all
 };
 
 std::string Complaints(const base::sim::Files& files, const Operation& operation) {
@@ -142,6 +148,7 @@ std::string Recover(const base::sim::Files& files, const Stage& stage, const Ope
                                                              << stage.after;
   const auto again = sim.Open(OpenMode::kMutate);
   EXPECT_THAT(again, IsOk());
+  if (!again.ok()) return state;
   EXPECT_EQ((*again)->recovery().transactions.size(), 0u);
   EXPECT_EQ((*again)->recovery().leftovers_removed, 0u);
   EXPECT_EQ(sim.Snapshot(), state);
@@ -214,14 +221,16 @@ TEST_P(FaultTest, PowerLossInRecoveryGivesBeforeOrAfter) {  // D280
 // An error of any call, once and for good: it is said, and the root is as before; or the change
 // stands, and at most its records wait for the next command. D27, D283, D284
 void FailEverywhere(const Operation& operation, const Stage& stage, const absl::Status& error,
-                    bool sticky) {
-  for (int n = 1; n <= stage.operations; ++n) {
+                    bool sticky, bool reads = false) {
+  for (int n = 1; n <= (reads ? stage.calls : stage.operations); ++n) {
     SCOPED_TRACE(absl::StrCat(operation.name, ", operation ", n, " fails: ", error.ToString()));
     ReleaseSim sim;
     sim.Mount(stage.disk);
+    sim.world.files.CountReads(reads);
     sim.world.files.FailAt(n, error, sticky);
     const absl::Status status = operation.run(sim);
     sim.world.files.ClearFaults();
+    sim.world.files.CountReads(false);
     EXPECT_EQ(Complaints(sim.world.files, operation), "");
     const std::string code = base::GetErrorInfo(status).code;
     if (!status.ok()) {
@@ -252,6 +261,33 @@ TEST_P(FaultTest, NoSpaceFromAnyOperationOnIsUndone) {
 }
 TEST_P(FaultTest, InputOutputErrorAtAnyOperationIsUndone) {
   FailEverywhere(operation_, stage_, absl::DataLossError("input/output error"), false);
+}
+
+TEST_P(FaultTest, InputOutputErrorAtAnyCallIsUndone) {  // reads too
+  if (operation_.name == "release") return;             // as deploy, three times
+  FailEverywhere(operation_, stage_, absl::DataLossError("input/output error"), false, true);
+}
+TEST_P(FaultTest, NoPermissionFromAnyCallOnIsSaid) {
+  if (operation_.name == "release") return;
+  for (int n = 1; n <= stage_.calls; ++n) {
+    SCOPED_TRACE(absl::StrCat(operation_.name, ", call ", n));
+    ReleaseSim sim;
+    sim.Mount(stage_.disk);
+    sim.world.files.CountReads(true);
+    sim.world.files.FailAt(n, absl::PermissionDeniedError("permission denied"), true);
+    const absl::Status status = operation_.run(sim);
+    sim.world.files.ClearFaults();
+    sim.world.files.CountReads(false);
+    if (!status.ok()) {
+      EXPECT_THAT(base::GetErrorInfo(status).code, ::testing::AnyOf("DT005", "DT015")) << status;
+      EXPECT_NE(base::GetErrorInfo(status).hint, "") << status;
+    }
+    const std::string state = Recover(sim.world.files, stage_, operation_, 100, true);
+    if (status.ok()) {
+      EXPECT_EQ(state, stage_.after);
+    }
+    if (HasFailure()) return;
+  }
 }
 
 #ifdef SLIPWAY_FAULTS

@@ -62,6 +62,10 @@ absl::StatusOr<std::optional<LinkInfo>> CurrentInfo(const Root& root, const std:
   } else {
     info.version = info.expected = state.current;
     const auto opened = root.dir->OpenDir(VersionDir({type, state.current}));
+    // Only what is wrong with the directory, not a disk that failed to tell.
+    if (absl::IsDataLoss(opened.status()) || absl::IsUnavailable(opened.status())) {
+      return opened.status();
+    }
     if (!opened.ok()) {
       info.state = LinkState::kDangling;
       info.detail = std::string(opened.status().message());

@@ -128,10 +128,13 @@ std::unique_ptr<Repository> RepositoryWith(const std::vector<const TestPackage*>
 }
 
 ReleaseSim::ReleaseSim(uint64_t seed) : world(seed) {
-  std::vector<const TestPackage*> packages;
-  for (const auto& [type, version] : AllPackages()) packages.push_back(&PackageOf(type, version));
-  repository = RepositoryWith(packages);
-  sources = {{"memory", repository.get()}};
+  // Shared, since nothing changes it and fault loops make thousands of machines.
+  static Repository& everything = *[] {
+    std::vector<const TestPackage*> packages;
+    for (const auto& [type, version] : AllPackages()) packages.push_back(&PackageOf(type, version));
+    return RepositoryWith(packages).release();
+  }();
+  sources = {{"memory", &everything}};
 }
 
 void ReleaseSim::Mount(const base::sim::Files& disk) {

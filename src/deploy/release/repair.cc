@@ -26,9 +26,9 @@ bool Refused(const LinkInfo& info, const LinkOptions& options) {
 
 // `current` goes to the last healthy version; without one it stays as it is.
 void PlanCurrent(const LinkInfo& info, RepairPlan& plan) {
-  if (info.expected.empty()) {
+  if (info.expected.empty() || info.expected == info.version) {
     LinkInfo refused = info;
-    refused.detail += "; no installed version is known to have worked";
+    if (info.expected.empty()) refused.detail += "; no installed version is known to have worked";
     plan.refused.push_back(std::move(refused));
     return;
   }

@@ -38,7 +38,11 @@ absl::Status UnplaceOne(const Root& root, const Placement& place) {
   if (placed && place.replace && !aside) {
     return root.dir->Rename(place.from, *root.dir, place.to, base::RenameMode::kExchange);
   }
-  if (placed) SLIPWAY_RETURN_IF_ERROR(Move(root, place.to, place.from));
+  if (placed) {
+    // The staging directory may have been swept away by somebody.
+    SLIPWAY_RETURN_IF_ERROR(base::MakeDirs(*root.dir, base::SplitPath(place.from).first));
+    SLIPWAY_RETURN_IF_ERROR(Move(root, place.to, place.from));
+  }
   if (aside && (placed || !to)) return Move(root, AsidePath(place), place.to);
   return absl::OkStatus();
 }
