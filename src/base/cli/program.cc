@@ -112,6 +112,10 @@ int Program::Run(absl::Span<const std::string> args, Streams& streams, World& wo
                     std::find(args.begin(), args.end(), "--");
   absl::StatusOr<std::vector<std::string>> expanded = ExpandArgumentFiles(args, world.files);
   if (!expanded.ok()) return FailUsage(expanded.status(), "", streams, json);
+  if (options_.check_arguments) {
+    const absl::Status checked = options_.check_arguments(*expanded, world);
+    if (!checked.ok()) return FailEarly(checked, ExitCodeOf(checked), "", streams, json);
+  }
   return Dispatch(*std::move(expanded), streams, world, std::move(cancel));
 }
 
@@ -192,18 +196,22 @@ int Program::Finish(const Command& command, absl::Status status, Invocation& in,
 
 int Program::FailUsage(const absl::Status& status, absl::string_view command, Streams& streams,
                        bool json) {
-  const absl::Status error = WithInfo(status, {options_.usage_id, ""});
+  return FailEarly(WithInfo(status, {options_.usage_id, ""}), kExitUsage, command, streams, json);
+}
+
+int Program::FailEarly(const absl::Status& error, int exit, absl::string_view command,
+                       Streams& streams, bool json) {
   if (json) {
     Outcome outcome;
     outcome.command = std::string(command);
     outcome.ok = false;
-    outcome.error = ErrorJson(error, kExitUsage, Json());
+    outcome.error = ErrorJson(error, exit, Json());
     WriteJson(outcome, streams);
   } else {
     RenderError(error, streams);
   }
   streams.out << std::flush;
-  return kExitUsage;
+  return exit;
 }
 
 void Program::RenderError(const absl::Status& status, Streams& streams) const {

@@ -47,6 +47,9 @@ struct ProgramOptions {
   std::vector<std::pair<std::string, int>> exits;
   // Instead of `exits`, for a program with a table of its own.
   std::function<int(const absl::Status&)> exit_of;
+  // Looks at the arguments before they are understood, argument files included. An error ends the
+  // run and must not repeat what it found: what passes may be logged, recorded and shown.
+  std::function<absl::Status(absl::Span<const std::string>, World&)> check_arguments;
   // The hint of an error that brings none; null: none.
   std::function<std::string(const absl::Status&)> hint_of;
   std::string usage_id;     // id of wrong usage; empty: none
@@ -95,6 +98,8 @@ class Program {
               CancelToken cancel);
   int Finish(const Command& command, absl::Status status, Invocation& in, absl::Duration duration);
   int FailUsage(const absl::Status& status, absl::string_view command, Streams& streams, bool json);
+  int FailEarly(const absl::Status& error, int exit, absl::string_view command, Streams& streams,
+                bool json);
   void RenderError(const absl::Status& status, Streams& streams) const;
   Json ErrorJson(const absl::Status& status, int exit, const Json& details) const;
   void WriteJson(const Outcome& outcome, Streams& streams) const;

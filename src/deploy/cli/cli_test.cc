@@ -306,6 +306,7 @@ TEST(DeployTool, SecretsOfTheEnvironmentAreWrittenNowhere) {
   Machine machine;
   machine.world().environment.Set("STORE_TOKEN", "canary-token-4711");
   machine.world().environment.Set("AWS_SECRET_ACCESS_KEY", "canary-key-4711");
+  machine.world().environment.Set("SOME_TOKEN_FILE", "model:1.0.0");  // where it lies, no secret
   MakeProject(machine);
   std::string seen;
   for (const std::vector<std::string>& args : std::vector<std::vector<std::string>>{
@@ -314,6 +315,9 @@ TEST(DeployTool, SecretsOfTheEnvironmentAreWrittenNowhere) {
            {"publish", "model:2.0.0", "--json"},
            {"publish", "model:1.0.0", "--release-version", "r1", "--release-name",
             "canary-key-4711"},
+           {"deploy", "model:1.0.0", "--reason", "for canary-key-4711"},
+           {"deploy", "model:1.0.0", "--target", "https://user:canary@host/x"},
+           {"deplyo", "--tokn=canary-token-4711", "--json"},
            {"config", "show", "--origin"}}) {
     const Ran ran = machine.Run(args);
     seen += ran.out + ran.err;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -60,6 +61,13 @@ void CheckLevel(ConfigReader& r, absl::string_view key, base::Codec codec, int l
                               "; write a number from ", lowest, " to ", highest));
 }
 
+// What looks like a URL would become a directory of that name, and every record would hold the
+// credentials in it; so the value is not repeated either (D16).
+void RefuseUrl(ConfigReader& r, absl::string_view key, absl::string_view path) {
+  if (!absl::StrContains(path, "://")) return;
+  r.Problem(key, "is a URL; this version knows directories only: write a path");
+}
+
 void BindStore(ConfigReader& r, StoreConfig& store, bool reference) {
   r.Text("name", &store.name, "Name of the store");
   r.Require("name", "give the store a name");
@@ -68,6 +76,7 @@ void BindStore(ConfigReader& r, StoreConfig& store, bool reference) {
   r.Int("priority", &store.priority, 0, 1'000'000, "Lower ones are asked first");
   r.Text("path", &store.path, "Directory of a file store");
   if (store.type == "filesystem") r.Require("path", "write the directory of the store");
+  RefuseUrl(r, "path", store.path);
   r.Text("prefix", &store.prefix, "Directory below path", [](absl::string_view prefix) {
     return prefix.empty() || base::CheckRelative(prefix).ok()
                ? ""
@@ -149,6 +158,7 @@ void BindPack(ConfigReader& r, Config& c) {
 
 void BindDeploy(ConfigReader& r, Config& c) {
   r.Text("deploy.root", &c.deploy_root, "Deploy root");
+  RefuseUrl(r, "deploy.root", c.deploy_root);
   r.Bool("deploy.links.enabled", &c.links_enabled, "Keep links/<type>");
   r.TextMap("deploy.custom_links", &c.custom_links, "Path of a link to its target");
   r.Bool("deploy.create_parents", &c.create_parents, "Make missing directories of custom links");
@@ -159,6 +169,7 @@ void BindDeploy(ConfigReader& r, Config& c) {
       "deploy.targets", &c.targets, "<name>",
       [](ConfigReader& target, const std::string&, TargetConfig& t) {
         target.Text("root", &t.root, "Deploy root of this target");
+        RefuseUrl(target, "root", t.root);
         target.Later("manager");
         target.Later("selector");
       },

@@ -72,6 +72,7 @@ base::cli::ProgramOptions MakeOptions(const std::string& version) {
   options.version = version;
   options.exit_of = ExitCodeOf;
   options.hint_of = HintOf;
+  options.check_arguments = CheckArguments;
   options.usage_id = DtName(Dt::kConfig);
   options.missing_id = DtName(Dt::kMissing);
   options.internal_id = DtName(Dt::kInternal);

@@ -9,12 +9,14 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "deploy/model/errors.h"
+#include "deploy/repository/codec.h"
 
 namespace slipway::deploy::cli {
 namespace {
 
 constexpr absl::string_view kSecretWords[] = {"TOKEN",      "SECRET",  "PASSWORD",  "PASSWD",
                                               "ACCESS_KEY", "API_KEY", "CREDENTIAL"};
+constexpr absl::string_view kPlaceSuffixes[] = {"_FILE", "_DIR", "_DIRECTORY", "_PATH"};
 constexpr char kRootVariable[] = "DEPLOY_TOOL_PROJECT_ROOT";
 
 // a/./b//c/../d -> a/b/d: by text, for paths that need not exist.
@@ -28,6 +30,14 @@ std::string Normalize(absl::string_view path) {
     }
   }
   return absl::StrCat("/", absl::StrJoin(parts, "/"));
+}
+
+// Whether a variable of this name, in upper case, holds a secret.
+bool NamesSecret(absl::string_view name) {
+  const auto contains = [name](absl::string_view word) { return absl::StrContains(name, word); };
+  const auto ends = [name](absl::string_view suffix) { return absl::EndsWith(name, suffix); };
+  return std::any_of(std::begin(kSecretWords), std::end(kSecretWords), contains) &&
+         std::none_of(std::begin(kPlaceSuffixes), std::end(kPlaceSuffixes), ends);
 }
 
 bool HasConfig(base::World& world, const std::string& directory) {
@@ -142,14 +152,24 @@ std::vector<std::string> EnvironmentSecrets(base::Environment& environment) {
   constexpr size_t kSecretBytesMin = 8;  // shorter ones would be found by chance
   std::vector<std::string> secrets;
   for (const std::string& name : environment.Names()) {
-    const std::string upper = absl::AsciiStrToUpper(name);
-    const bool secret =
-        std::any_of(std::begin(kSecretWords), std::end(kSecretWords),
-                    [&](absl::string_view word) { return absl::StrContains(upper, word); });
+    if (!NamesSecret(absl::AsciiStrToUpper(name))) continue;
     const std::optional<std::string> value = environment.Get(name);
-    if (secret && value.has_value() && value->size() >= kSecretBytesMin) secrets.push_back(*value);
+    if (value.has_value() && value->size() >= kSecretBytesMin) secrets.push_back(*value);
   }
   return secrets;
+}
+
+absl::Status CheckArguments(absl::Span<const std::string> args, base::World& world) {
+  const std::vector<std::string> secrets = EnvironmentSecrets(world.environment);
+  for (size_t i = 0; i < args.size(); ++i) {
+    if (ScrubCheck(args[i], secrets).ok()) continue;
+    return Error(Dt::kSecret,
+                 absl::StrCat("read arguments: argument ", i + 1,
+                              " holds a secret of the environment or a URL with credentials; "
+                              "nothing was done"),
+                 "leave it out: arguments are recorded, and everybody on this machine sees them");
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace slipway::deploy::cli

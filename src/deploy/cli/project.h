@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 #include "base/world.h"
 #include "deploy/cli/config.h"
 #include "deploy/model/component.h"
@@ -50,7 +51,11 @@ absl::StatusOr<Project> LoadProject(base::World& world, const ProjectOptions& op
 std::string FromWorkingDirectory(base::World& world, absl::string_view path);
 
 // Values of environment variables whose names say that they are secret: no record may hold them
-// (D16).
+// (D16). A name that ends in _FILE, _DIR, _DIRECTORY or _PATH says where a secret lies.
 std::vector<std::string> EnvironmentSecrets(base::Environment& environment);
+
+// DT019 when an argument holds such a value, or a URL with credentials: arguments get into locks,
+// journals, the history and errors, and everybody on the machine sees them.
+absl::Status CheckArguments(absl::Span<const std::string> args, base::World& world);
 
 }  // namespace slipway::deploy::cli
