@@ -116,6 +116,11 @@ absl::Status Change::Links(const LinkPlan& plan, bool announced, const LinkOptio
     touched_ = true;
     SLIPWAY_RETURN_IF_ERROR(journal_->Append(StepsOf(plan)));
   }
+  if (options_.progress) {
+    for (const Component& component : SwitchedBy(plan)) {
+      options_.progress({.phase = Progress::Phase::kSwitch, .component = component});
+    }
+  }
   SLIPWAY_RETURN_IF_ERROR(DoLinks(root_, tx_, plan));
   for (const Component& component : SwitchedBy(plan)) {
     SLIPWAY_LOG(kInfo, absl::StrCat("link updated current -> ", component.version),

@@ -73,6 +73,7 @@ class Deployment {
       item.result.source = package.source;
       item.result.cache_hit = package.cache_hit;
       item.result.bytes_fetched = package.bytes_fetched;
+      plan_.bytes_needed -= std::min(plan_.bytes_needed, package.bytes_fetched);
       item.result.bytes_reused = package.cache_hit ? item.input->manifest.package.size_bytes : 0;
       const std::string name = item.result.component.ToString();
       result_.steps.push_back(
@@ -84,6 +85,7 @@ class Deployment {
   }
 
   absl::Status Stage() {
+    SLIPWAY_RETURN_IF_ERROR(CheckSpace(root_, plan_));  // others write too (D29)
     size_t ordinal = 0;
     for (DeployItem& item : plan_.items) {
       if (!item.install) continue;
@@ -97,6 +99,7 @@ class Deployment {
       staged_.push_back(std::move(staged));
     }
     packages_.clear();
+    if (options_.progress) options_.progress({.phase = Progress::Phase::kSync});
     const absl::Duration start = root_.world.clock.Monotonic();
     SLIPWAY_RETURN_IF_ERROR(SyncStaged(root_, change_.tx(), staged_, options_.durability));
     for (DeployItem& item : plan_.items) {

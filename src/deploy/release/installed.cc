@@ -81,9 +81,8 @@ absl::StatusOr<std::vector<Drift>> CompareInstalled(const Root& root, const Comp
 
 absl::Status NotInstalled(const Component& component, const TypeState& state) {
   const std::string text = absl::StrCat("find ", component.ToString(), ": it is not installed");
-  if (state.versions.empty()) {
-    return Error(Dt::kNotFound, text, absl::StrCat("deploy-tool deploy ", component.ToString()));
-  }
+  const std::string hint = absl::StrCat("deploy-tool deploy ", component.ToString());
+  if (state.versions.empty()) return Error(Dt::kNotFound, text, hint);
   std::vector<std::string> versions;
   for (const auto& [version, unused] : state.versions) versions.push_back(version);
   std::sort(versions.begin(), versions.end(),
@@ -97,9 +96,10 @@ absl::Status NotInstalled(const Component& component, const TypeState& state) {
     if (first != versions.begin()) --first;
     if (last != versions.end() && static_cast<size_t>(last - first) < kNearestMax) ++last;
   }
-  return Error(Dt::kNotFound, text,
-               absl::StrCat("nearest installed: ",
-                            absl::StrJoin(std::vector<std::string>(first, last), ", ")));
+  return Error(Dt::kNotFound,
+               absl::StrCat(text, "; nearest installed are ",
+                            absl::StrJoin(std::vector<std::string>(first, last), ", ")),
+               hint);
 }
 
 }  // namespace slipway::deploy

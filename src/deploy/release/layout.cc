@@ -186,6 +186,8 @@ absl::Status RootError(const absl::Status& status, absl::string_view context) {
       return Wrap(status, Dt::kCancelled, context);
     case absl::StatusCode::kDeadlineExceeded:
       return Wrap(status, Dt::kTimeout, context);
+    case absl::StatusCode::kFailedPrecondition:  // a file where a directory should be, or the like
+      return Wrap(status, Dt::kStorage, context, "look what lies at that path, or use another");
     default:
       return Wrap(status, Dt::kStorage, context, "check the file system of the deploy root");
   }

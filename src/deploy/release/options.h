@@ -34,7 +34,7 @@ enum class Durability : uint8_t { kFull, kFast };
 struct Progress {
   enum class Phase : uint8_t { kFetch, kVerify, kExtract, kSync, kSwitch };
   Phase phase = Phase::kFetch;
-  Component component;
+  Component component;       // kSync: none, it is for all
   uint64_t bytes = 0;        // done in this phase
   uint64_t bytes_total = 0;  // 0: not known
   uint64_t files = 0;

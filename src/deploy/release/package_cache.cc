@@ -223,6 +223,7 @@ absl::StatusOr<FetchedPackage> FetchPackage(const Root& root, const DeployCompon
     FetchedPackage fetched;
     fetched.file = *std::move(cached);
     fetched.cache_hit = true;
+    SLIPWAY_FAILPOINT("deploy.fetch.after");
     return fetched;
   }
   const std::string what = absl::StrCat("fetch ", manifest.component.ToString());

@@ -66,7 +66,7 @@ absl::Status RecoverOne(const Root& root, const std::string& tx, const RecoverSc
   SLIPWAY_RETURN_IF_ERROR(committed ? FinishTransaction(root, journal)
                                     : UndoTransaction(root, journal));
   SLIPWAY_LOG(
-      kWarn, "crashed transaction recovered",
+      kInfo, "crashed transaction recovered",
       {{"tx", tx}, {"operation", done.operation}, {"outcome", committed ? "finished" : "undone"}});
   recovery.transactions.push_back(std::move(done));
   return absl::OkStatus();

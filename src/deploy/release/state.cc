@@ -118,7 +118,9 @@ absl::StatusOr<std::optional<TypeState>> ReadStateFile(base::Dir& root, absl::st
   if (!json.ok()) return std::optional<TypeState>();
   auto state = StateFromJson(*json);
   if (state.ok()) return std::optional<TypeState>(*std::move(state));
-  if (base::GetErrorInfo(state.status()).code == DtName(Dt::kFormat)) return state.status();
+  if (base::GetErrorInfo(state.status()).code == DtName(Dt::kFormat)) {
+    return base::Annotate(state.status(), absl::StrCat(kStateDir, "/", StateFile(type)));
+  }
   return std::optional<TypeState>();
 }
 
