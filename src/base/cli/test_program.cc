@@ -8,7 +8,7 @@
 namespace slipway::base::cli {
 namespace {
 
-void AddPack(Program& program, std::shared_ptr<DemoOptions> o) {
+void AddPack(Program& program, const std::shared_ptr<DemoOptions>& o) {
   Command& pack = program.Add("pack", "Make a package of a directory");
   pack.Example("demo pack ./models --type model", "the common case");
   pack.Example("demo pack ./models --type model --compress zstd --level 19");
@@ -32,7 +32,7 @@ void AddPack(Program& program, std::shared_ptr<DemoOptions> o) {
   });
 }
 
-void AddVersion(Program& program, std::shared_ptr<DemoOptions> o) {
+void AddVersion(Program& program, const std::shared_ptr<DemoOptions>& o) {
   program.AddGroup("version", "Installed versions");
   Command& list = program.Add("version list", "List versions");
   list.Argument("TYPE", &o->component, "Component type").Required();
@@ -56,7 +56,7 @@ void AddVersion(Program& program, std::shared_ptr<DemoOptions> o) {
   });
 }
 
-void AddOthers(Program& program, std::shared_ptr<DemoOptions> o) {
+void AddOthers(Program& program, const std::shared_ptr<DemoOptions>& o) {
   Command& deploy = program.Add("deploy", "Install components");
   deploy.Arguments("SPEC", &o->specs, "type:version").Completes([](World&) {
     return std::vector<Candidate>{{"model:1.0.0", "newest"}, {"model:1.1.0", ""}, {"config:2", ""}};
@@ -103,7 +103,7 @@ ProgramOptions DemoProgramOptions() {
   return options;
 }
 
-std::unique_ptr<Program> MakeDemo(std::shared_ptr<DemoOptions> options,
+std::unique_ptr<Program> MakeDemo(const std::shared_ptr<DemoOptions>& options,
                                   ProgramOptions program_options) {
   auto program =
       std::make_unique<Program>("demo", "Shows what base/cli can do.", std::move(program_options));

@@ -25,7 +25,7 @@ struct DemoOptions {
 };
 
 // The options stay readable while the program lives.
-std::unique_ptr<Program> MakeDemo(std::shared_ptr<DemoOptions> options,
+std::unique_ptr<Program> MakeDemo(const std::shared_ptr<DemoOptions>& options,
                                   ProgramOptions program_options);
 ProgramOptions DemoProgramOptions();
 

@@ -179,8 +179,8 @@ absl::Status LinuxFile::LinkTo(const DirHandle& dir, const std::string& name) {
   return PathError(errno, "publish", JoinPath(dir.name, name));
 }
 
-absl::Status LinuxFile::PublishTo(std::shared_ptr<const DirHandle> dir, const std::string& name,
-                                  RenameMode mode) {
+absl::Status LinuxFile::PublishTo(const std::shared_ptr<const DirHandle>& dir,
+                                  const std::string& name, RenameMode mode) {
   const std::string shown = JoinPath(dir->name, name);
   if (temp_ == Temp::kNo) {
     return absl::FailedPreconditionError(

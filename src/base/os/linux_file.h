@@ -49,7 +49,7 @@ class LinuxFile : public File {
   // What CreateTemp and Publish of LinuxDir need to know.
   enum class Temp { kNo, kAnonymous, kNamed };
   void MarkTemp(Temp temp, std::shared_ptr<const DirHandle> dir, std::string temp_name);
-  absl::Status PublishTo(std::shared_ptr<const DirHandle> dir, const std::string& name,
+  absl::Status PublishTo(const std::shared_ptr<const DirHandle>& dir, const std::string& name,
                          RenameMode mode);
 
  private:
