@@ -1,6 +1,6 @@
 // What packing does in each case, and what it leaves behind when anything fails (D6-D12, D283,
 // D284).
-#include "deploy/pack/pack_sim.h"
+#include "deploy/pack/test_machine.h"
 
 #include <vector>
 
