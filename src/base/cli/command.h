@@ -222,8 +222,10 @@ Parameter& Command::Duration(absl::string_view names, absl::string_view metavar,
   Parameter& parameter = AddOption(names, metavar, help);
   parameter.set = [target](absl::string_view value) {
     const absl::StatusOr<absl::Duration> duration = ParseDuration(value);
-    if (duration.ok()) *target = *duration;
-    return duration.status();
+    if (!duration.ok()) return duration.status();
+    if (*duration < absl::ZeroDuration()) return absl::InvalidArgumentError("it is below zero");
+    *target = *duration;
+    return absl::OkStatus();
   };
   return parameter;
 }

@@ -54,7 +54,10 @@ absl::Status ExpandInto(absl::Span<const std::string> args, Files& files, int de
           "read argument file ", arg.substr(1), ": nested deeper than ", kFileDepthMax, " files"));
     }
     absl::StatusOr<std::string> text = ReadUserFile(files, arg.substr(1), kFileBytesMax);
-    if (!text.ok()) return Annotate(text.status(), "read argument file");
+    if (!text.ok()) {
+      return WithInfo(Annotate(text.status(), "read argument file"),
+                      {"", absl::StrCat("write @", arg, " for an argument that begins with @")});
+    }
     std::vector<std::string> lines;
     for (absl::string_view line : absl::StrSplit(*text, '\n')) {
       line = absl::StripAsciiWhitespace(line);

@@ -108,9 +108,10 @@ absl::Status CheckPlace(Invocation& in, const InitOptions& o, const std::string&
   }
   const auto dir = in.world.files.OpenRoot(path);
   if (!dir.ok()) {
-    return absl::IsNotFound(dir.status())
-               ? absl::OkStatus()
-               : Wrap(dir.status(), FileErrorCode(dir.status(), Dt::kStorage), "make project");
+    if (absl::IsNotFound(dir.status())) return absl::OkStatus();
+    const Dt code = FileErrorCode(dir.status(), Dt::kExists);
+    return Wrap(dir.status(), code, "make project",
+                code == Dt::kExists ? "choose another directory" : "");
   }
   const absl::StatusOr<bool> empty = IsEmpty(**dir);
   if (!empty.ok()) return Wrap(empty.status(), Dt::kPermission, "make project");

@@ -1,4 +1,5 @@
 // links list, verify, repair (D35-D37).
+#include <algorithm>
 #include <memory>
 
 #include "absl/strings/str_cat.h"
@@ -23,7 +24,8 @@ std::string RenderLinks(const Invocation& in, const std::vector<LinkInfo>& links
   for (const LinkInfo& link : links) {
     table.AddRow({link.path, OrDash(link.target), OrDash(link.version), LinkStateName(link.state),
                   link.detail},
-                 link.state == LinkState::kOk ? base::cli::Tone::kPlain : base::cli::Tone::kRed);
+                 link.state == LinkState::kOk && link.detail.empty() ? base::cli::Tone::kPlain
+                                                                     : base::cli::Tone::kRed);
   }
   return table.Render(in.streams);
 }
@@ -45,6 +47,15 @@ absl::Status RunLinks(Context& context, const LinksCommand& o, bool verify, Invo
   if (!in.json && verify && links.empty()) in.streams.out << "all links are ok\n";
   if (!in.json && (!verify || !links.empty())) in.streams.out << RenderLinks(in, links);
   if (!verify || links.empty()) return absl::OkStatus();
+  const bool contents = std::all_of(links.begin(), links.end(), [](const LinkInfo& link) {
+    return link.state == LinkState::kOk;
+  });
+  if (contents) {
+    return Error(Dt::kProblems,
+                 absl::StrCat("verify links: files behind ", Count(links.size(), "link"),
+                              " are not as installed"),
+                 absl::StrCat("deploy-tool version verify ", links.front().type, " names them"));
+  }
   return Error(Dt::kProblems,
                absl::StrCat("verify links: ", Count(links.size(), "link"), " not ok"),
                "deploy-tool links repair --dry-run shows what can be put right");
@@ -74,7 +85,7 @@ absl::Status RunRepair(Context& context, const LinksCommand& o, Invocation& in) 
   if (!in.json) in.streams.out << RenderLinks(in, result->refused);
   return Error(
       Dt::kProblems,
-      absl::StrCat("repair links: ", Count(result->refused.size(), "link"), " left as they are"),
+      absl::StrCat("repair links: ", Count(result->refused.size(), "link"), " not repaired"),
       "move real files out of the way (--adopt does), or deploy the component again");
 }
 

@@ -7,7 +7,6 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "base/bytes.h"
-#include "base/semver/semver.h"
 #include "base/units.h"
 #include "deploy/cli/commands.h"
 #include "deploy/cli/render.h"
@@ -62,8 +61,9 @@ absl::StatusOr<std::string> SourceOf(Invocation& in, const PackCommand& o,
   const absl::StatusOr<std::string> real = in.world.files.Canonical(path);
   if (!real.ok() || !in.world.files.OpenRoot(*real).ok()) {
     const absl::Status status = real.ok() ? in.world.files.OpenRoot(*real).status() : real.status();
-    return Wrap(status, FileErrorCode(status, Dt::kPathNotFound),
-                absl::StrCat("pack ", component.ToString()), "name an existing directory");
+    const Dt code = FileErrorCode(status, Dt::kPathNotFound);
+    return Wrap(status, code, absl::StrCat("pack ", component.ToString()),
+                code == Dt::kPathNotFound ? "name an existing directory" : "");
   }
   const absl::StatusOr<std::string> root = in.world.files.Canonical(project.root);
   if (!root.ok()) return Wrap(root.status(), Dt::kPathNotFound, "open project");
@@ -78,6 +78,7 @@ absl::StatusOr<std::string> SourceOf(Invocation& in, const PackCommand& o,
 
 std::vector<std::string> Negated(const std::vector<std::string>& patterns) {
   std::vector<std::string> lines;
+  lines.reserve(patterns.size());
   for (const std::string& pattern : patterns) lines.push_back(absl::StrCat("!", pattern));
   return lines;
 }
@@ -135,8 +136,12 @@ absl::Status SetMtime(Invocation& in, const PackCommand& o, const Project& proje
   if (mode == "source") return absl::OkStatus();
   int64_t seconds = 0;
   if (mode != "epoch" && (!absl::SimpleAtoi(mode, &seconds) || seconds < 0)) {
-    return Error(Dt::kConfig,
-                 absl::StrCat("pack: ", origin, " is not source, epoch or seconds since 1970"),
+    if (origin == kEpochVariable) {
+      return Error(Dt::kConfig,
+                   absl::StrCat("pack: ", kEpochVariable, " is no number of seconds since 1970"),
+                   "unset it, or override it with --mtime source");
+    }
+    return Error(Dt::kConfig, "pack: --mtime is not source, epoch or seconds since 1970",
                  "use --mtime source, --mtime epoch or --mtime 1700000000");
   }
   options.mtime_epoch_s = seconds;
@@ -150,14 +155,8 @@ absl::Status SetMetadata(Invocation& in, const PackCommand& o, const Project& pr
   std::vector<std::string> depends = o.depends;
   if (depends.empty() && c != nullptr) depends = c->depends;
   for (const std::string& text : depends) {
-    const std::pair<std::string, std::string> parts = absl::StrSplit(text, absl::MaxSplits(' ', 1));
-    SLIPWAY_RETURN_IF_ERROR(CheckType(parts.first));
-    const auto range = base::SemVerRange::Parse(parts.second);
-    if (!range.ok()) {
-      return Wrap(range.status(), Dt::kDependency, absl::StrCat("read dependency \"", text, "\""),
-                  "write it like \"runtime >=3.10 <4\"");
-    }
-    options.dependencies.push_back({parts.first, parts.second});
+    SLIPWAY_ASSIGN_OR_RETURN(Dependency dependency, ParseDependency(text));
+    options.dependencies.push_back(std::move(dependency));
   }
   for (const std::string& label : o.labels) {
     const std::pair<std::string, std::string> parts =

@@ -117,6 +117,12 @@ void BindComponent(ConfigReader& r, const std::string& type, base::Codec codec,
   r.Int("level", &c.level, 1, 19, "Level of the compressor: gzip 1-9, zstd 1-19");
   if (c.level.has_value()) CheckLevel(r, "level", own, *c.level);
   r.Texts("depends", &c.depends, "Needed components, like \"runtime >=3.10 <4\"");
+  for (const std::string& text : c.depends) {
+    const absl::Status status = ParseDependency(text).status();
+    if (!status.ok()) {
+      r.Problem("depends", absl::StrCat(status.message(), "; write it like \"runtime >=3.10 <4\""));
+    }
+  }
   r.Enum<VersionScheme>("version_scheme", &c.version_scheme, kSchemes,
                         "Which versions are allowed");
   r.Bool("allow_absolute_symlinks", &c.allow_absolute_symlinks,
@@ -266,6 +272,15 @@ absl::Status ApplyEnvironment(base::ConfigNode& root, const std::string& name) {
 }
 
 }  // namespace
+
+absl::StatusOr<Dependency> ParseDependency(absl::string_view text) {
+  const std::pair<std::string, std::string> parts = absl::StrSplit(text, absl::MaxSplits(' ', 1));
+  SLIPWAY_RETURN_IF_ERROR(CheckType(parts.first));
+  const auto range = base::SemVerRange::Parse(parts.second);
+  if (range.ok()) return Dependency{parts.first, parts.second};
+  return Wrap(range.status(), Dt::kDependency, absl::StrCat("read dependency \"", text, "\""),
+              "write it like \"runtime >=3.10 <4\"");
+}
 
 const std::vector<std::string>& DefaultExcludes() {
   static const auto* const kPatterns =

@@ -13,6 +13,7 @@
 #include "base/config/reader.h"
 #include "base/world.h"
 #include "deploy/model/component.h"
+#include "deploy/model/manifest.h"
 #include "deploy/release/options.h"
 
 namespace slipway::deploy::cli {
@@ -69,6 +70,9 @@ struct Config {
   std::map<std::string, TargetConfig> targets;  // deploy.targets
   std::string log_level = "info";
 };
+
+// "runtime >=3.10 <4", as --depends and components.<type>.depends have it; DT013, DT014.
+absl::StatusOr<Dependency> ParseDependency(absl::string_view text);
 
 // The patterns every pack leaves out (D11); `pack.exclude` adds to them.
 const std::vector<std::string>& DefaultExcludes();

@@ -56,6 +56,7 @@ absl::StatusOr<std::string> Context::RootPath(Invocation& in, absl::string_view 
     if (found != targets.end()) return project->Resolve(found->second.root);
     if (absl::StrContains(target, "/")) return FromWorkingDirectory(in.world, target);
     std::vector<std::string> names;
+    names.reserve(targets.size());
     for (const auto& [name, unused] : targets) names.push_back(name);
     const auto nearest = base::NearestWord(target, names);
     return Error(
@@ -66,7 +67,11 @@ absl::StatusOr<std::string> Context::RootPath(Invocation& in, absl::string_view 
             "name a directory, like ./", target,
             names.empty() ? "" : absl::StrCat(", or one of ", absl::StrJoin(names, ", "))));
   }
-  if (options_.root.has_value()) return FromWorkingDirectory(in.world, *options_.root);
+  if (options_.root.has_value()) {
+    // An unset variable of a script must not make the working directory a deploy root.
+    if (!options_.root->empty()) return FromWorkingDirectory(in.world, *options_.root);
+    return Error(Dt::kMissing, "open deploy root: --root is empty", "name a directory");
+  }
   SLIPWAY_ASSIGN_OR_RETURN(const Project* project, AnyProject(in));
   return project->Resolve(project->config().deploy_root);
 }
@@ -119,7 +124,7 @@ std::shared_ptr<base::cli::Progress> Context::MakeProgress(Invocation& in) {
   return std::make_shared<base::cli::Progress>(in.streams, in.world.clock, options);
 }
 
-ProgressFn FollowDeploy(std::shared_ptr<base::cli::Progress> progress) {
+ProgressFn FollowDeploy(const std::shared_ptr<base::cli::Progress>& progress) {
   struct Seen {
     std::optional<Progress::Phase> phase;
     Component component;

@@ -62,7 +62,7 @@ class Context {
 };
 
 // Feeds a Progress from the callbacks of the deploy root.
-ProgressFn FollowDeploy(std::shared_ptr<base::cli::Progress> progress);
+ProgressFn FollowDeploy(const std::shared_ptr<base::cli::Progress>& progress);
 
 // Custom links of the project: deploy.custom_links and those of its components. Their paths start
 // at the project's root (D39), their targets at the deploy root (D26).

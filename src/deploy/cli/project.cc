@@ -112,9 +112,11 @@ absl::StatusOr<Project> LoadProject(base::World& world, const ProjectOptions& op
   absl::StatusOr<base::ConfigNode> node = base::ParseConfig("", name);
   if (project.exists()) node = base::LoadConfig(world.files, project.file);
   if (!node.ok()) {
-    const Dt code = absl::IsNotFound(node.status()) ? Dt::kPathNotFound : Dt::kConfig;
-    return Wrap(node.status(), FileErrorCode(node.status(), code), "read configuration",
-                "correct it, then run deploy-tool config validate");
+    const Dt code = FileErrorCode(node.status(), Dt::kConfig);
+    const bool no_file = code != Dt::kConfig || absl::IsFailedPrecondition(node.status());
+    absl::string_view hint = "correct it, then run deploy-tool config validate";
+    if (no_file) hint = code == Dt::kPermission ? "" : "name an existing file with --config";
+    return Wrap(node.status(), code, "read configuration", hint);
   }
   sources.file = *std::move(node);
   SLIPWAY_ASSIGN_OR_RETURN(project.loaded, BindConfig(std::move(sources), world));

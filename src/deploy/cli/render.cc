@@ -92,8 +92,10 @@ std::string Sentence(const ComponentResult& result, bool dry_run) {
 
 base::Owned<base::Dir> Named(base::Owned<base::Dir> dir, absl::string_view doing) {
   if (dir.ok()) return dir;
+  const bool no_directory =
+      absl::IsNotFound(dir.status()) || absl::IsFailedPrecondition(dir.status());
   return Wrap(dir.status(), FileErrorCode(dir.status(), Dt::kStorage), doing,
-              absl::IsNotFound(dir.status()) ? "name an existing directory" : "");
+              no_directory ? "name an existing directory" : "");
 }
 
 }  // namespace

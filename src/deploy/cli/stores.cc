@@ -49,14 +49,15 @@ Store OpenStore(base::World& world, const Project& project, const StoreConfig& c
     return store;
   }
   const Dt code = FileErrorCode(repository.status(), Dt::kStorage);
-  store.status =
-      Wrap(repository.status(), code == Dt::kPathNotFound ? Dt::kStorage : code,
-           absl::StrCat("open store ", config.name), "check its path in the configuration");
+  store.status = Wrap(repository.status(), code == Dt::kPathNotFound ? Dt::kStorage : code,
+                      absl::StrCat("open store ", config.name),
+                      code == Dt::kPermission ? "" : "check its path in the configuration");
   return store;
 }
 
 std::vector<std::string> NamesOf(const std::vector<StoreConfig>& stores) {
   std::vector<std::string> names;
+  names.reserve(stores.size());
   for (const StoreConfig& store : stores) names.push_back(store.name);
   return names;
 }
@@ -78,24 +79,38 @@ bool NewerFirst(const Manifest& a, const Manifest& b) {
   return CompareVersions(a.component.version, b.component.version) > 0;
 }
 
-// Contents of the files in `path` whose names end in `suffix`; none when it is missing.
-absl::StatusOr<std::vector<std::string>> ReadAll(base::World& world, const std::string& path,
-                                                 absl::string_view suffix) {
-  std::vector<std::string> texts;
+struct TextFile {
+  std::string path, text;
+};
+
+// The files in `path` whose names end in `suffix`; none when it is missing.
+absl::StatusOr<std::vector<TextFile>> ReadAll(base::World& world, const std::string& path,
+                                              absl::string_view suffix) {
+  std::vector<TextFile> files;
   auto dir = world.files.OpenRoot(path);
-  if (absl::IsNotFound(dir.status())) return texts;
+  if (absl::IsNotFound(dir.status())) return files;
   if (!dir.ok())
     return Wrap(dir.status(), FileErrorCode(dir.status(), Dt::kStorage), "read project");
   SLIPWAY_ASSIGN_OR_RETURN(std::unique_ptr<base::DirCursor> cursor, (*dir)->List());
   while (true) {
     SLIPWAY_ASSIGN_OR_RETURN(const std::optional<base::DirEntry> entry, cursor->Next());
-    if (!entry.has_value()) return texts;
+    if (!entry.has_value()) return files;
     if (!absl::EndsWith(entry->name, suffix) || entry->kind != base::FileKind::kFile) continue;
     absl::StatusOr<std::string> text = base::ReadFile(**dir, entry->name, kManifestBytesMax);
     if (!text.ok())
       return Wrap(text.status(), FileErrorCode(text.status(), Dt::kStorage), "read project");
-    texts.push_back(*std::move(text));
+    files.push_back({absl::StrCat(path, "/", entry->name), *std::move(text)});
   }
+}
+
+// `again`: "pack the version again".
+absl::Status DamagedFile(const absl::Status& status, const TextFile& file,
+                         absl::string_view again) {
+  base::ErrorInfo info = base::GetErrorInfo(status);
+  if (info.code != DtName(Dt::kFormat)) {
+    info.hint = absl::StrCat("restore the file, or remove it and ", again);
+  }
+  return base::MakeError(status.code(), absl::StrCat(file.path, ": ", status.message()), info);
 }
 
 // The highest version that counts, of versions in any order.
@@ -146,9 +161,9 @@ absl::Status NotPublished(std::vector<Store>& sources, const ComponentSpec& spec
   versions.erase(std::unique(versions.begin(), versions.end()), versions.end());
   const std::string name = absl::StrCat(spec.type, ":", *spec.version);
   if (versions.empty()) {
-    return Error(Dt::kNotFound,
-                 absl::StrCat("find ", name, ": no version of ", spec.type, " is published"),
-                 absl::StrCat("deploy-tool publish ", name));
+    return Error(
+        Dt::kNotFound, absl::StrCat("find ", name, ": no version of ", spec.type, " is published"),
+        absl::StrCat("deploy-tool publish ", *spec.version == "latest" ? spec.type : name));
   }
   if (versions.size() > 5) versions.resize(5);
   return Error(
@@ -205,12 +220,13 @@ absl::StatusOr<std::vector<Store>> OpenSources(base::World& world, const Project
 
 absl::StatusOr<std::vector<Manifest>> PackedManifests(base::World& world, const Project& project) {
   SLIPWAY_ASSIGN_OR_RETURN(
-      const std::vector<std::string> texts,
+      const std::vector<TextFile> files,
       ReadAll(world, project.Resolve(project.config().manifests), kManifestSuffix));
   std::vector<Manifest> manifests;
-  for (const std::string& text : texts) {
-    SLIPWAY_ASSIGN_OR_RETURN(Manifest manifest, ParseManifest(text));
-    manifests.push_back(std::move(manifest));
+  for (const TextFile& file : files) {
+    absl::StatusOr<Manifest> manifest = ParseManifest(file.text);
+    if (!manifest.ok()) return DamagedFile(manifest.status(), file, "pack the version again");
+    manifests.push_back(*std::move(manifest));
   }
   std::sort(manifests.begin(), manifests.end(), NewerFirst);
   return manifests;
@@ -220,8 +236,9 @@ absl::StatusOr<Component> FindPacked(base::World& world, const Project& project,
                                      const ComponentSpec& spec) {
   const std::string wanted = spec.version.value_or("latest");
   SLIPWAY_ASSIGN_OR_RETURN(const std::vector<Manifest> manifests, PackedManifests(world, project));
-  std::vector<std::string> versions;
+  std::vector<std::string> versions, types;
   for (const Manifest& manifest : manifests) {
+    types.push_back(manifest.component.type);
     if (manifest.component.type == spec.type) versions.push_back(manifest.component.version);
   }
   if (wanted == "latest") {
@@ -230,15 +247,18 @@ absl::StatusOr<Component> FindPacked(base::World& world, const Project& project,
   } else if (std::find(versions.begin(), versions.end(), wanted) != versions.end()) {
     return Component{spec.type, wanted};
   }
+  std::string what = absl::StrCat("find ", spec.type, ":", wanted, ": not packed in this project");
+  if (!versions.empty()) {
+    absl::StrAppend(&what, "; packed are ", absl::StrJoin(versions, ", "));
+  } else if (const auto type = base::NearestWord(spec.type, types); type.has_value()) {
+    absl::StrAppend(&what, "; did you mean ", *type, "?");
+  }
   const auto nearest = base::NearestWord(wanted, versions);
-  return Error(
-      Dt::kNotFound,
-      absl::StrCat(
-          "find ", spec.type, ":", wanted, ": not packed in this project",
-          versions.empty() ? "" : absl::StrCat("; packed are ", absl::StrJoin(versions, ", "))),
-      nearest.has_value() ? absl::StrCat("use ", spec.type, ":", *nearest)
-                          : absl::StrCat("deploy-tool pack ./DIR --type ", spec.type, " --version ",
-                                         wanted == "latest" ? "1.0.0" : wanted));
+  return Error(Dt::kNotFound, what,
+               nearest.has_value()
+                   ? absl::StrCat("use ", spec.type, ":", *nearest)
+                   : absl::StrCat("deploy-tool pack ./DIR --type ", spec.type, " --version ",
+                                  wanted == "latest" ? "1.0.0" : wanted));
 }
 
 absl::StatusOr<DeployComponent> FindPublished(std::vector<Store>& sources,
@@ -313,12 +333,13 @@ absl::StatusOr<DeployComponent> FindPublished(std::vector<Store>& sources,
 
 absl::StatusOr<std::vector<Release>> ProjectReleases(base::World& world, const Project& project) {
   SLIPWAY_ASSIGN_OR_RETURN(
-      const std::vector<std::string> texts,
+      const std::vector<TextFile> files,
       ReadAll(world, project.Resolve(project.config().releases), kReleaseSuffix));
   std::vector<Release> releases;
-  for (const std::string& text : texts) {
-    SLIPWAY_ASSIGN_OR_RETURN(Release release, ParseRelease(text));
-    releases.push_back(std::move(release));
+  for (const TextFile& file : files) {
+    absl::StatusOr<Release> release = ParseRelease(file.text);
+    if (!release.ok()) return DamagedFile(release.status(), file, "create the release again");
+    releases.push_back(*std::move(release));
   }
   std::sort(releases.begin(), releases.end(), [](const Release& a, const Release& b) {
     return a.created_at != b.created_at ? a.created_at > b.created_at : a.version > b.version;

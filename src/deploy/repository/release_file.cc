@@ -115,7 +115,8 @@ absl::StatusOr<std::optional<std::string>> CheckReleaseVersion(absl::string_view
   if (HasFormOfDate(version, valid)) {
     if (valid) return std::optional<std::string>();
     return Error(Dt::kVersionFormat,
-                 absl::StrCat("check release version ", version, ": there is no such day"));
+                 absl::StrCat("check release version ", version, ": there is no such day"),
+                 "use a day as YYYY.MM.DD, MAJOR.MINOR.PATCH or a name");
   }
   if (base::SemVer::Parse(version).ok()) return std::optional<std::string>();
   return std::optional<std::string>(absl::StrCat(
