@@ -55,6 +55,8 @@ struct FileWriter::Batch {
   void Run() {
     for (Small& file : files) {
       status = CreationError(WriteOne(file), file.path);
+      file.place.dir.reset();  // a descriptor; the batch may wait long to be collected
+      file.data = base::Bytes();
       if (!status.ok()) break;
     }
     done.store(true, std::memory_order_release);

@@ -46,7 +46,10 @@ absl::Status CreationError(const absl::Status& status, absl::string_view path) {
                               "(letter case or Unicode form)"),
                  "deploy to a file system that tells such names apart, or rename one");
   }
-  return Wrap(status, FileErrorCode(status, Dt::kTarget), what);
+  return Wrap(status, FileErrorCode(status, Dt::kStorage), what,
+              absl::IsPermissionDenied(status) || absl::IsResourceExhausted(status)
+                  ? ""
+                  : "check the file system of the deploy root");
 }
 
 absl::Status ReadingError(const absl::Status& status, absl::string_view what,

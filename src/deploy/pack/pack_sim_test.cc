@@ -470,7 +470,7 @@ TEST(ExtractFaults, ErrorsOfTheDiskAreReported) {  // D284
         EXPECT_LT(sim.world.files.operations() - before, n) << "the error was swallowed";
         break;
       }
-      EXPECT_THAT(Code(extracted.status()), error == ENOSPC ? "DT006" : "DT008")
+      EXPECT_THAT(Code(extracted.status()), error == ENOSPC ? "DT006" : "DT004")
           << extracted.status();
       ASSERT_LT(n, 1000);
     }

@@ -3,12 +3,14 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "base/check.h"
 #include "base/mutant.h"
 #include "base/status.h"
 #include "deploy/model/errors.h"
 
 namespace slipway::deploy {
 namespace {
+constexpr size_t kWriteBytes = 256 << 10;
 constexpr size_t kHashBytes = 2 << 20;  // handed to the hashing jobs at a time
 constexpr uint32_t kFileMode = 0644;
 }  // namespace
@@ -35,10 +37,25 @@ absl::StatusOr<std::unique_ptr<PackageOutput>> PackageOutput::Create(base::Dir& 
 }
 
 absl::Status PackageOutput::Append(base::BytesView data) {
-  SLIPWAY_RETURN_IF_ERROR(FileError(file_->WriteAt(size_bytes_, data)));
-  size_bytes_ += data.size();
   filling_.insert(filling_.end(), data.begin(), data.end());
-  if (filling_.size() >= kHashBytes) Hash();
+  size_bytes_ += data.size();
+  // The first bytes at once (D8), then not every header of an uncompressed package by itself.
+  if (written_bytes_ == 0 || size_bytes_ - written_bytes_ >= kWriteBytes) {
+    SLIPWAY_RETURN_IF_ERROR(Write());
+  }
+  if (filling_.size() < kHashBytes) return absl::OkStatus();
+  SLIPWAY_RETURN_IF_ERROR(Write());
+  Hash();
+  return absl::OkStatus();
+}
+
+absl::Status PackageOutput::Write() {
+  const size_t pending = static_cast<size_t>(size_bytes_ - written_bytes_);
+  if (pending == 0) return absl::OkStatus();
+  SLIPWAY_CHECK(pending <= filling_.size());
+  const base::BytesView data(filling_.data() + (filling_.size() - pending), pending);
+  SLIPWAY_RETURN_IF_ERROR(FileError(file_->WriteAt(written_bytes_, data)));
+  written_bytes_ = size_bytes_;
   return absl::OkStatus();
 }
 
@@ -63,6 +80,7 @@ void PackageOutput::Hash() {
 }
 
 absl::Status PackageOutput::Finish() {
+  SLIPWAY_RETURN_IF_ERROR(Write());
   Hash();
   jobs_.Wait();
   sha256_ = whole_hash_.Finish();

@@ -43,6 +43,7 @@ class PackageOutput {
  private:
   PackageOutput(base::Dir& dir, base::Pool& pool, std::string name,
                 std::unique_ptr<base::File> file);
+  absl::Status Write();
   void Hash();
   absl::Status FileError(const absl::Status& status) const;
 
@@ -50,8 +51,9 @@ class PackageOutput {
   const std::string name_;
   std::unique_ptr<base::File> file_;
   uint64_t size_bytes_ = 0;
-  base::Bytes filling_;                   // written, not yet handed to the hashing jobs
-  base::Bytes hashing_;                   // what they read
+  uint64_t written_bytes_ = 0;
+  base::Bytes filling_;  // not yet handed to the hashing jobs; its end is not yet written
+  base::Bytes hashing_;  // what they read
   base::Sha256 whole_hash_, piece_hash_;  // each used by one job at a time
   uint64_t piece_bytes_ = 0;              // in piece_hash_
   base::Bytes pieces_;
