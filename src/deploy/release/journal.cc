@@ -70,7 +70,12 @@ absl::Status Journal::Load() {
   base::RecordLogContents contents;
   auto log = base::RecordLog::Open(*dir_, FileName(tx_), contents);
   if (absl::IsDataLoss(log.status())) {
-    return Wrap(log.status(), Dt::kChecksum, absl::StrCat("read journal ", tx_));
+    // Damaged, or a disk that fails: EIO has the same code.
+    const auto bytes = base::ReadFile(*dir_, FileName(tx_), kJournalBytesMax);
+    const bool damaged = bytes.ok() && !base::DecodeRecordLog(base::AsBytes(*bytes)).ok();
+    return Wrap(log.status(), damaged ? Dt::kChecksum : Dt::kStorage,
+                absl::StrCat("read journal ", tx_),
+                damaged ? "" : "check the file system of the deploy root");
   }
   SLIPWAY_RETURN_IF_ERROR(log.status());
   log_ = *std::move(log);

@@ -210,6 +210,22 @@ class Run {
   // two publishers that add their targets at once both end up in it (D15).
   absl::Status WriteRecords() {
     SLIPWAY_ASSIGN_OR_RETURN(const std::unique_ptr<base::File> lock, LockRecords(request_));
+    std::vector<RecordFile> records;
+    const absl::Status written = WriteEach(records);
+    if (written.ok() || !request_.options.atomic) return written;
+    // The targets lose the versions again, so no record may name them.
+    for (const RecordFile& record : records) {
+      const absl::Status back = record.PutBack();
+      if (back.ok()) continue;
+      report_.warnings.push_back(absl::StrCat("the publish record of ",
+                                              record.record().component.ToString(),
+                                              " could not be put back (", back.message(), ")"));
+    }
+    report_.records.clear();
+    return written;
+  }
+
+  absl::Status WriteEach(std::vector<RecordFile>& records) {
     for (size_t i = 0; i < packages_.size(); ++i) {
       SLIPWAY_ASSIGN_OR_RETURN(RecordFile record, PlanRecord(i));
       const size_t good = GoodCount();
@@ -218,6 +234,7 @@ class Run {
       if (GoodCount() != good) {
         SLIPWAY_ASSIGN_OR_RETURN(record, PlanRecord(i));
       }
+      records.push_back(record);
       SLIPWAY_ASSIGN_OR_RETURN(const bool written, record.Write());
       if (written) report_.records.push_back(RecordFileName(packages_[i].component()));
     }

@@ -78,6 +78,7 @@ absl::StatusOr<RecordFile> RecordFile::Read(const PublishRequest& request,
                                              record->component.ToString()));
   }
   file.record_ = *record;
+  file.previous_text_ = *text;
   file.previous_ = *base::ParseJson(*text);
   return file;
 }
@@ -110,6 +111,20 @@ absl::StatusOr<bool> RecordFile::Write() const {
   }
   SLIPWAY_FAILPOINT("publish.record.after");
   return true;
+}
+
+absl::Status RecordFile::PutBack() const {
+  if (!changed_) return absl::OkStatus();
+  base::Dir& records = request_->folders.records;
+  const std::string name = RecordFileName(record_.component);
+  const absl::StatusOr<std::string> now = base::ReadFile(records, name, kRecordBytesMax);
+  if (previous_text_) {
+    if (now.ok() && *now == *previous_text_) return absl::OkStatus();
+    return base::WriteFileDurably(records, name, *previous_text_);
+  }
+  if (absl::IsNotFound(now.status())) return absl::OkStatus();
+  SLIPWAY_RETURN_IF_ERROR(records.Remove(name));
+  return records.Sync();
 }
 
 }  // namespace slipway::deploy

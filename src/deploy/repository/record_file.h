@@ -31,6 +31,8 @@ class RecordFile {
   absl::Status Check() const;
   // Durable after OK; false when nothing had to be written.
   absl::StatusOr<bool> Write() const;
+  // What was there before Write, which may have failed half-way. Under the same lock.
+  absl::Status PutBack() const;
 
  private:
   explicit RecordFile(const PublishRequest& request) : request_(&request) {}
@@ -38,6 +40,7 @@ class RecordFile {
 
   const PublishRequest* request_;
   PublishRecord record_;
+  std::optional<std::string> previous_text_;
   std::optional<base::Json> previous_;
   bool changed_ = false;
 };
