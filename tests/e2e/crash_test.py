@@ -6,23 +6,19 @@ A scenario lists the points that its command passes. The n-th trial kills the co
 pass over any point; one more trial shows that there are no further passes. A kill proves nothing
 about fsync: that is sync_order_test.py and the simulated power loss of the unit tests.
 """
-import itertools
 import json
 import os
 import pathlib
 import re
-import shutil
 import signal
 import tarfile
-import tempfile
-import threading
 import unittest
 
 import rig
+import trials
 import walker
 
 KILLED = -signal.SIGKILL
-WORKERS = 4
 ONE = {"id": "one", "sub/data": "1" * 3000, "run.sh": "echo one"}
 TWO = {"id": "two", "sub/data": "2" * 3000, "new": "only in two"}
 
@@ -154,77 +150,11 @@ PUBLISH = points("publish", "object*6", "manifest*2", "target-record*2", "record
 PUBLISH_UNDO = points("publish", "object*3", "object.before", "undo*2")
 
 
-def in_parallel(jobs):
-    """Runs the callables on a few threads; all their failures in one."""
-    jobs, failures, lock = iter(list(jobs)), [], threading.Lock()
-
-    def work():
-        while True:
-            with lock:
-                job = next(jobs, None)
-            if job is None:
-                return
-            try:
-                job()
-            except Exception as error:  # pylint: disable=broad-except
-                failures.append(f"{type(error).__name__}: {error}")
-
-    threads = [threading.Thread(target=work) for _ in range(WORKERS)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if failures:
-        raise AssertionError(f"{len(failures)} failures, first:\n" + "\n\n".join(failures[:3]))
-
-
-class Bench:
-    """Copies of a prepared project, each at a place of its own."""
-
-    def __init__(self, folder, prepare, config=""):
-        self.folder = pathlib.Path(folder)
-        self.numbers = itertools.count()
-        self.model = rig.Project(self.folder / "model")
-        self.model.configure(config)
-        prepare(self.model)
-
-    def copy(self):
-        place = self.folder / f"trial-{next(self.numbers)}"
-        shutil.copytree(self.model.folder, place, symlinks=True)
-        p = object.__new__(rig.Project)
-        p.folder, p.root, p.home, p.project = place, place / "deployments", place / "home", place / "project"
-        config = p.project / ".deploy-tool.yaml"
-        config.write_text(config.read_text().replace(str(self.model.folder), str(place)))
-        # What the tool knows a directory by must still hold in the copy.
-        for state in p.root.glob(".deploy-tool/state/*.json"):
-            text = state.read_text()
-            for version in (p.root / "components" / state.stem).iterdir():
-                if version.is_dir() and not version.is_symlink():
-                    twin = self.model.root / version.relative_to(p.root)
-                    text = text.replace(f'"inode": {twin.stat().st_ino},', f'"inode": {version.stat().st_ino},')
-            state.write_text(text)
-        return p
-
-    def facts(self, p):
-        """facts() of the root of `p`, with its place taken out and a cached package as good as a fetched one."""
-        return {name: repr(value).replace(str(p.folder), "@").replace("'source': 'cache'", "'source': 'local'")
-                for name, value in walker.facts(p.root).items()}
-
-
 def crash(p, scenario_glob, number, command):
     return p.run(*command, "--yes", env={"SLIPWAY_FAILPOINTS": f"{scenario_glob}=crash:{number}"})
 
 
-class Base(unittest.TestCase):
-    maxDiff = None
-
-    def bench(self, prepare, config=""):
-        folder = tempfile.mkdtemp(prefix="slipway-crash-", dir=rig.quick_folder())
-        self.addCleanup(rig.remove_tree, folder)
-        return Bench(folder, prepare, config)
-
-
-class DeployCrash(Base):
+class DeployCrash(trials.BenchTest):
     """Every change of a deploy root."""
 
     def readers(self, p, scenario, before=None, goal=None):
@@ -291,7 +221,7 @@ class DeployCrash(Base):
         after = bench.facts(p)
         self.assertNotEqual(before, after)
         readers = first, self.readers(p, scenario)
-        in_parallel(lambda n=n: self.trial(bench, scenario, n, before, after, readers)
+        trials.in_parallel(lambda n=n: self.trial(bench, scenario, n, before, after, readers)
                     for n in range(1, len(scenario.passes) + 1))
 
 
@@ -305,7 +235,7 @@ class DeployCrash(Base):
                     p = bench.copy()
                     p.ok("deploy", "model:1.1.0", "--yes")
                     wanted = bench.facts(p)
-                in_parallel(lambda n=n: self.recovery(bench, point, n, n <= len(passes), wanted)
+                trials.in_parallel(lambda n=n: self.recovery(bench, point, n, n <= len(passes), wanted)
                             for n in range(1, len(passes) + 2))
 
     def recovery(self, bench, point, number, dies, wanted):
@@ -335,7 +265,7 @@ def packed(p, folder):
     return found
 
 
-class PackCrash(Base):
+class PackCrash(trials.BenchTest):
     """A package stands under its name whole or not at all, and its manifest only with it."""
 
     def check(self, p, label):
@@ -366,7 +296,7 @@ class PackCrash(Base):
             self.assertEqual(sorted(now), sorted(after), f"pass {number}")
             self.assertTrue(now == after, f"pass {number}: {[name for name in now if now[name] != after[name]]}")
 
-        in_parallel(lambda n=n: trial(n) for n in range(1, len(PACK) + 1))
+        trials.in_parallel(lambda n=n: trial(n) for n in range(1, len(PACK) + 1))
 
     def test_pack(self):
         self.run_pack(lambda p: p.write_source("source-model", ONE))
@@ -379,7 +309,7 @@ class PackCrash(Base):
         self.run_pack(other, "--force")
 
 
-class PublishCrash(Base):
+class PublishCrash(trials.BenchTest):
     """A version is visible in a store when all of it is there (D18), wherever publish died."""
 
     def stores(self, p):
@@ -423,7 +353,7 @@ class PublishCrash(Base):
             self.assertTrue(now == after, f"pass {number}")
             self.check(p, f"repeated after pass {number}")
 
-        in_parallel(lambda n=n: trial(n) for n in range(1, len(passes) + 1))
+        trials.in_parallel(lambda n=n: trial(n) for n in range(1, len(passes) + 1))
 
     @staticmethod
     def pack(p):

@@ -59,7 +59,7 @@ class Project:
         return {**keep, "HOME": str(self.home), "LANG": "C.UTF-8", "NO_COLOR": "1", **(extra or {})}
 
     def run(self, *arguments, env=None, cwd=None, stdin=None, timeout=60, prefix=()):
-        command = [*prefix, TOOL, *map(str, arguments)]
+        command = [*map(str, prefix), TOOL, *map(str, arguments)]
         feed = {"stdin": subprocess.DEVNULL} if stdin is None else {"input": stdin}
         done = subprocess.run(command, cwd=cwd or self.project, env=self.environment(env), capture_output=True,
                               timeout=timeout, check=False, **feed)
@@ -104,9 +104,18 @@ def tree(folder, skip=()):
             entries[name] = ("l", 0, os.readlink(path))
         elif path.is_dir():
             entries[name] = ("d", status.st_mode & 0o7777, "")
+        elif not path.is_file():  # a FIFO, a socket: reading would wait
+            entries[name] = ("s", status.st_mode & 0o7777, "")
         else:
-            entries[name] = ("f", status.st_mode & 0o7777, hashlib.sha256(path.read_bytes()).hexdigest())
+            entries[name] = ("f", status.st_mode & 0o7777, _digest(path))
     return entries
+
+
+def _digest(path):
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except PermissionError:
+        return "unreadable"
 
 
 class ProjectTest(unittest.TestCase):
@@ -130,6 +139,16 @@ def quick_folder():
     except OSError:
         pass
     return None
+
+
+def scratch(prefix):
+    """A new folder in memory where there is room, for tests that are not about what a disk keeps."""
+    shared = "/dev/shm"
+    room = 0
+    if os.access(shared, os.W_OK | os.X_OK):
+        status = os.statvfs(shared)
+        room = status.f_bavail * status.f_frsize
+    return pathlib.Path(tempfile.mkdtemp(prefix=prefix, dir=shared if room > (256 << 20) else None)).resolve()
 
 
 def remove_tree(folder):
