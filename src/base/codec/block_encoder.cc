@@ -31,12 +31,12 @@ absl::Status BlockEncoder::AppendBlocks(BytesView data) {
   while (!data.empty()) {
     if (filling_ == nullptr) {
       filling_ = jobs_.Take();
-      filling_->input.reserve(block_bytes_);
+      filling_->input.Grow(block_bytes_);
     }
-    const BytesView part = data.first(std::min(data.size(), block_bytes_ - filling_->input.size()));
-    filling_->input.insert(filling_->input.end(), part.begin(), part.end());
+    const BytesView part = data.first(std::min(data.size(), block_bytes_ - filling_->input_bytes));
+    filling_->AppendInput(part);
     data.remove_prefix(part.size());
-    if (filling_->input.size() == block_bytes_) SLIPWAY_RETURN_IF_ERROR(RunBlock());
+    if (filling_->input_bytes == block_bytes_) SLIPWAY_RETURN_IF_ERROR(RunBlock());
   }
   return absl::OkStatus();
 }
@@ -68,10 +68,10 @@ absl::Status BlockEncoder::WriteFront() {
   Slot& slot = jobs_.Front();
   SLIPWAY_RETURN_IF_ERROR(slot.status);
   frames_.emplace_back(written_bytes_, read_bytes_);
-  SLIPWAY_RETURN_IF_ERROR(sink_(BytesView(slot.output).first(slot.output_bytes)));
+  SLIPWAY_RETURN_IF_ERROR(sink_(slot.OutputView()));
   SLIPWAY_RETURN_IF_ERROR(coder_->OnWritten(slot));
   written_bytes_ += slot.output_bytes;
-  read_bytes_ += slot.input.size();
+  read_bytes_ += slot.input_bytes;
   jobs_.PopFront();
   return absl::OkStatus();
 }

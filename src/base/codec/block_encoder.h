@@ -19,8 +19,8 @@ namespace slipway::base::codec {
 class BlockCoder {
  public:
   virtual ~BlockCoder() = default;
-  // Codes slot.input, whole, as one member or frame into slot.output. Thread-safe; the result
-  // depends on slot.input and the coder's options alone.
+  // Codes the slot's input, whole, as one member or frame into slot.output. Thread-safe; the result
+  // depends on the input and the coder's options alone.
   virtual absl::Status Code(Slot& slot) = 0;
   // `slot` was handed to the sink; called in order.
   virtual absl::Status OnWritten(const Slot& slot) = 0;

@@ -62,6 +62,20 @@ TEST(Encoder, BlocksBeginWhereFramesSays) {
   }
 }
 
+TEST(Encoder, WritesTheExamplesOfTheFormat) {  // docs/formats/compression.md
+  sim::Pool pool(1);
+  const BytesView data = AsBytes("slipway\n");
+  EXPECT_THAT(Encode(data, {.codec = Codec::kGzip, .level = 6}, pool),
+              IsOkAndHolds(FromHex("1f8b0804000000"
+                                   "0000ff0c00445408002d00000008000000"
+                                   "010800f7ff736c69707761790a45c3177c08000000")
+                               .value()));
+  EXPECT_THAT(Encode(data, {.codec = Codec::kZstd, .level = 3}, pool),
+              IsOkAndHolds(FromHex("28b52ffd2408410000736c69707761790ade3a415b"
+                                   "5e2a4d18150000001500000008000000de3a415b0100000080b1ea928f")
+                               .value()));
+}
+
 TEST(GzipEncoder, MembersTellTheirSizes) {  // D140
   sim::Pool pool(1);
   const Bytes data = Mixed(2 * kMemberInputBytes + 5);

@@ -84,24 +84,23 @@ class GzipSplitter : public Splitter {
         split.member_bytes < header.header_bytes + kMemberTrailerBytes) {
       return Damaged("the sizes in the extra field are impossible");
     }
-    SLIPWAY_ASSIGN_OR_RETURN(BytesView member, input.Peek(split.member_bytes));
-    if (member.size() < split.member_bytes) return Damaged("the stream ends in a member");
-    member = member.first(split.member_bytes).subspan(header.header_bytes);
-    slot.input.assign(member.begin(), member.end());
-    input.Skip(split.member_bytes);
+    SLIPWAY_ASSIGN_OR_RETURN(const bool whole, input.Take(split.member_bytes, slot));
+    if (!whole) return Damaged("the stream ends in a member");
     Plan plan;
     plan.output_bytes = split.input_bytes;
-    plan.work = [this, bytes = split.input_bytes, offset = member_offset_](Slot& work) {
-      return InflateMember(work, bytes, offset);
+    plan.work = [this, header_bytes = header.header_bytes, bytes = split.input_bytes,
+                 offset = member_offset_](Slot& work) {
+      return InflateMember(work, header_bytes, bytes, offset);
     };
     return plan;
   }
 
-  absl::Status InflateMember(Slot& slot, size_t bytes, uint64_t offset) {
-    slot.GrowOutput(std::max<size_t>(bytes, 1));
+  absl::Status InflateMember(Slot& slot, size_t header_bytes, size_t bytes, uint64_t offset) {
+    slot.output.Grow(std::max<size_t>(bytes, 1));
     slot.output_bytes = bytes;
-    const absl::Span<uint8_t> out = absl::MakeSpan(slot.output).first(bytes);
-    const BytesView deflated = BytesView(slot.input).first(slot.input.size() - kMemberTrailerBytes);
+    const absl::Span<uint8_t> out = slot.output.first(bytes);
+    const BytesView deflated = slot.InputView().subspan(
+        header_bytes, slot.input_bytes - header_bytes - kMemberTrailerBytes);
     const uint8_t* const trailer = deflated.data() + deflated.size();
     std::unique_ptr<Inflater> inflater = inflaters_.Take();
     const bool inflated = inflater->Inflate(deflated, out);
@@ -116,27 +115,26 @@ class GzipSplitter : public Splitter {
 
   absl::StatusOr<Plan> NextSerial(Input& input, Slot& slot, size_t bytes_max) {
     SLIPWAY_ASSIGN_OR_RETURN(const BytesView ahead, input.Peek(kSerialInputBytes));
-    const BytesView part = ahead.first(std::min(ahead.size(), kSerialInputBytes));
-    slot.input.assign(part.begin(), part.end());
+    slot.AppendInput(ahead.first(std::min(ahead.size(), kSerialInputBytes)));
     Plan plan;
     plan.work = [this, bytes_max](Slot& work) { return InflateSome(work, bytes_max); };
     return plan;
   }
 
   absl::Status InflateSome(Slot& slot, size_t bytes_max) {
-    slot.GrowOutput(bytes_max);
+    slot.output.Grow(bytes_max);
     uint8_t nothing = 0;  // the library adds to the pointer, which must not be null
-    state_->next_in = slot.input.empty() ? &nothing : slot.input.data();
-    state_->avail_in = static_cast<uint32_t>(slot.input.size());
+    state_->next_in = slot.input_bytes == 0 ? &nothing : slot.input.data();
+    state_->avail_in = static_cast<uint32_t>(slot.input_bytes);
     state_->next_out = slot.output.data();
     state_->avail_out = static_cast<uint32_t>(bytes_max);
     const int result = isal_inflate(state_.get());
-    slot.input_bytes = slot.input.size() - state_->avail_in;
+    slot.input_used = slot.input_bytes - state_->avail_in;
     slot.output_bytes = bytes_max - state_->avail_out;
     if (result == ISAL_INCORRECT_CHECKSUM) return Damaged("checksum or size differs");
     if (result < 0) return Damaged("the compressed data is damaged");
     slot.ended = state_->block_state == ISAL_BLOCK_FINISH;
-    if (!slot.ended && slot.input_bytes == 0 && slot.output_bytes == 0) {
+    if (!slot.ended && slot.input_used == 0 && slot.output_bytes == 0) {
       return Damaged("the stream ends in a member");
     }
     return absl::OkStatus();

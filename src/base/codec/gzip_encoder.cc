@@ -15,9 +15,9 @@ class GzipCoder : public BlockCoder {
         deflaters_([level] { return std::make_unique<BlockDeflater>(level); }) {}
 
   absl::Status Code(Slot& slot) override {
-    const BytesView block = slot.input;
+    const BytesView block = slot.InputView();
     std::unique_ptr<BlockDeflater> deflater = deflaters_.Take();
-    slot.GrowOutput(kMemberHeaderBytes + deflater->BoundBytes(block.size()) + kMemberTrailerBytes);
+    slot.output.Grow(kMemberHeaderBytes + deflater->BoundBytes(block.size()) + kMemberTrailerBytes);
     uint8_t* const out = slot.output.data();
     const BlockCoding coding = compress_all_ ? BlockCoding::kFull : deflater->Choose(block);
     const size_t end =

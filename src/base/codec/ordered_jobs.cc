@@ -31,9 +31,9 @@ Slot& OrderedJobs::Front() {
 void OrderedJobs::PopFront() {
   std::unique_ptr<Slot> slot = std::move(running_.front());
   running_.pop_front();
-  slot->input.clear();
-  slot->output_bytes = 0;
   slot->input_bytes = 0;
+  slot->input_used = 0;
+  slot->output_bytes = 0;
   slot->ended = false;
   slot->status = absl::OkStatus();
   slot->done.store(false, std::memory_order_relaxed);

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstring>
 #include <deque>
 #include <memory>
 #include <utility>
@@ -11,6 +12,7 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "base/bytes.h"
+#include "base/codec/buffer.h"
 #include "base/pool.h"
 #include "base/sync/mutex.h"
 #include "base/sync/wait.h"
@@ -19,15 +21,20 @@ namespace slipway::base::codec {
 
 // One unit of work and its buffers, which are reused.
 struct Slot {
-  Bytes input;
-  Bytes output;             // at least output_bytes; grows only, for growing writes zeros
+  Buffer input;
+  size_t input_bytes = 0;   // of input, that the work is given
+  size_t input_used = 0;    // of these, that serial work took
+  Buffer output;            // at least output_bytes
   size_t output_bytes = 0;  // that the work produced
-  size_t input_bytes = 0;   // that the work consumed, where that is for it to find out
-  bool ended = false;       // the work came to the end of a member or frame
+  bool ended = false;       // serial work came to the end of its member or frame
   absl::Status status;
 
-  void GrowOutput(size_t bytes) {
-    if (output.size() < bytes) output.resize(bytes);
+  BytesView InputView() const { return input.first(input_bytes); }
+  BytesView OutputView() const { return output.first(output_bytes); }
+  void AppendInput(BytesView bytes) {
+    input.Grow(input_bytes + bytes.size(), input_bytes);
+    if (!bytes.empty()) std::memcpy(input.data() + input_bytes, bytes.data(), bytes.size());
+    input_bytes += bytes.size();
   }
 
  private:

@@ -21,29 +21,62 @@ absl::StatusOr<BytesView> Input::Peek(size_t bytes) {
   while (end_ - begin_ < bytes && !at_end_) {
     if (end_ == buffer_.size()) MakeRoom(bytes);
     SLIPWAY_ASSIGN_OR_RETURN(const size_t read,
-                             source_.Read(absl::MakeSpan(buffer_).subspan(end_)));
+                             source_.Read(buffer_.first(buffer_.size()).subspan(end_)));
     SLIPWAY_CHECK(read <= buffer_.size() - end_);
     end_ += read;
     at_end_ = read == 0;
   }
-  return BytesView(buffer_).subspan(begin_, end_ - begin_);
+  return std::as_const(buffer_).first(end_).subspan(begin_);
 }
 
 void Input::MakeRoom(size_t wanted_bytes) {
   const size_t held = end_ - begin_;
-  if (begin_ > 0) std::memmove(buffer_.data(), &buffer_[begin_], held);
+  if (begin_ > 0) std::memmove(buffer_.data(), buffer_.data() + begin_, held);
   begin_ = 0;
   end_ = held;
   if (buffer_.size() - held >= kReadBytesMax || buffer_.size() >= wanted_bytes + kReadBytesMax)
     return;
-  buffer_.resize(std::max(
-      buffer_.size(), std::min(wanted_bytes + kReadBytesMax, std::max(kReadBytesMin, 4 * held))));
+  buffer_.Grow(std::max(buffer_.size(),
+                        std::min(wanted_bytes + kReadBytesMax, std::max(kReadBytesMin, 4 * held))),
+               held);
 }
 
 void Input::Skip(size_t bytes) {
   SLIPWAY_CHECK(bytes <= end_ - begin_);
   begin_ += bytes;
   offset_ += bytes;
+}
+
+absl::StatusOr<bool> Input::Take(size_t bytes, Slot& slot) {
+  const size_t held = std::min(bytes, end_ - begin_);
+  slot.input.Grow(slot.input_bytes + bytes, slot.input_bytes);
+  slot.AppendInput(std::as_const(buffer_).first(end_).subspan(begin_, held));
+  Skip(held);
+  // The rest goes where it is needed without a stop in the buffer.
+  for (size_t left = bytes - held; left > 0;) {
+    if (at_end_) return false;
+    uint8_t* const at = slot.input.data() + slot.input_bytes;
+    SLIPWAY_ASSIGN_OR_RETURN(const size_t read, source_.Read(absl::MakeSpan(at, left)));
+    SLIPWAY_CHECK(read <= left);
+    at_end_ = read == 0;
+    slot.input_bytes += read;
+    offset_ += read;
+    left -= read;
+  }
+  return true;
+}
+
+void Input::PutBack(Slot& slot) {
+  const size_t held = end_ - begin_;
+  Buffer joined;
+  joined.Grow(slot.input_bytes + held + kReadBytesMin);
+  std::memcpy(joined.data(), slot.input.data(), slot.input_bytes);
+  if (held > 0) std::memcpy(joined.data() + slot.input_bytes, buffer_.data() + begin_, held);
+  buffer_ = std::move(joined);
+  begin_ = 0;
+  end_ = slot.input_bytes + held;
+  offset_ -= slot.input_bytes;
+  slot.input_bytes = 0;
 }
 
 ReadAhead::ReadAhead(std::unique_ptr<Splitter> splitter, size_t serial_bytes_max,
@@ -82,7 +115,7 @@ absl::StatusOr<size_t> ReadAhead::ReadSome(absl::Span<uint8_t> out) {
       continue;
     }
     const size_t bytes = std::min(left, out.size());
-    std::memcpy(out.data(), &front.output[front_taken_], bytes);
+    std::memcpy(out.data(), front.output.data() + front_taken_, bytes);
     front_taken_ += bytes;
     delivered_bytes_ += bytes;
     return bytes;
@@ -134,7 +167,7 @@ void ReadAhead::AbsorbSerial() {
     return;
   }
   promised_bytes_ += slot.output_bytes;
-  input_.Skip(slot.input_bytes);
+  input_.Skip(slot.input_used);
   if (slot.ended) splitter_->OnSerialEnd();
 }
 

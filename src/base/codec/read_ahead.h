@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "base/bytes.h"
+#include "base/codec/buffer.h"
 #include "base/codec/codec.h"
 #include "base/codec/ordered_jobs.h"
 #include "base/pool.h"
@@ -24,6 +25,10 @@ class Input {
   absl::StatusOr<BytesView> Peek(size_t bytes);
   // Takes bytes that Peek has shown.
   void Skip(size_t bytes);
+  // Takes the next `bytes` and appends them to the slot's input; false: the source ended before.
+  absl::StatusOr<bool> Take(size_t bytes, Slot& slot);
+  // Gives the slot's input back: what was taken last.
+  void PutBack(Slot& slot);
   // Bytes taken so far.
   uint64_t offset() const { return offset_; }
 
@@ -31,7 +36,7 @@ class Input {
   void MakeRoom(size_t wanted_bytes);
 
   ByteSource& source_;
-  Bytes buffer_;
+  Buffer buffer_;
   size_t begin_ = 0, end_ = 0;
   bool at_end_ = false;
   uint64_t offset_ = 0;
@@ -45,7 +50,7 @@ class Splitter {
     // Absent: the stream has ended.
     std::optional<OrderedJobs::Work> work;
     // Set: independent of other work, which has all of its input, and will produce this much.
-    // Absent: serial. It may see some input and take less (Slot::input_bytes), and produces at most
+    // Absent: serial. It may see some input and take less (Slot::input_used), and produces at most
     // `serial_bytes_max`.
     std::optional<uint64_t> output_bytes;
   };

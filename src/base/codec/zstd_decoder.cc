@@ -15,6 +15,7 @@ namespace slipway::base::codec {
 namespace {
 
 constexpr size_t kSerialInputBytes = 256 * kKiB;
+constexpr size_t kChecksumBytes = 4;
 
 struct FreeContext {
   void operator()(ZSTD_DCtx* context) const { ZSTD_freeDCtx(context); }
@@ -77,8 +78,9 @@ class ZstdSplitter : public Splitter {
     const ZstdFrameHeader header = **parsed;
     if (header.has_dictionary) return Damaged("the frame needs a dictionary");
     if (header.content_bytes.has_value() && *header.content_bytes <= kFrameInputBytes) {
-      SLIPWAY_ASSIGN_OR_RETURN(const size_t frame_bytes, FindFrameEnd(input, header));
-      if (frame_bytes != 0) return NextWhole(input, frame_bytes, *header.content_bytes, slot);
+      SLIPWAY_ASSIGN_OR_RETURN(const bool whole, TakeFrame(input, header, slot));
+      if (whole) return WholePlan(static_cast<size_t>(*header.content_bytes));
+      input.PutBack(slot);
     }
     if (header.window_bytes > window_bytes_max_) {
       return absl::ResourceExhaustedError(
@@ -89,45 +91,47 @@ class ZstdSplitter : public Splitter {
     return NextSerial(input, slot, serial_bytes_max);
   }
 
-  // Size of the frame ahead, by the headers of its blocks; 0: it is larger than kFrameBytesMax.
-  absl::StatusOr<size_t> FindFrameEnd(Input& input, const ZstdFrameHeader& header) {
-    size_t at = header.header_bytes;
-    while (true) {
-      SLIPWAY_ASSIGN_OR_RETURN(const BytesView ahead, input.Peek(at + 3));
-      if (ahead.size() < at + 3) return Damaged("the stream ends in a frame");
-      const uint32_t block =
-          ahead[at] | uint32_t{ahead[at + 1]} << 8 | uint32_t{ahead[at + 2]} << 16;
+  // Takes the frame ahead into `slot`, block by block; false: it is larger than kFrameBytesMax, and
+  // a part of it has been taken.
+  absl::StatusOr<bool> TakeFrame(Input& input, const ZstdFrameHeader& header, Slot& slot) {
+    constexpr size_t kBlockHeaderBytes = 3;
+    slot.input.Grow(static_cast<size_t>(*header.content_bytes) + 4 * kKiB);
+    size_t need = header.header_bytes + kBlockHeaderBytes;
+    for (bool last = false;;) {
+      SLIPWAY_ASSIGN_OR_RETURN(const bool whole, input.Take(need, slot));
+      if (!whole) return Damaged("the stream ends in a frame");
+      if (last) return true;
+      const uint8_t* const at = slot.input.data() + slot.input_bytes - kBlockHeaderBytes;
+      const uint32_t block = at[0] | uint32_t{at[1]} << 8 | uint32_t{at[2]} << 16;
       const uint32_t type = block >> 1 & 3;
       const size_t bytes = block >> 3;
       if (type == 3 || bytes > kZstdBlockBytesMax) return Damaged("impossible block header");
-      at += 3 + (type == 1 ? 1 : bytes);
-      if (at > kFrameBytesMax) return 0;
-      if ((block & 1) != 0) break;
+      last = (block & 1) != 0;
+      need = (type == 1 ? 1 : bytes) + (!last                 ? kBlockHeaderBytes
+                                        : header.has_checksum ? kChecksumBytes
+                                                              : 0);
+      if (slot.input_bytes + need > kFrameBytesMax) return false;
+      if (slot.input.size() < slot.input_bytes + need) {
+        slot.input.Grow(2 * (slot.input_bytes + need), slot.input_bytes);
+      }
     }
-    at += header.has_checksum ? 4 : 0;
-    SLIPWAY_ASSIGN_OR_RETURN(const BytesView ahead, input.Peek(at));
-    if (ahead.size() < at) return Damaged("the stream ends in a frame");
-    return at;
   }
 
-  absl::StatusOr<Plan> NextWhole(Input& input, size_t frame_bytes, uint64_t content_bytes,
-                                 Slot& slot) {
-    SLIPWAY_ASSIGN_OR_RETURN(const BytesView ahead, input.Peek(frame_bytes));
-    slot.input.assign(ahead.begin(), ahead.begin() + static_cast<ptrdiff_t>(frame_bytes));
-    input.Skip(frame_bytes);
+  Plan WholePlan(size_t content_bytes) {
     Plan plan;
     plan.output_bytes = content_bytes;
-    plan.work = [this, bytes = static_cast<size_t>(content_bytes),
-                 offset = frame_offset_](Slot& work) { return DecodeWhole(work, bytes, offset); };
+    plan.work = [this, content_bytes, offset = frame_offset_](Slot& work) {
+      return DecodeWhole(work, content_bytes, offset);
+    };
     return plan;
   }
 
   absl::Status DecodeWhole(Slot& slot, size_t bytes, uint64_t offset) {
-    slot.GrowOutput(std::max<size_t>(bytes, 1));
+    slot.output.Grow(std::max<size_t>(bytes, 1));
     slot.output_bytes = bytes;
     std::unique_ptr<Decompressor> decompressor = decompressors_.Take();
     const size_t result = ZSTD_decompressDCtx(decompressor->context.get(), slot.output.data(),
-                                              bytes, slot.input.data(), slot.input.size());
+                                              bytes, slot.input.data(), slot.input_bytes);
     decompressors_.Return(std::move(decompressor));
     if (ZSTD_isError(result)) return DamagedAt("zstd", offset, ZSTD_getErrorName(result));
     if (result != bytes) return DamagedAt("zstd", offset, "size differs");
@@ -147,16 +151,15 @@ class ZstdSplitter : public Splitter {
 
   absl::StatusOr<Plan> NextSerial(Input& input, Slot& slot, size_t bytes_max) {
     SLIPWAY_ASSIGN_OR_RETURN(const BytesView ahead, input.Peek(kSerialInputBytes));
-    const BytesView part = ahead.first(std::min(ahead.size(), kSerialInputBytes));
-    slot.input.assign(part.begin(), part.end());
+    slot.AppendInput(ahead.first(std::min(ahead.size(), kSerialInputBytes)));
     Plan plan;
     plan.work = [this, bytes_max](Slot& work) { return DecodeSome(work, bytes_max); };
     return plan;
   }
 
   absl::Status DecodeSome(Slot& slot, size_t bytes_max) {
-    slot.GrowOutput(bytes_max);
-    ZSTD_inBuffer in = {slot.input.data(), slot.input.size(), 0};
+    slot.output.Grow(bytes_max);
+    ZSTD_inBuffer in = {slot.input.data(), slot.input_bytes, 0};
     ZSTD_outBuffer out = {slot.output.data(), bytes_max, 0};
     do {
       const size_t in_before = in.pos, out_before = out.pos;
@@ -172,7 +175,7 @@ class ZstdSplitter : public Splitter {
       slot.ended = result == 0;
       if (in.pos == in_before && out.pos == out_before) break;
     } while (!slot.ended && out.pos < out.size);
-    slot.input_bytes = in.pos;
+    slot.input_used = in.pos;
     slot.output_bytes = out.pos;
     if (!slot.ended && in.pos == 0 && out.pos == 0) return Damaged("the stream ends in a frame");
     return absl::OkStatus();

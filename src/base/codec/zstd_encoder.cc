@@ -20,8 +20,9 @@ class ZstdCoder : public BlockCoder {
 
   absl::Status Code(Slot& slot) override {
     std::unique_ptr<FrameCompressor> compressor = compressors_.Take();
-    slot.GrowOutput(ZSTD_compressBound(slot.input.size()));
-    absl::StatusOr<size_t> bytes = compressor->Compress(slot.input, absl::MakeSpan(slot.output));
+    slot.output.Grow(ZSTD_compressBound(slot.input_bytes));
+    absl::StatusOr<size_t> bytes =
+        compressor->Compress(slot.InputView(), slot.output.first(slot.output.size()));
     compressors_.Return(std::move(compressor));
     SLIPWAY_ASSIGN_OR_RETURN(slot.output_bytes, std::move(bytes));
     return absl::OkStatus();
@@ -35,9 +36,9 @@ class ZstdCoder : public BlockCoder {
     entries_.resize(entries_.size() + kSeekTableEntryBytes);
     uint8_t* const entry = entries_.data() + entries_.size() - kSeekTableEntryBytes;
     StoreLittle<uint32_t>(entry, static_cast<uint32_t>(slot.output_bytes));
-    StoreLittle<uint32_t>(entry + 4, static_cast<uint32_t>(slot.input.size()));
+    StoreLittle<uint32_t>(entry + 4, static_cast<uint32_t>(slot.input_bytes));
     // The table's checksum is the frame's own, its last 4 bytes: low half of XXH64 of the content.
-    std::copy_n(&slot.output[slot.output_bytes - 4], 4, entry + 8);
+    std::copy_n(slot.output.data() + slot.output_bytes - 4, 4, entry + 8);
     return absl::OkStatus();
   }
 
