@@ -6,7 +6,6 @@ import os
 import pathlib
 import shutil
 import stat
-import tempfile
 import unittest
 
 import rig
@@ -27,7 +26,7 @@ class QuickStart(unittest.TestCase):
     """From an empty directory, with no option that has a default."""
 
     def setUp(self):
-        folder = pathlib.Path(tempfile.mkdtemp(prefix="slipway-e2e-"))
+        folder = rig.scratch("slipway-e2e-")
         self.addCleanup(rig.remove_tree, folder)
         self.p = rig.Project(folder)
         (self.p.project / ".deploy-tool.yaml").unlink()

@@ -152,6 +152,7 @@ def scratch(prefix):
 
 
 def remove_tree(folder):
+    os.chmod(folder, 0o700)
     for path, folders, _ in os.walk(folder):
         for name in folders:
             full = os.path.join(path, name)

@@ -254,6 +254,7 @@ void AddBuiltinCommands(Program& program, std::string& shell, std::vector<std::s
     return absl::OkStatus();
   });
   Command& help = program.Add("help", "Show help for the program or a command");
+  help.Example(absl::StrCat(program.name(), " help help"));
   help.Arguments("COMMAND", &topic, "Words of the command");
   help.Run([&program, &topic](Invocation& in) -> absl::Status {
     const std::string path = absl::StrJoin(topic, " ");
