@@ -160,7 +160,10 @@ absl::Status RunInit(Context& context, InitOptions o, Invocation& in) {
     // Last: with it the directory is a project.
     SLIPWAY_RETURN_IF_ERROR(
         WriteNewFile(in, **dir, {kConfigFile, ConfigText(o, name)}, global.dry_run, &created));
-  } else if (!global.dry_run) {
+  } else if (global.dry_run) {
+    if (o.git) created.push_back(".gitignore");
+    created.push_back(kConfigFile);
+  } else {
     return Wrap(dir.status(), FileErrorCode(dir.status(), Dt::kStorage), "make project");
   }
   in.result =

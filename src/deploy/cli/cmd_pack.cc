@@ -184,11 +184,12 @@ void Report(Invocation& in, const Project& project, const std::string& dist,
   data.Set("component", ComponentJson(manifest.component));
   data.Set("dry_run", dry_run);
   data.Set("unchanged", result.unchanged);
-  data.Set("package", package);
+  // A plan writes nothing, so it knows neither digest nor size.
+  data.Set("package", dry_run ? base::Json() : base::Json(package));
   data.Set("manifest", manifest_path);
   data.Set("algorithm", manifest.package.algorithm);
-  data.Set("size", manifest.package.size_bytes);
-  data.Set("sha256", manifest.package.sha256);
+  data.Set("size", dry_run ? base::Json() : base::Json(manifest.package.size_bytes));
+  data.Set("sha256", TextJson(manifest.package.sha256));
   data.Set("source_bytes", result.source_bytes);
   data.Set("source_files", result.source_files);
   base::Json& excluded = data.Set("excluded", base::Json::MakeObject());
