@@ -1,0 +1,83 @@
+#!/usr/bin/python3
+"""The commands of README.md and docs/deploy-tool.md work, in their order, for who types them (S35)."""
+import os
+import pathlib
+import re
+import subprocess
+import unittest
+
+import rig
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+GUIDE = ROOT / "docs" / "deploy-tool.md"
+
+
+def blocks(path):
+    """The ```sh blocks of a page, each with its line."""
+    text = path.read_text()
+    return [(text[:match.start()].count("\n") + 1, match.group(1))
+            for match in re.finditer(r"^```sh\n(.*?)^```$", text, re.M | re.S)]
+
+
+class DocsCommands(unittest.TestCase):
+    def run_page(self, path):
+        folder = rig.scratch("slipway-docs-")
+        self.addCleanup(rig.remove_tree, folder)
+        (folder / "home").mkdir()
+        (folder / "bin").mkdir()
+        (folder / "work").mkdir()
+        os.symlink(rig.TOOL, folder / "bin" / "deploy-tool")
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("DEPLOY_TOOL")}
+        environment.update(PATH=f"{folder}/bin:{os.environ['PATH']}", HOME=str(folder / "home"), NO_COLOR="1")
+        found = blocks(path)
+        self.assertTrue(found)
+        # One shell for all, as one person has; the last line that was begun is in the output.
+        script = "".join(f"echo '## line {line}'\n{text}" for line, text in found)
+        done = subprocess.run(["bash", "-eu", "-o", "pipefail", "-v"], input=script, cwd=folder / "work",
+                              env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              timeout=100, check=False)
+        self.assertEqual(done.returncode, 0, f"{path.name}: {done.stdout[-3000:]}")
+        return done.stdout
+
+    def test_commands_of_the_readme(self):  # D5, S35
+        self.assertIn("weights, version 1", self.run_page(ROOT / "README.md"))
+
+    def test_commands_of_the_guide(self):  # D5, S35
+        out = self.run_page(GUIDE)
+        for words in ("model:1.0.0 installed from local", "would be installed", "all links are ok", "nothing to recover",
+                      "config ok:", "excluded  1 entry by *.tmp"):
+            self.assertIn(words, out)
+
+    def test_table_of_the_configuration_is_the_program_s(self):  # D5, D38
+        table = subprocess.run([rig.TOOL, "config", "show", "--table"], capture_output=True, text=True, check=True,
+                               env={**os.environ, "DEPLOY_TOOL_PROJECT_ROOT": ""}, cwd="/").stdout
+        self.assertIn(table.strip(), GUIDE.read_text(), "docs/deploy-tool.md: print the table again with config show --table")
+
+    def test_every_error_that_tests_have_seen_is_explained(self):  # D108, D204
+        seen = set()
+        for path in (ROOT / "tests/e2e/bad_input").glob("*.txt"):
+            seen |= set(re.findall(r"^error\[(DT\d{3})\]", path.read_text(), re.M))
+        explained = set(re.findall(r"^\| (DT\d{3}) \|", GUIDE.read_text(), re.M))
+        self.assertEqual(seen - explained, set())
+
+    def test_every_command_and_option_in_the_guide_exists(self):  # S35
+        helps = {}
+        def known(path):
+            if path not in helps:
+                done = subprocess.run([rig.TOOL, *path, "--help"], capture_output=True, text=True, check=False)
+                helps[path] = done.stdout if done.returncode == 0 else ""
+            return helps[path]
+        options = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", GUIDE.read_text()))
+        said = known(())
+        for first in re.findall(r"^  ([a-z]+)  ", said.split("Commands:")[1].split("\n\n")[0], re.M):
+            text = known((first,))
+            said += text
+            if "\nCommands:" in text:
+                for second in re.findall(r"^  ([a-z]+)  ", text.split("Commands:")[1].split("\n\n")[0], re.M):
+                    said += known((first, second))
+        there = set(re.findall(r"--[a-z][a-z-]+", re.sub(r"--\[no-\]([a-z-]+)", r"--\1 --no-\1", said)))
+        self.assertEqual(options - there, set())
+
+
+if __name__ == "__main__":
+    rig.main()
