@@ -1,4 +1,5 @@
 // component list, show; release list, show (D104).
+#include <algorithm>
 #include <memory>
 
 #include "absl/strings/str_cat.h"

@@ -1,6 +1,7 @@
 #include "deploy/cli/diff.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <vector>
 
 #include "absl/strings/str_cat.h"

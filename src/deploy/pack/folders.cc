@@ -1,5 +1,7 @@
 #include "deploy/pack/folders.h"
 
+#include <algorithm>
+
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/status.h"

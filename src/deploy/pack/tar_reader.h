@@ -3,6 +3,7 @@
 // tell. Thread-compatible.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <memory>

@@ -1,4 +1,5 @@
 // Spec 6.3.
+#include <algorithm>
 #include <limits>
 
 #include "absl/strings/str_cat.h"

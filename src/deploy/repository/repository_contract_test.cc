@@ -1,4 +1,5 @@
 // What every Repository keeps, run over all implementations here.
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <set>
