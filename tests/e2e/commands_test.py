@@ -6,6 +6,7 @@ import pty
 import re
 import select
 import shutil
+import signal
 import subprocess
 import time
 
@@ -201,6 +202,26 @@ class Paths(Base):
         self.assertEqual(root(env={"DEPLOY_TOOL__DEPLOY__ROOT": "/by/variable"}), "/by/variable")
         opened = self.p.run("--root", self.at / "by-option", "status", env={"DEPLOY_TOOL__DEPLOY__ROOT": "/by/variable"})
         self.assertIn("by-option", opened.err)
+
+
+class Interrupts(Base):
+    def test_ctrl_c_leaves_with_130_and_sigterm_with_143_and_nothing_half_done(self):  # D12, D108
+        with open(self.p.project / "models/big", "wb") as file:
+            for _ in range(24):
+                file.write(os.urandom(1 << 20))
+        before = rig.tree(self.at)
+        for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
+            # Level 19 over all of it takes seconds; the first event says that the work has begun.
+            with subprocess.Popen([rig.TOOL, "pack", "--type", "model", "--version", "5.0.0", "--compress", "zstd",
+                                   "--level", "19", "--compress-all", "--progress", "json"], cwd=self.p.project,
+                                  env=self.p.environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as running:
+                first = running.stderr.readline()
+                running.send_signal(number)
+                rest = running.stderr.read().decode()
+            self.assertIn(b'"progress"', first)
+            self.assertEqual(running.returncode, code, rest)
+            self.assertIn("error[DT026]", rest)
+            self.assertEqual(rig.tree(self.at), before)
 
 
 class Terminal(Base):

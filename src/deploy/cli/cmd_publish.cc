@@ -136,6 +136,7 @@ absl::Status RunPublish(Context& context, const PublishCommand& o, Invocation& i
                            OpenTargets(in.world, *project, o.to, dry_run));
   SLIPWAY_ASSIGN_OR_RETURN(const Folders folders, OpenFolders(in, *project, dry_run));
   std::vector<PublishTarget> targets;
+  targets.reserve(stores.size());
   for (Store& store : stores) targets.push_back({store.name, *store.repository});
   const auto progress = context.MakeProgress(in);
   const auto total = std::make_shared<Total>(progress);
@@ -165,7 +166,7 @@ absl::Status RunPublish(Context& context, const PublishCommand& o, Invocation& i
   return report.status;
 }
 
-void AddOptions(Command& command, std::shared_ptr<PublishCommand> o, Context& context) {
+void AddOptions(Command& command, const std::shared_ptr<PublishCommand>& o, Context& context) {
   command.Arguments("SPEC", &o->specs, "type:version of what was packed; type alone: the highest")
       .Completes(CompleteSpecs(context));
   command.List("--component,-c", "SPEC", &o->components, "The same as SPEC");

@@ -137,6 +137,7 @@ base::cli::Completer CompleteTypes(Context&) {
       if (installed.ok()) types.insert(installed->begin(), installed->end());
     }
     std::vector<base::cli::Candidate> candidates;
+    candidates.reserve(types.size());
     for (const std::string& type : types) candidates.push_back({type, ""});
     return candidates;
   };
@@ -156,7 +157,7 @@ base::cli::Completer CompleteSpecs(Context&) {
   };
 }
 
-DeployTool::DeployTool(std::string version)
+DeployTool::DeployTool(const std::string& version)
     : context_(version),
       program_(std::make_unique<Program>(
           kProgramName, "Packs, publishes, deploys and switches versions of components.",

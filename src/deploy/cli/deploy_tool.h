@@ -12,7 +12,7 @@ namespace slipway::deploy::cli {
 // A program for one run, with its context.
 class DeployTool {
  public:
-  explicit DeployTool(std::string version);
+  explicit DeployTool(const std::string& version);
   ~DeployTool();
   base::cli::Program& program() { return *program_; }
 
