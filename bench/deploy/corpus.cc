@@ -1,6 +1,6 @@
 // Makes the benchmark corpora from fixed seeds: corpus KIND FOLDER. Kinds: weights (3 x 96 MiB of
-// normally distributed float32 and 96 MiB of random bytes), small COUNT BYTES (files of that mean size
-// in folders of 1000).
+// normally distributed float32 and 96 MiB of random bytes), small COUNT BYTES (files of that mean
+// size in folders of 1000).
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -41,15 +41,18 @@ void MakeSmall(const std::filesystem::path& folder, int count, size_t mean_bytes
   std::mt19937_64 random(2);
   std::vector<std::string> words(2000);
   for (std::string& word : words) {
-    for (size_t i = 0, n = 2 + random() % 9; i < n; ++i) word.push_back(static_cast<char>('a' + random() % 26));
+    for (size_t i = 0, n = 2 + random() % 9; i < n; ++i)
+      word.push_back(static_cast<char>('a' + random() % 26));
   }
   std::geometric_distribution<size_t> pick(0.005);
   for (int i = 0; i < count; ++i) {
     if (i % 1000 == 0) std::filesystem::create_directories(folder / std::to_string(i / 1000));
     const size_t size = mean_bytes / 2 + random() % (mean_bytes + 1);
     std::string text;
-    while (text.size() < size) text += words[pick(random) % words.size()] + (random() % 12 == 0 ? "\n" : " ");
-    WriteFile(folder / std::to_string(i / 1000) / ("f" + std::to_string(i) + ".txt"), text.data(), size);
+    while (text.size() < size)
+      text += words[pick(random) % words.size()] + (random() % 12 == 0 ? "\n" : " ");
+    WriteFile(folder / std::to_string(i / 1000) / ("f" + std::to_string(i) + ".txt"), text.data(),
+              size);
   }
 }
 

@@ -68,7 +68,7 @@ absl::StatusOr<Inode> Peek(MachineState& state, absl::string_view path) {
 Files::Files(uint64_t seed) : machine_(std::make_shared<Machine>(seed)) {}
 Files::Files(const Files& other) : machine_(std::make_shared<Machine>(*other.machine_)) {}
 Files& Files::operator=(const Files& other) {
-  machine_ = std::make_shared<Machine>(*other.machine_);
+  if (this != &other) machine_ = std::make_shared<Machine>(*other.machine_);
   return *this;
 }
 Files::Files(Files&& other) noexcept = default;

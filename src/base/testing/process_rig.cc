@@ -58,7 +58,7 @@ Owned<Process> ProcessRig::Spawn(std::vector<std::string> argv, const ProgramOpt
   return spawner_.Spawn(std::move(spawn));
 }
 
-ExitStatus ProcessRig::Run(std::vector<std::string> argv, ProgramOptions options) {
+ExitStatus ProcessRig::Run(std::vector<std::string> argv, const ProgramOptions& options) {
   const std::string shown = absl::StrJoin(argv, " ");
   const auto failed = [&](const absl::Status& status) {
     ADD_FAILURE() << "run " << shown << ": " << status;
@@ -71,7 +71,7 @@ ExitStatus ProcessRig::Run(std::vector<std::string> argv, ProgramOptions options
   return *std::move(status);
 }
 
-Process* ProcessRig::Start(std::vector<std::string> argv, ProgramOptions options) {
+Process* ProcessRig::Start(std::vector<std::string> argv, const ProgramOptions& options) {
   const std::string shown = absl::StrJoin(argv, " ");
   Owned<Process> process = Spawn(std::move(argv), options);
   if (!process.ok()) {

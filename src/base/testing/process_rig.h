@@ -43,10 +43,10 @@ class ProcessRig {
 
   // Runs to the end. A program that does not start or does not end in time is a failure of the
   // test, and has code -1 and the reason in `err`.
-  ExitStatus Run(std::vector<std::string> argv, ProgramOptions options = {});
+  ExitStatus Run(std::vector<std::string> argv, const ProgramOptions& options = {});
 
   // Starts a program that runs on. Borrowed; null, and a failure of the test, when it cannot start.
-  Process* Start(std::vector<std::string> argv, ProgramOptions options = {});
+  Process* Start(std::vector<std::string> argv, const ProgramOptions& options = {});
 
   // Waits until `ready()`, asked every 10 ms. FailedPrecondition with its output when the program
   // ends first, DeadlineExceeded when it is not ready in time.

@@ -131,7 +131,7 @@ absl::Status MakeRandomTree(base::Dir& dir, base::Random& random,
       // Within the tree, also to what is not there.
       std::string target = all.empty() ? "nothing" : all[random.Below(all.size())];
       for (const char c : path) {
-        if (c == '/') target = "../" + target;
+        if (c == '/') target.insert(0, "../");
       }
       SLIPWAY_RETURN_IF_ERROR(dir.Symlink(target, path));
       SLIPWAY_RETURN_IF_ERROR(dir.SetMeta(

@@ -101,7 +101,7 @@ absl::Status Change::Begin(const std::vector<Component>& components,
   return absl::OkStatus();
 }
 
-absl::Status Change::Place(JournalStep place) {
+absl::Status Change::Place(const JournalStep& place) {
   SLIPWAY_FAILPOINT("deploy.place.before");
   touched_ = true;
   SLIPWAY_RETURN_IF_ERROR(journal_->Append({place}));

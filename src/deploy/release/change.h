@@ -42,7 +42,7 @@ class Change {
   // Writes the journal: BEGIN and `steps`.
   absl::Status Begin(const std::vector<Component>& components, std::vector<JournalStep> steps);
   // PLACE.
-  absl::Status Place(JournalStep place);
+  absl::Status Place(const JournalStep& place);
   // GEN, SWITCH, ACTIVE, LINK and their verification; `announced`: Begin had them already. CHECK:
   // under the root lock.
   absl::Status Links(const LinkPlan& plan, bool announced, const LinkOptions& options);

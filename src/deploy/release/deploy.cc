@@ -162,6 +162,7 @@ absl::StatusOr<ChangeResult> RunDeploy(const Root& root, std::vector<DeployCompo
   Change change(root, "deploy", options);
   change.history().release = options.release;
   std::vector<std::string> types;
+  types.reserve(components.size());
   for (const DeployComponent& component : components) {
     types.push_back(component.manifest.component.type);
   }
