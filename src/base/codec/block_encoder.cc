@@ -38,7 +38,8 @@ absl::Status BlockEncoder::AppendBlocks(BytesView data) {
     data.remove_prefix(part.size());
     if (filling_->input_bytes == block_bytes_) SLIPWAY_RETURN_IF_ERROR(RunBlock());
   }
-  return absl::OkStatus();
+  // What is done already: the earlier the sink sees it, the better it overlaps.
+  return WriteDownTo(in_flight_max_);
 }
 
 absl::Status BlockEncoder::FinishBlocks() {
@@ -56,7 +57,7 @@ absl::Status BlockEncoder::RunBlock() {
   return absl::OkStatus();
 }
 
-// Also writes what is done anyway: the earlier the sink sees it, the better it overlaps.
+// Also writes what is done anyway.
 absl::Status BlockEncoder::WriteDownTo(size_t in_flight) {
   while (jobs_.size() > in_flight || (jobs_.size() > 0 && jobs_.FrontDone())) {
     SLIPWAY_RETURN_IF_ERROR(WriteFront());

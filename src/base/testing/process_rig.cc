@@ -98,8 +98,9 @@ absl::Status ProcessRig::Await(Process& process, absl::FunctionRef<bool()> ready
       "process ", process.pid(), " was not ready after ", absl::FormatDuration(timeout)));
 }
 
-ExitStatus RunProgram(Spawner& spawner, std::vector<std::string> argv, ProgramOptions options) {
-  return ProcessRig(spawner).Run(std::move(argv), std::move(options));
+ExitStatus RunProgram(Spawner& spawner, const std::vector<std::string>& argv,
+                      const ProgramOptions& options) {
+  return ProcessRig(spawner).Run(argv, options);
 }
 
 }  // namespace slipway::base::testing

@@ -61,6 +61,7 @@ class ProcessRig {
 };
 
 // ProcessRig(spawner).Run(argv, options).
-ExitStatus RunProgram(Spawner& spawner, std::vector<std::string> argv, ProgramOptions options = {});
+ExitStatus RunProgram(Spawner& spawner, const std::vector<std::string>& argv,
+                      const ProgramOptions& options = {});
 
 }  // namespace slipway::base::testing

@@ -111,11 +111,11 @@ class Deployment {
   }
 
   absl::Status Place() {
-    SLIPWAY_ASSIGN_OR_RETURN(JournalStep place, PlanPlace(root_, staged_));
+    SLIPWAY_ASSIGN_OR_RETURN(const JournalStep place, PlanPlace(root_, staged_));
     for (const Placement& one : place.places) {
       result_.steps.push_back({"place", one.to, 0});
     }
-    return change_.Place(std::move(place));
+    return change_.Place(place);
   }
 
   const Root& root_;

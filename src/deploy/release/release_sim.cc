@@ -109,7 +109,7 @@ const TestPackage& PackageOf(const std::string& type, const std::string& version
       std::vector<Dependency> dependencies;
       if (t == "model") dependencies.push_back({"config", "*"});
       if (t == "runtime") dependencies.push_back({"model", "*"});
-      made->emplace(t + ":" + v, MakePackage({t, v}, TreeOf(t, v), dependencies));
+      made->emplace(absl::StrCat(t, ":", v), MakePackage({t, v}, TreeOf(t, v), dependencies));
     }
     return made;
   }();

@@ -286,7 +286,7 @@ class FilesystemRepository : public Repository {
 }  // namespace
 
 base::Owned<Repository> OpenFilesystemRepository(base::Files& files, std::string name,
-                                                 std::string path, uint32_t file_mode) {
+                                                 const std::string& path, uint32_t file_mode) {
   SLIPWAY_ASSIGN_OR_RETURN(std::unique_ptr<base::Dir> root, files.MakeRoot(path));
   SLIPWAY_ASSIGN_OR_RETURN(std::string real, files.Canonical(path));
   return std::make_unique<FilesystemRepository>(std::move(root), std::move(name), std::move(real),

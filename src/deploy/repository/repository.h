@@ -74,7 +74,8 @@ inline constexpr size_t kPageObjectsMax = 1000;
 // missing. `file_mode` of objects (D51: 0644). Directories made for keys stay when their objects
 // go.
 base::Owned<Repository> OpenFilesystemRepository(base::Files& files, std::string name,
-                                                 std::string path, uint32_t file_mode = 0644);
+                                                 const std::string& path,
+                                                 uint32_t file_mode = 0644);
 
 // Keeps objects in memory: for tests; the second implementation of the contract.
 std::unique_ptr<Repository> MakeMemoryRepository(std::string name, base::Clock& clock);

@@ -52,12 +52,9 @@ absl::Status ListSource(const Source& source, absl::string_view type,
 
 }  // namespace
 
-Resolver::Resolver(std::vector<Source> sources) {
-  std::vector<const Source*> order;
-  for (const Source& source : sources) order.push_back(&source);
-  std::stable_sort(order.begin(), order.end(),
-                   [](const Source* a, const Source* b) { return a->priority < b->priority; });
-  for (const Source* source : order) sources_.push_back(*source);
+Resolver::Resolver(std::vector<Source> sources) : sources_(std::move(sources)) {
+  std::stable_sort(sources_.begin(), sources_.end(),
+                   [](const Source& a, const Source& b) { return a.priority < b.priority; });
 }
 
 absl::StatusOr<PublishedVersions> Resolver::List(absl::string_view type) const {
