@@ -7,7 +7,6 @@ import pathlib
 import pwd
 import signal
 import subprocess
-import tempfile
 import threading
 import time
 import unittest
@@ -60,7 +59,7 @@ def await_that(condition, what):
 
 class Base(unittest.TestCase):
     def setUp(self):
-        folder = tempfile.mkdtemp(prefix="slipway-e2e-", dir=rig.quick_folder())
+        folder = rig.scratch("slipway-e2e-")
         self.addCleanup(rig.remove_tree, folder)
         self.p = rig.Project(folder)
 

@@ -174,7 +174,7 @@ class Permissions(Faults):
     def setUp(self):
         if os.getuid() == 0:
             self.skipTest("root ignores permissions")
-        folder = tempfile.mkdtemp(prefix="slipway-faults-", dir=rig.quick_folder())
+        folder = rig.scratch("slipway-faults-")
         self.addCleanup(rig.remove_tree, folder)
         self.p = rig.Project(folder)
         two_published(self.p)
@@ -264,7 +264,7 @@ class RealFilesystem(Faults):
     def setUp(self):
         if not own_mounts():
             self.skipTest("needs root and a mount namespace")
-        folder = tempfile.mkdtemp(prefix="slipway-faults-", dir=rig.quick_folder())
+        folder = rig.scratch("slipway-faults-")
         self.addCleanup(rig.remove_tree, folder)
         self.p = rig.Project(folder)
 

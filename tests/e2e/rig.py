@@ -132,17 +132,6 @@ class ProjectTest(unittest.TestCase):
         self.assertEqual(result.code, code, str(result))
 
 
-def quick_folder():
-    """Where files live whose durability does not matter: in memory if possible, else in TMPDIR."""
-    try:
-        room = os.statvfs("/dev/shm")
-        if os.access("/dev/shm", os.W_OK) and room.f_bavail * room.f_frsize > 128 << 20:
-            return "/dev/shm"
-    except OSError:
-        pass
-    return None
-
-
 def scratch(prefix):
     """A new folder in memory where there is room, for tests that are not about what a disk keeps."""
     shared = "/dev/shm"

@@ -84,12 +84,12 @@ def parse(log):
 
 
 class Trace:
-    """A run of the tool under strace."""
+    """A run of the tool under strace; `also`: further calls to record."""
 
-    def __init__(self, p, *arguments, **options):
+    def __init__(self, p, *arguments, also=(), **options):
         with tempfile.TemporaryDirectory(prefix="slipway-strace-") as scratch:
             log = pathlib.Path(scratch) / "log"
-            names = ",".join((*SYNCS, *WRITES, *NAMES, *OPENS))
+            names = ",".join((*SYNCS, *WRITES, *NAMES, *OPENS, *also))
             prefix = ("strace", "-f", "-y", "-qq", "-s", "4096", "-e", f"trace={names}", "-o", log)
             self.result = p.run(*arguments, prefix=prefix, **options)
             self.calls = [call for call in parse(log.read_text(errors="replace")) if call.ok]
@@ -146,7 +146,7 @@ class Disk:
             path = call.path(0) if call.name != "open" else call.text(0)
             if "O_EXCL" in call.arguments[2 if call.name != "open" else 1]:
                 self.name(path, call)
-        else:
+        elif call.name in NAMES:
             getattr(self, call.name)(call)
 
     def sync(self, call):

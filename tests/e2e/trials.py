@@ -3,7 +3,6 @@ import itertools
 import pathlib
 import re
 import shutil
-import tempfile
 import threading
 import unittest
 
@@ -74,6 +73,6 @@ class BenchTest(unittest.TestCase):
     maxDiff = None
 
     def bench(self, prepare, config=""):
-        folder = tempfile.mkdtemp(prefix="slipway-trials-", dir=rig.quick_folder())
+        folder = rig.scratch("slipway-trials-")
         self.addCleanup(rig.remove_tree, folder)
         return Bench(folder, prepare, config)
