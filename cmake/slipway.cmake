@@ -36,7 +36,7 @@ target_include_directories(slipway_flags INTERFACE ${CMAKE_SOURCE_DIR}/src)
 target_link_libraries(slipway_flags INTERFACE ${SLIPWAY_ABSL} Threads::Threads)
 target_compile_definitions(slipway_flags INTERFACE
   $<$<BOOL:${SLIPWAY_FAULTS}>:SLIPWAY_FAULTS=1> $<$<BOOL:${SLIPWAY_MUTANTS}>:SLIPWAY_MUTANTS=1>)
-target_compile_options(slipway_flags INTERFACE -fPIC -Wall -Wextra -Wshadow -Wconversion -Werror
+target_compile_options(slipway_flags INTERFACE -Wall -Wextra -Wshadow -Wconversion -Werror
   $<$<CXX_COMPILER_ID:Clang>:-Wthread-safety -Wno-sign-conversion -Wno-unknown-warning-option>
   $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>
   -Wno-missing-field-initializers)  # in designated initializers the default is meant
