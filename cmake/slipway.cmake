@@ -7,7 +7,7 @@
 #   slipway_test(library SRCS … DEPS … LIBS … [LABELS …] [NAME n] [ARGS …] [TIMEOUT s] [SERIAL]
 #                [PROGRAMS …] [AS_ROOT_ONLY])   as root, every test also runs as nobody
 #   slipway_program(name SRCS … DEPS …)
-#   slipway_proto(name PROTOS … [GRPC])
+#   slipway_proto(name PROTOS … [DEPS …] [GRPC])
 #   slipway_bench(name SRCS … DEPS … LIBS …)
 #
 # DEPS are targets of ours; LIBS are imported third-party targets and are never passed on to users
@@ -225,19 +225,20 @@ endfunction()
 
 # Generated code: one library a package, optimised a little and without debug information.
 function(slipway_proto name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "GRPC" "" "PROTOS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "GRPC" "" "PROTOS;DEPS")
   add_library(${name} STATIC ${arg_PROTOS})
   set_target_properties(${name} PROPERTIES SLIPWAY_LAYER proto SLIPWAY_SYSTEM "" SLIPWAY_PURE FALSE)
-  target_link_libraries(${name} PUBLIC protobuf::libprotobuf)
+  target_link_libraries(${name} PUBLIC protobuf::libprotobuf ${arg_DEPS})
   target_include_directories(${name} SYSTEM PUBLIC ${CMAKE_BINARY_DIR}/proto)
   target_compile_options(${name} PRIVATE -O1 -g0 -w)
   protobuf_generate(TARGET ${name} LANGUAGE cpp)
   if(arg_GRPC)
     target_link_libraries(${name} PUBLIC gRPC::grpc++)
+    set_target_properties(${name} PROPERTIES SLIPWAY_GRPC TRUE)
     protobuf_generate(TARGET ${name} LANGUAGE grpc GENERATE_EXTENSIONS .grpc.pb.h .grpc.pb.cc
       PLUGIN "protoc-gen-grpc=$<TARGET_FILE:gRPC::grpc_cpp_plugin>")
   endif()
-  _slipway_record(proto ${name} proto FALSE "${arg_PROTOS}" "")
+  _slipway_record(proto ${name} proto FALSE "${arg_PROTOS}" "${arg_DEPS}")
 endfunction()
 
 function(slipway_finish)

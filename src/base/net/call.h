@@ -1,0 +1,21 @@
+// What a handler knows of the call it answers.
+#pragma once
+
+#include <string>
+
+#include "absl/time/time.h"
+#include "base/net/trace.h"
+#include "base/sync/cancel.h"
+
+namespace slipway::base::net {
+
+struct Call {
+  absl::Time deadline = absl::InfiniteFuture();
+  CancelToken cancel;         // the caller went away, or the server stops
+  std::string peer;           // "ipv4:1.2.3.4:5678"
+  std::string subject;        // from the client certificate or token; empty: nobody in particular
+  std::string authorization;  // value of the header; never logged
+  Trace trace;
+};
+
+}  // namespace slipway::base::net

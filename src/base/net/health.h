@@ -1,0 +1,42 @@
+// What this process can do now: one object behind /livez, /readyz, /health and gRPC health.
+// Thread-safe.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "base/sync/mutex.h"
+
+namespace slipway::base::net {
+
+class Health {
+ public:
+  enum class Phase : uint8_t { kStarting, kServing, kDraining };
+  struct Check {
+    std::string name;
+    bool ok = true;
+    std::string reason;  // why not; no secret, no path
+  };
+
+  void SetPhase(Phase phase);
+  Phase phase() const;
+  // A part that must work for the process to be ready ("storage"). Known from the first call on.
+  void Set(absl::string_view name, bool ok, absl::string_view reason = "");
+  // Ready: serving, and every part works.
+  bool ready() const;
+  std::vector<Check> checks() const;  // by name
+  // Called after each change of ready(), in order, on the thread that made it.
+  void OnChange(std::function<void(bool ready)> callback);
+
+ private:
+  mutable Mutex mutex_;
+  Phase phase_ ABSL_GUARDED_BY(mutex_) = Phase::kStarting;
+  std::map<std::string, Check> checks_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::function<void(bool)>> callbacks_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace slipway::base::net
