@@ -45,6 +45,15 @@ class Running:
     def go_on(self):
         self.process.send_signal(signal.SIGCONT)
 
+    def has_open(self, path):
+        for descriptor in pathlib.Path(f"/proc/{self.process.pid}/fd").iterdir():
+            try:
+                if os.readlink(descriptor) == str(path):
+                    return True
+            except FileNotFoundError:
+                pass  # closed meanwhile
+        return False
+
     def state(self):
         return pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()[0]
 
@@ -133,8 +142,7 @@ class Locks(Base):
         with self.stopped_deploy("model:2.0.0") as run:
             with Running(self.p, "deploy", "model:1.0.0", "--force", "--yes", "--wait-lock", f"{PATIENCE}s") as waiting:
                 lock = self.p.root / ".deploy-tool" / "locks" / "model.lock"
-                await_that(lambda: any(str(lock) == os.path.realpath(fd) for fd in
-                                       pathlib.Path(f"/proc/{waiting.process.pid}/fd").iterdir()), "the second deploy")
+                await_that(lambda: waiting.has_open(lock), "the second deploy")
                 self.assertIsNone(waiting.process.poll())
                 run.go_on()
                 self.assertEqual(run.finish().code, 0)

@@ -164,7 +164,9 @@ class Descriptors(Faults):
             self.assertRecovers(p, ("deploy", "model:2.0.0"))
             rig.remove_tree(p.folder)
 
-        limits = [f"--nofile={n}:{n}" for n in range(5, 26)] + [f"--fsize={n}:{n}" for n in (1, 100, 400, 1000, 3000)]
+        # Without a descriptor to spare the sanitizer cannot look at an object, and calls it none.
+        counts = () if rig.SANITIZED else range(5, 26)
+        limits = [f"--nofile={n}:{n}" for n in counts] + [f"--fsize={n}:{n}" for n in (1, 100, 400, 1000, 3000)]
         trials.in_parallel(lambda limit=limit: trial(limit) for limit in limits)
 
 

@@ -20,6 +20,7 @@ if "SLIPWAY_SOURCE_DIR" in os.environ:  # the checkout is mounted elsewhere for 
     BUILD = pathlib.Path(os.environ["SLIPWAY_SOURCE_DIR"]) / BUILD.relative_to(SOURCE) \
         if BUILD.is_relative_to(SOURCE) else BUILD
 TOOL = str(BUILD / "bin" / "deploy-tool")
+SANITIZED = BUILD.name == "asan"  # with the address sanitizer
 
 
 class Result:
@@ -61,8 +62,8 @@ class Project:
     def run(self, *arguments, env=None, cwd=None, stdin=None, timeout=60, prefix=()):
         command = [*map(str, prefix), TOOL, *map(str, arguments)]
         feed = {"stdin": subprocess.DEVNULL} if stdin is None else {"input": stdin}
-        if prefix and "ASAN_OPTIONS" in os.environ:  # the leak check cannot work while strace or a limit is on
-            env = {**(env or {}), "ASAN_OPTIONS": os.environ["ASAN_OPTIONS"] + ":detect_leaks=0"}
+        if prefix and SANITIZED:  # the leak check cannot work while strace or a limit is on
+            env = {**(env or {}), "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"}
         done = subprocess.run(command, cwd=cwd or self.project, env=self.environment(env), capture_output=True,
                               timeout=timeout, check=False, **feed)
         return Result(command, done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace"))
