@@ -51,6 +51,13 @@ class Index {
                             absl::FunctionRef<bool(const Hash&, const IndexRecord&)> visit) = 0;
   virtual absl::StatusOr<IndexStats> Stats() = 0;
   virtual absl::Status Clear() = 0;
+
+  // Whether the last holder ended with PutCleanMark of the same `token` (which store it was) and
+  // nothing changed since. Called once, first; the mark is gone after it. False: the holder clears
+  // and fills the index.
+  virtual absl::StatusOr<bool> TakeCleanMark(uint64_t token) = 0;
+  // The last call: what was applied is durable and the next holder may trust it.
+  virtual absl::Status PutCleanMark(uint64_t token) = 0;
 };
 
 std::unique_ptr<Index> MakeMemoryIndex();
