@@ -22,6 +22,8 @@ find_package(zstd CONFIG REQUIRED)
 find_package(prometheus-cpp CONFIG REQUIRED COMPONENTS core)
 find_package(Protobuf REQUIRED)
 find_package(gRPC CONFIG REQUIRED)
+# re2 asks its users for -pthread, which would keep the precompiled header from everything over gRPC.
+set_target_properties(re2::re2 PROPERTIES INTERFACE_COMPILE_OPTIONS "")
 find_package(Boost 1.81 CONFIG REQUIRED)
 if(NOT SLIPWAY_FUZZ)
   find_package(GTest CONFIG REQUIRED)

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "base/net/trace.h"
 #include "base/sync/cancel.h"
@@ -17,5 +18,11 @@ struct Call {
   std::string authorization;  // value of the header; never logged
   Trace trace;
 };
+
+// `status` with the time after which a repetition may succeed: "retry-after-ms" in gRPC's trailing
+// metadata, Retry-After in HTTP. OK stays OK.
+absl::Status WithRetryAfter(absl::Status status, absl::Duration after);
+// What WithRetryAfter, or the peer, said; zero: nothing.
+absl::Duration GetRetryAfter(const absl::Status& status);
 
 }  // namespace slipway::base::net

@@ -2,6 +2,7 @@
 // Thread-safe.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <string>
@@ -29,10 +30,18 @@ class Health {
   // Ready: serving, and every part works.
   bool ready() const;
   std::vector<Check> checks() const;  // by name
-  // Called after each change of ready(), in order, on the thread that made it.
+  // Called after each change of ready(), in order, on the thread that made it. The callback may ask
+  // this object, but must not change it.
   void OnChange(std::function<void(bool ready)> callback);
 
  private:
+  bool ReadyLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Tells the callbacks what ready() became, if it is not what they heard last.
+  void Announce() ABSL_EXCLUSIVE_LOCKS_REQUIRED(order_);
+
+  // Held over a change and its callbacks, so that they come in order; taken before mutex_.
+  Mutex order_;
+  bool announced_ ABSL_GUARDED_BY(order_) = false;
   mutable Mutex mutex_;
   Phase phase_ ABSL_GUARDED_BY(mutex_) = Phase::kStarting;
   std::map<std::string, Check> checks_ ABSL_GUARDED_BY(mutex_);

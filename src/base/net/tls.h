@@ -1,6 +1,7 @@
 // Certificates from files, checked before anything uses them, and watched for changes.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -51,7 +52,8 @@ struct TlsMaterial {
 absl::StatusOr<TlsMaterial> LoadTls(Files& files, const TlsOptions& options, absl::Time now);
 
 // The material in force. A changed set is loaded within `options.reload`, or at once by Reload; a
-// bad one is refused: the old one stays, the failure is logged and counted
+// bad one is refused: the old one stays, and once two looks found the same (the files are replaced
+// one after the other) the failure is logged and counted
 // (`<prefix>_tls_reload_failures_total`; `<prefix>_tls_cert_not_after_timestamp_seconds`).
 // Thread-safe; the callbacks run on a thread of the pool.
 class TlsWatcher {
@@ -68,7 +70,7 @@ class TlsWatcher {
   void OnChange(std::function<void(std::shared_ptr<const TlsMaterial>)> callback);
   // Looks now (SIGHUP). OK when nothing changed or the new set is in force.
   absl::Status Reload();
-  // No timer and no callback runs after this.
+  // No timer and no callback runs after this. Not from a callback.
   void Stop();
 
  private:

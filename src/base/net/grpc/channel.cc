@@ -1,0 +1,94 @@
+#include "base/net/grpc/channel.h"
+
+#include <grpcpp/create_channel.h>
+#include <grpcpp/security/credentials.h>
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/net/endpoint.h"
+#include "base/net/grpc/grpc_client.h"
+#include "base/net/grpc/library.h"
+
+namespace slipway::base::net {
+namespace {
+
+constexpr absl::Duration kKeepaliveTimeout = absl::Seconds(10);
+constexpr absl::Duration kReconnectMin = absl::Milliseconds(100);
+constexpr absl::Duration kReconnectMax = absl::Seconds(10);
+
+int Milliseconds(absl::Duration duration) {
+  return static_cast<int>(
+      std::min<int64_t>(absl::ToInt64Milliseconds(duration), std::numeric_limits<int>::max()));
+}
+
+int Clamp(size_t bytes) {
+  return static_cast<int>(std::min<size_t>(bytes, std::numeric_limits<int>::max()));
+}
+
+grpc::ChannelArguments ArgumentsOf(const ChannelOptions& options) {
+  grpc::ChannelArguments arguments;
+  arguments.SetMaxReceiveMessageSize(Clamp(options.message_bytes_max));
+  arguments.SetMaxSendMessageSize(Clamp(options.message_bytes_max));
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, Milliseconds(options.keepalive));
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, Milliseconds(kKeepaliveTimeout));
+  // gRPC takes this as the time that one attempt to connect may last.
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, Milliseconds(options.connect_timeout));
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, Milliseconds(kReconnectMin));
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, Milliseconds(kReconnectMax));
+  // A connection of its own: two channels to one address are wanted for two connections.
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  // Servers are named directly; a proxy for web pages would not carry them.
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  if (!options.authority.empty()) {
+    arguments.SetString(GRPC_ARG_DEFAULT_AUTHORITY, options.authority);
+  }
+  if (!options.tls.server_name.empty()) {
+    arguments.SetSslTargetNameOverride(options.tls.server_name);
+  }
+  return arguments;
+}
+
+class RealChannel : public Channel {
+ public:
+  RealChannel(ChannelOptions options, Raw raw)
+      : options_(std::move(options)), raw_(std::move(raw)) {}
+  Raw& raw() override { return raw_; }
+  const ChannelOptions& options() const override { return options_; }
+
+ private:
+  const ChannelOptions options_;
+  Raw raw_;
+};
+
+}  // namespace
+
+Owned<Channel> Channel::Open(const ChannelOptions& options, Files& files, absl::Time now) {
+  SLIPWAY_ASSIGN_OR_RETURN(const Endpoint endpoint, ParseEndpoint(options.address));
+  if (endpoint.host.empty() || endpoint.port == 0) {
+    return absl::InvalidArgumentError(absl::StrCat("open channel to \"", options.address, "\": no ",
+                                                   endpoint.host.empty() ? "host" : "port",
+                                                   "; write host:port"));
+  }
+  std::shared_ptr<grpc::ChannelCredentials> credentials = grpc::InsecureChannelCredentials();
+  if (options.use_tls || options.tls.enabled()) {
+    if (options.tls.min_version == "1.3") {
+      return absl::InvalidArgumentError(
+          absl::StrCat("open channel to ", options.address,
+                       ": a gRPC client cannot refuse TLS 1.2 itself; set min_version 1.3 at the "
+                       "server and 1.2 here"));
+    }
+    SLIPWAY_ASSIGN_OR_RETURN(TlsMaterial material, LoadTls(files, options.tls, now));
+    grpc::SslCredentialsOptions ssl;
+    ssl.pem_root_certs = std::move(material.ca_pem);
+    ssl.pem_cert_chain = std::move(material.cert_pem);
+    ssl.pem_private_key = std::move(material.key_pem);
+    credentials = grpc::SslCredentials(ssl);
+  }
+  InitGrpc();
+  auto channel = grpc::CreateCustomChannel(absl::StrCat("dns:///", endpoint.ToString()),
+                                           credentials, ArgumentsOf(options));
+  return std::make_unique<RealChannel>(options, Raw{std::move(channel)});
+}
+
+}  // namespace slipway::base::net
