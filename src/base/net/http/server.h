@@ -43,13 +43,15 @@ struct HttpResponse {
   std::string body;
 };
 
-// {"error": {"code", "reason", "message"}} with the table's status (base::HttpStatus).
+// {"error": {"code", "reason", "message"}} with the table's status (base::HttpStatus), and
+// Retry-After where the status carries it. CHECK: not OK.
 HttpResponse HttpError(const absl::Status& status);
 
 // Runs on the pool; may block.
 using HttpHandler = std::function<HttpResponse(const HttpRequest&)>;
 
-// Routes by method and path; "/debug/{name}" matches one component, found in the query as "name".
+// Routes by method and path; "/debug/{name}" matches one component, found in the query as "name"
+// before what the client wrote there; of several patterns the one with the fewest such names wins.
 // A HEAD is answered by GET's handler. 404 and 405 (with Allow) by itself. Thread-compatible until
 // the server starts, const after.
 class HttpRouter {
@@ -74,7 +76,8 @@ struct HttpServerOptions {
   std::shared_ptr<TlsWatcher> tls;  // null: plain text
   size_t header_bytes_max = 16 << 10;
   size_t body_bytes_max = 1 << 20;
-  int connections_max = 4096;                         // over it: the new one is closed, and counted
+  size_t memory_bytes_max = 64 << 20;  // of all bodies, in and out, together; over it: 503
+  int connections_max = 4096;          // over it: the new one is closed, and counted
   absl::Duration header_timeout = absl::Seconds(10);  // from the first byte to the last header
   absl::Duration body_timeout = absl::Seconds(30);
   absl::Duration handler_timeout = absl::Seconds(30);
@@ -83,16 +86,21 @@ struct HttpServerOptions {
   std::string metric_prefix;  // <prefix>_http_requests_total{method,code}, _http_request_seconds
 };
 
+// A client that sends no further byte (it went away, or closed its sending side) cancels the call
+// of its running request; an answer is written all the same, for those that only half-closed.
 class HttpServer {
  public:
-  // Unavailable: an address cannot be bound. One thread ("loop-http") does all I/O; handlers run on
-  // `pool`, and a full pool is answered 503.
+  // Binds everything or nothing. Unavailable: an address cannot be bound, naming it.
+  // InvalidArgument: an address does not parse. One thread ("loop-http") does all I/O; handlers run
+  // on `pool`, and a full pool is answered 503.
   static Owned<HttpServer> Start(HttpServerOptions options, HttpRouter router, Pool& pool,
                                  Metrics& metrics);
+  // As Drain(0). Then waits for the handlers that run at this moment, which were cancelled: what
+  // they use may be destroyed after this.
   virtual ~HttpServer() = default;
   virtual int port(size_t address_index = 0) const = 0;
   // No new connection; those that wait for a request are closed, running ones finished within
-  // `timeout`.
+  // `timeout`, then cancelled and closed. Returns when none is left. Idempotent. Not on the pool.
   virtual void Drain(absl::Duration timeout) = 0;
 };
 
