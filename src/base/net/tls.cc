@@ -52,6 +52,7 @@ std::vector<X509Ptr> ParseCertificates(const std::string& pem) {
   }
   // The end is reported as a missing start line; anything else is a damaged block.
   if (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE) certificates.clear();
+  ERR_clear_error();
   return certificates;
 }
 

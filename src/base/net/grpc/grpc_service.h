@@ -6,6 +6,7 @@
 #include <grpcpp/server_context.h>
 #include <grpcpp/support/status.h>
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <vector>
@@ -67,7 +68,7 @@ class ServerCall {
   absl::Status admitted_;
   absl::StatusCode code_ = absl::StatusCode::kCancelled;
   bool finished_ = false;
-  absl::Time started_;
+  std::chrono::steady_clock::time_point started_;
 };
 
 // `status` as gRPC has it: same code and text (cut to 2 KiB). Id and retry hint go to the trailing

@@ -63,7 +63,10 @@ grpc::Status ToGrpcStatus(const absl::Status& status, grpc::CallbackServerContex
 
 ServerCall::ServerCall(Service::Raw& raw, grpc::CallbackServerContext& context,
                        absl::string_view method)
-    : context_(context), gate_(raw.gate), call_(ReadCall(context)), started_(absl::Now()) {
+    : context_(context),
+      gate_(raw.gate),
+      call_(ReadCall(context)),
+      started_(std::chrono::steady_clock::now()) {
   call_.cancel = cancel_.token();
   if (gate_ == nullptr) return;
   CallGate::Method* entry = gate_->Find(method);
@@ -80,7 +83,8 @@ ServerCall::ServerCall(Service::Raw& raw, grpc::CallbackServerContext& context,
 ServerCall::~ServerCall() {
   if (gate_ == nullptr) return;
   if (admitted_.ok()) gate_->Leave();
-  gate_->End(static_cast<CallGate::Method*>(method_), code_, absl::Now() - started_);
+  gate_->End(static_cast<CallGate::Method*>(method_), code_,
+             absl::FromChrono(std::chrono::steady_clock::now() - started_));
 }
 
 void ServerCall::Cancel() {
