@@ -133,7 +133,8 @@ class Dir {
   virtual Owned<File> Open(absl::string_view path, OpenOptions options) = 0;
   // A file without a name, mode 0600, discarded unless Publish gives it one.
   virtual Owned<File> CreateTemp() = 0;
-  // Gives `temp` (from CreateTemp of this directory) its name. kReplace or kNoReplace.
+  // Gives `temp` (from CreateTemp of this directory or another of its file system) its name here.
+  // kReplace or kNoReplace.
   // The name is durable after Sync of this directory.
   virtual absl::Status Publish(File& temp, absl::string_view name, RenameMode mode) = 0;
   virtual absl::Status Rename(absl::string_view from, Dir& to_dir, absl::string_view to,

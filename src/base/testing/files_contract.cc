@@ -424,6 +424,21 @@ TEST_P(FilesContract, PublishReplacesALinkAndDoesNotFollowIt) {
   EXPECT_EQ(Read("target"), "old");
 }
 
+TEST_P(FilesContract, ATemporaryFileIsPublishedIntoAnotherDirectory) {
+  ASSERT_OK(dir().MakeDir("made"));
+  ASSERT_OK(dir().MakeDir("named"));
+  ASSERT_OK_AND_ASSIGN(const std::unique_ptr<Dir> made, dir().OpenDir("made"));
+  ASSERT_OK_AND_ASSIGN(const std::unique_ptr<Dir> named, dir().OpenDir("named"));
+  for (const RenameMode mode : {RenameMode::kNoReplace, RenameMode::kReplace}) {
+    ASSERT_OK_AND_ASSIGN(const std::unique_ptr<File> temp, made->CreateTemp());
+    ASSERT_OK(temp->WriteAt(0, AsBytes(mode == RenameMode::kReplace ? "new" : "old")));
+    ASSERT_OK(named->Publish(*temp, "f", mode));
+  }
+  EXPECT_EQ(Read("named/f"), "new");
+  EXPECT_EQ(Names(*made), "");
+  EXPECT_EQ(Names(*named), "f");
+}
+
 TEST_P(FilesContract, AnUnpublishedTemporaryFileLeavesNothing) {
   { ASSERT_OK(dir().CreateTemp()); }
   EXPECT_EQ(Names(dir()), "");
