@@ -18,7 +18,7 @@ bool Read(absl::string_view text, std::string* shown) {
   ConfigProblems problems;
   ExpandConfig(*root, environment, problems);
   if (!problems.empty()) return false;
-  OverlayEnvironment(*root, "P", environment);
+  OverlayEnvironment(*root, "P", environment, problems);
   ConfigReader reader(*root, {&environment, nullptr, ""});
   TestConfig config;
   BindTestConfig(reader, config);

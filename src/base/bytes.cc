@@ -37,11 +37,13 @@ size_t Utf8SequenceBytes(absl::string_view text) {
   return 0;
 }
 
-// Control characters of both ranges (C0, DEL, C1 as UTF-8): what moves a cursor or ends a line.
-bool IsControl(absl::string_view sequence) {
-  const uint8_t first = static_cast<uint8_t>(sequence[0]);
-  if (sequence.size() == 1) return first < 0x20 || first == 0x7F;
-  return sequence.size() == 2 && first == 0xC2 && static_cast<uint8_t>(sequence[1]) < 0xA0;
+// What moves a cursor, ends a line, or makes text read in another order than it stands: controls of
+// both ranges and DEL, the separators of lines and paragraphs, marks of direction, and tags.
+bool IsDeceiving(char32_t code) {
+  return code < 0x20 || (code >= 0x7F && code < 0xA0) || code == 0x061C || code == 0x200E ||
+         code == 0x200F || (code >= 0x2028 && code <= 0x202E) ||
+         (code >= 0x2066 && code <= 0x2069) || code == 0xFEFF ||
+         (code >= 0xE0000 && code <= 0xE007F);
 }
 
 }  // namespace
@@ -84,6 +86,19 @@ bool EqualConstantTime(BytesView a, BytesView b) {
   return difference == 0;
 }
 
+Utf8Character FirstCharacter(absl::string_view text) {
+  Utf8Character first;
+  if (text.empty()) return first;
+  first.bytes = Utf8SequenceBytes(text);
+  if (first.bytes == 0) return first;
+  const auto lead = static_cast<uint8_t>(text[0]);
+  first.code = first.bytes == 1 ? lead : lead & (0x7Fu >> first.bytes);
+  for (const char tail : text.substr(1, first.bytes - 1)) {
+    first.code = first.code << 6 | (static_cast<uint8_t>(tail) & 0x3Fu);
+  }
+  return first;
+}
+
 bool IsUtf8(absl::string_view text) {
   while (!text.empty()) {
     const size_t length = Utf8SequenceBytes(text);
@@ -95,23 +110,22 @@ bool IsUtf8(absl::string_view text) {
 
 std::string EscapeForTerminal(absl::string_view text) {
   std::string escaped;
-  bool any = false;
+  bool any =
+      text.find("\\x") != absl::string_view::npos || text.find("\\\\") != absl::string_view::npos;
   for (absl::string_view rest = text; !rest.empty();) {
-    size_t length = Utf8SequenceBytes(rest);
-    const bool plain = length > 0 && !IsControl(rest.substr(0, length));
-    if (length == 0) length = 1;
-    if (plain) {
-      absl::StrAppend(&escaped,
-                      rest[0] == '\\' ? absl::string_view("\\\\") : rest.substr(0, length));
-    } else {
+    const Utf8Character first = FirstCharacter(rest);
+    const absl::string_view bytes = rest.substr(0, first.bytes == 0 ? 1 : first.bytes);
+    if (first.bytes == 0 || IsDeceiving(first.code)) {
       any = true;
-      for (const char c : rest.substr(0, length)) {
+      for (const char c : bytes) {
         const uint8_t byte = static_cast<uint8_t>(c);
         absl::StrAppend(&escaped, "\\x", absl::string_view(&kHexDigits[byte >> 4], 1),
                         absl::string_view(&kHexDigits[byte & 15], 1));
       }
+    } else {
+      absl::StrAppend(&escaped, first.code == '\\' ? absl::string_view("\\\\") : bytes);
     }
-    rest.remove_prefix(length);
+    rest.remove_prefix(bytes.size());
   }
   return any ? escaped : std::string(text);
 }

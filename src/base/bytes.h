@@ -46,11 +46,19 @@ void StoreLittle(uint8_t* at, T value) {
 // Equal in time that depends on the lengths only: for digests of secrets, tokens, signatures.
 bool EqualConstantTime(BytesView a, BytesView b);
 
-// `text` fit for a terminal or a log: control characters, DEL and bytes that are not UTF-8 become
-// \xHH, a backslash becomes \\ only where something else was escaped.
+// `text` fit for a terminal or a log: control characters, what breaks lines or turns the direction
+// of text, and bytes that are not UTF-8 become \xHH, byte by byte. Where something was escaped, or
+// the text looks as if (\x, \\), each backslash becomes \\: two texts never look the same.
 std::string EscapeForTerminal(absl::string_view text);
 
 // Whether `text` is well-formed UTF-8 (no surrogates, no overlong forms, at most U+10FFFF).
 bool IsUtf8(absl::string_view text);
+
+// The character at the start of a text.
+struct Utf8Character {
+  char32_t code = 0;
+  size_t bytes = 0;  // 0: the text is empty or does not begin with well-formed UTF-8
+};
+Utf8Character FirstCharacter(absl::string_view text);
 
 }  // namespace slipway::base

@@ -1,8 +1,7 @@
 // Failpoints: named places where a test makes the program fail (DECISIONS 1).
 //
-//   SLIPWAY_FAILPOINT("deploy.switch");            // statement: may return an error Status
-//   SLIPWAY_FAILPOINTS=deploy.switch=crash:3       // environment: at the third pass, abort by
-//   SIGKILL
+//   SLIPWAY_FAILPOINT("deploy.switch");       // statement: may return an error Status
+//   SLIPWAY_FAILPOINTS=deploy.switch=crash:3  // environment: SIGKILL at the third pass
 //
 // Actions: error (an Unavailable status), crash (SIGKILL at the place), delay (100 ms); x=before
 // and x=after crash at the step points x.before and x.after. Each takes an optional :n, the n-th

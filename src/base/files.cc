@@ -77,6 +77,9 @@ absl::StatusOr<std::string> ReadUserFile(Files& files, absl::string_view path,
                                          uint64_t limit_bytes) {
   SLIPWAY_ASSIGN_OR_RETURN(const std::string real, files.Canonical(path));
   const auto [parent, name] = SplitPath(real);
+  if (name.empty()) {
+    return absl::FailedPreconditionError(absl::StrCat("read ", path, ": it is a directory"));
+  }
   SLIPWAY_ASSIGN_OR_RETURN(const std::unique_ptr<Dir> dir,
                            files.OpenRoot(parent.empty() ? absl::string_view("/") : parent));
   return ReadFile(*dir, name, limit_bytes);

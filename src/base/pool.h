@@ -12,7 +12,8 @@ namespace slipway::base {
 class Pool {
  public:
   virtual ~Pool() = default;
-  // Queues `job`. ResourceExhausted when the queue is full; the job is then destroyed unrun.
+  // Queues `job`. ResourceExhausted when the queue is full or the system has no thread for it; the
+  // job is then destroyed unrun.
   virtual absl::Status Submit(Task job) = 0;
   // Runs one queued job in the calling thread; false when none is waiting. In simulation the job is
   // chosen by the seed.

@@ -32,9 +32,11 @@ struct ExitStatus {
 
 class Process {
  public:
-  virtual ~Process() = default;  // kills the group if it still runs, and reaps
+  // Kills the program if it still runs and, where it has a group of its own, whatever is left of
+  // that, also after Wait; and reaps.
+  virtual ~Process() = default;
   virtual int pid() const = 0;
-  virtual absl::Status Kill(int signal) = 0;
+  virtual absl::Status Kill(int signal) = 0;  // NotFound when it has ended
   // Waits for the end, or DeadlineExceeded (the process runs on).
   virtual absl::StatusOr<ExitStatus> Wait(absl::Duration timeout) = 0;
 };
@@ -42,7 +44,8 @@ class Process {
 class Spawner {
  public:
   virtual ~Spawner() = default;
-  // NotFound or PermissionDenied when the program cannot be started.
+  // NotFound or PermissionDenied when the program cannot be started. InvalidArgument: no name, a
+  // NUL byte in a text, a variable whose name is empty or holds `=`.
   virtual Owned<Process> Spawn(SpawnOptions options) = 0;
 };
 

@@ -60,6 +60,27 @@ bool ParseDecimal(absl::string_view text, Decimal& out) {
   return true;
 }
 
+// Whether `text` has the form of `pattern`, in which 0 stands for a digit.
+bool HasForm(absl::string_view text, absl::string_view pattern) {
+  return std::equal(text.begin(), text.end(), pattern.begin(), pattern.end(), [](char c, char p) {
+    return p == '0' ? IsDigit(c) : absl::ascii_toupper(static_cast<unsigned char>(c)) == p;
+  });
+}
+
+// 2024-01-20T10:00:00, a fraction or none, and Z or +01:00; the numbers are not looked at.
+bool LooksLikeRfc3339(absl::string_view text) {
+  constexpr absl::string_view kTime = "0000-00-00T00:00:00";
+  if (text.size() <= kTime.size() || !HasForm(text.substr(0, kTime.size()), kTime)) return false;
+  text.remove_prefix(kTime.size());
+  if (text.front() == '.') {
+    size_t end = 1;
+    while (end < text.size() && IsDigit(text[end])) ++end;
+    if (end == 1) return false;
+    text.remove_prefix(end);
+  }
+  return HasForm(text, "Z") || HasForm(text, "+00:00") || HasForm(text, "-00:00");
+}
+
 }  // namespace
 
 absl::StatusOr<uint64_t> ParseSize(absl::string_view text) {
@@ -111,40 +132,42 @@ absl::StatusOr<absl::Duration> ParseDuration(absl::string_view text) {
   };
   struct Unit {
     absl::string_view name;
-    absl::Duration duration;
+    int64_t nanoseconds;
   };
+  constexpr int64_t kSecond = 1'000'000'000;
+  constexpr int64_t kLongest = int64_t{290} * 365 * 24 * 3600 * kSecond;
   // Longer names first: "ms" before "m".
-  const std::array<Unit, 8> units = {{{"ns", absl::Nanoseconds(1)},
-                                      {"us", absl::Microseconds(1)},
-                                      {"\xC2\xB5s", absl::Microseconds(1)},
-                                      {"ms", absl::Milliseconds(1)},
-                                      {"s", absl::Seconds(1)},
-                                      {"m", absl::Minutes(1)},
-                                      {"h", absl::Hours(1)},
-                                      {"d", absl::Hours(24)}}};
+  constexpr std::array<Unit, 8> kUnits = {{{"ns", 1},
+                                           {"us", 1000},
+                                           {"\xC2\xB5s", 1000},
+                                           {"ms", 1'000'000},
+                                           {"s", kSecond},
+                                           {"m", 60 * kSecond},
+                                           {"h", 3600 * kSecond},
+                                           {"d", 24 * 3600 * kSecond}}};
   absl::string_view rest = text;
   const bool negative = !rest.empty() && rest[0] == '-';
   if (negative) rest.remove_prefix(1);
   if (rest == "0") return absl::ZeroDuration();
   if (rest.empty()) return bad("empty");
-  absl::Duration total;
+  unsigned __int128 total = 0;  // nanoseconds
   while (!rest.empty()) {
     size_t digits = 0;
     while (digits < rest.size() && (IsDigit(rest[digits]) || rest[digits] == '.')) ++digits;
     Decimal number;
     if (!ParseDecimal(rest.substr(0, digits), number)) return bad("a number is missing");
     rest.remove_prefix(digits);
-    const auto unit = std::find_if(units.begin(), units.end(), [&](const Unit& u) {
+    const auto unit = std::find_if(kUnits.begin(), kUnits.end(), [&](const Unit& u) {
       return rest.substr(0, u.name.size()) == u.name;
     });
-    if (unit == units.end()) return bad("a unit is missing");
+    if (unit == kUnits.end()) return bad("a unit is missing");
     rest.remove_prefix(unit->name.size());
-    if (number.numerator > static_cast<uint64_t>(kSizeMax)) return bad("too long");
-    total += unit->duration * static_cast<int64_t>(number.numerator) /
-             static_cast<int64_t>(number.denominator);
+    total += static_cast<unsigned __int128>(number.numerator) *
+             static_cast<unsigned __int128>(unit->nanoseconds) / number.denominator;
+    if (total > kLongest) return bad("longer than 290 years");
   }
-  if (total > absl::Hours(24 * 365 * 290)) return bad("longer than 290 years");
-  return negative ? -total : total;
+  const absl::Duration duration = absl::Nanoseconds(static_cast<int64_t>(total));
+  return negative ? -duration : duration;
 }
 
 std::string FormatGoDuration(absl::Duration duration) {
@@ -153,13 +176,17 @@ std::string FormatGoDuration(absl::Duration duration) {
 }
 
 std::string FormatRfc3339(absl::Time time) {
-  return absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", time, absl::UTCTimeZone());
+  // 0000-01-01T00:00:00Z and 9999-12-31T23:59:59Z.
+  const absl::Time clamped = std::clamp(time, absl::FromUnixSeconds(-62'167'219'200),
+                                        absl::FromUnixSeconds(253'402'300'799));
+  return absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", clamped, absl::UTCTimeZone());
 }
 
 absl::StatusOr<absl::Time> ParseRfc3339(absl::string_view text) {
   absl::Time time;
-  std::string reason;
-  if (!absl::ParseTime(absl::RFC3339_full, text, &time, &reason)) {
+  std::string reason = "not in the form of RFC 3339";
+  // The library's own reader also takes blanks, years of any length, and words for infinity.
+  if (!LooksLikeRfc3339(text) || !absl::ParseTime(absl::RFC3339_full, text, &time, &reason)) {
     return absl::InvalidArgumentError(absl::StrCat("read time \"", text, "\": ", reason,
                                                    "; write for example 2024-01-20T10:00:00Z"));
   }

@@ -27,15 +27,17 @@ std::string FormatSize(uint64_t bytes);
 // "524MB".
 std::string FormatSizeDecimal(uint64_t bytes);
 
-// Go syntax plus days: "30s", "1h30m", "500ms", "30d", "1.5s", "-5s", "0". A bare number other than
-// 0 is InvalidArgument that names the units.
+// Go syntax plus days: "30s", "1h30m", "500ms", "30d", "1.5s", "-5s", "0"; fractions of a
+// nanosecond are cut off. InvalidArgument that names the units: anything else, a bare number other
+// than 0, more than 290 years.
 absl::StatusOr<absl::Duration> ParseDuration(absl::string_view text);
 
 // The shortest exact text that ParseDuration reads back: "1h30m", "29s", "1.5s", "0s". Days are
-// printed as hours.
+// printed as hours. What is longer than ParseDuration takes, and "inf", is for people only.
 std::string FormatGoDuration(absl::Duration duration);
 
-// RFC 3339 in UTC with "Z", whole seconds: "2024-01-20T10:00:00Z". Parse takes fractions too.
+// RFC 3339 in UTC with "Z", whole seconds: "2024-01-20T10:00:00Z"; times outside the years 0 to
+// 9999 as the nearest second within. Parse takes fractions and offsets too, and nothing else.
 std::string FormatRfc3339(absl::Time time);
 absl::StatusOr<absl::Time> ParseRfc3339(absl::string_view text);
 

@@ -109,6 +109,7 @@ void AddOptions(const Program& program, const Walk& walk, Candidates* out) {
 Candidates Collect(const Program& program, absl::Span<const std::string> words,
                    const std::string& current, World& world) {
   Walk walk;
+  walk.command = program.Find("");
   Candidates out;
   for (const std::string& word : words) {
     if (!Step(program, word, /*apply=*/false, walk).ok()) return out;

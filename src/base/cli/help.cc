@@ -158,8 +158,20 @@ std::string GroupHelp(const Program& program, absl::string_view path, int width)
 
 std::string ProgramHelp(const Program& program, int width) {
   std::string out = absl::StrCat(program.name(), " - ", program.summary(), "\n");
-  AppendExamples(program.global_options(), &out);
-  absl::StrAppend(&out, "\nUsage: ", program.name(), " COMMAND [OPTIONS]\n");
+  const Command* root = program.Find("");  // what runs without a command
+  AppendExamples(root != nullptr ? *root : program.global_options(), &out);
+  absl::StrAppend(&out, "\nUsage: ", program.name());
+  if (root == nullptr) {
+    out += " COMMAND [OPTIONS]\n";
+  } else {
+    absl::StrAppend(&out, UsageText(*root), "\n       ", program.name(), " COMMAND [OPTIONS]\n");
+    Entries arguments;
+    for (const auto& argument : root->arguments()) {
+      arguments.emplace_back(argument->name, argument->help);
+    }
+    AppendEntries("Arguments", arguments, width, &out);
+    AppendOptions(*root, "Options", width, &out);
+  }
   Entries children;
   for (const Candidate& child : program.Children("")) {
     children.emplace_back(child.word, child.description);

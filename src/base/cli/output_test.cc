@@ -89,16 +89,26 @@ TEST(Progress, IsPlainLinesWhenPiped) {  // D200
   HandClock clock;
   Progress progress(output.streams, clock, {});
   progress.Start({"pack", "model:1", ""});
-  EXPECT_EQ(output.err.str(), "pack model:1: 0B\n");  // at once
+  EXPECT_EQ(output.err.str(), "pack model:1\n");  // at once
   for (int i = 1; i <= 60; ++i) {
     clock.now += absl::Milliseconds(100);
     progress.Update(static_cast<uint64_t>(i) * kMiB, static_cast<uint64_t>(i));
   }
   progress.Finish();
   EXPECT_EQ(output.err.str(),
-            "pack model:1: 0B\n"
+            "pack model:1\n"
             "pack model:1: 50MiB, 50 files, 10MiB/s\n"
             "pack model:1: 60MiB, 60 files, 10MiB/s in 6s\n");
+}
+
+TEST(Progress, CountsNothingWhereNothingIsCounted) {
+  Output output;
+  HandClock clock;
+  Progress progress(output.streams, clock, {});
+  progress.Start({"sync", "", ""});
+  clock.now += absl::Milliseconds(20);
+  progress.Finish();
+  EXPECT_EQ(output.err.str(), "sync\nsync: in 20ms\n");
 }
 
 TEST(Progress, IsABarWithTimeLeftOnATerminal) {

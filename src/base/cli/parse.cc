@@ -33,8 +33,18 @@ std::string Title(const Program& program, const Walk& walk) {
   return absl::StrCat("run ", program.name(), walk.path.empty() ? "" : " ", walk.path);
 }
 
-absl::Status ExpandInto(absl::Span<const std::string> args, Files& files, int depth, bool* ended,
-                        std::vector<std::string>& out) {
+// All of `in`, as ReadUserFile reads a file.
+absl::StatusOr<std::string> ReadInput(std::istream& in) {
+  std::string text(kFileBytesMax + 1, '\0');
+  in.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<size_t>(in.gcount()));
+  if (text.size() <= kFileBytesMax) return text;
+  return absl::ResourceExhaustedError(absl::StrCat("read standard input: more than the limit of ",
+                                                   kFileBytesMax, " bytes; pass fewer"));
+}
+
+absl::Status ExpandInto(absl::Span<const std::string> args, Files& files, std::istream& in,
+                        int depth, bool* ended, std::vector<std::string>& out) {
   for (const std::string& arg : args) {
     if (out.size() >= kArgumentsMax) {
       return absl::ResourceExhaustedError(
@@ -53,7 +63,11 @@ absl::Status ExpandInto(absl::Span<const std::string> args, Files& files, int de
       return absl::InvalidArgumentError(absl::StrCat(
           "read argument file ", arg.substr(1), ": nested deeper than ", kFileDepthMax, " files"));
     }
-    absl::StatusOr<std::string> text = ReadUserFile(files, arg.substr(1), kFileBytesMax);
+    const std::string name = arg.substr(1);
+    // A pipe has no path that leads to it without links, and no beginning to read again.
+    absl::StatusOr<std::string> text = name == "-" || name == "/dev/stdin"
+                                           ? ReadInput(in)
+                                           : ReadUserFile(files, name, kFileBytesMax);
     if (!text.ok()) {
       return WithInfo(Annotate(text.status(), "read argument file"),
                       {"", absl::StrCat("write @", arg, " for an argument that begins with @")});
@@ -63,7 +77,7 @@ absl::Status ExpandInto(absl::Span<const std::string> args, Files& files, int de
       line = absl::StripAsciiWhitespace(line);
       if (!line.empty() && line.front() != '#') lines.emplace_back(line);
     }
-    SLIPWAY_RETURN_IF_ERROR(ExpandInto(lines, files, depth + 1, ended, out));
+    SLIPWAY_RETURN_IF_ERROR(ExpandInto(lines, files, in, depth + 1, ended, out));
   }
   return absl::OkStatus();
 }
@@ -201,10 +215,10 @@ absl::Status TakeWord(const Program& program, absl::string_view word, bool apply
 }  // namespace
 
 absl::StatusOr<std::vector<std::string>> ExpandArgumentFiles(absl::Span<const std::string> args,
-                                                             Files& files) {
+                                                             Files& files, std::istream& in) {
   std::vector<std::string> out;
   bool ended = false;
-  SLIPWAY_RETURN_IF_ERROR(ExpandInto(args, files, 0, &ended, out));
+  SLIPWAY_RETURN_IF_ERROR(ExpandInto(args, files, in, 0, &ended, out));
   return out;
 }
 

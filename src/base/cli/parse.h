@@ -1,6 +1,7 @@
 // Words to command, options and arguments. Thread-compatible.
 #pragma once
 
+#include <istream>
 #include <string>
 #include <vector>
 
@@ -23,10 +24,11 @@ struct Walk {
   bool version = false;
 };
 
-// Replaces `@FILE` by the file's lines; blank lines and lines that begin with # are left out.
-// Nested files work up to a depth. InvalidArgument, NotFound, ResourceExhausted.
+// Replaces `@FILE` by the file's lines and `@-` by those of `in`; blank lines and lines that begin
+// with # are left out. Nested files work up to a depth. InvalidArgument, NotFound,
+// ResourceExhausted.
 absl::StatusOr<std::vector<std::string>> ExpandArgumentFiles(absl::Span<const std::string> args,
-                                                             Files& files);
+                                                             Files& files, std::istream& in);
 
 // Takes one word. With `apply`, values are set. Errors are wrong usage.
 absl::Status Step(const Program& program, absl::string_view word, bool apply, Walk& walk);

@@ -110,7 +110,7 @@ int Program::Run(absl::Span<const std::string> args, Streams& streams, World& wo
   // Wrong usage is told as JSON too, so --json is looked for before the words are understood.
   const bool json = std::find(args.begin(), std::find(args.begin(), args.end(), "--"), "--json") !=
                     std::find(args.begin(), args.end(), "--");
-  absl::StatusOr<std::vector<std::string>> expanded = ExpandArgumentFiles(args, world.files);
+  absl::StatusOr<std::vector<std::string>> expanded = ExpandArgumentFiles(args, world.files, streams.in);
   if (!expanded.ok()) return FailUsage(expanded.status(), "", streams, json);
   if (options_.check_arguments) {
     const absl::Status checked = options_.check_arguments(*expanded, world);
@@ -122,6 +122,7 @@ int Program::Run(absl::Span<const std::string> args, Streams& streams, World& wo
 int Program::Dispatch(std::vector<std::string> args, Streams& streams, World& world,
                       CancelToken cancel) {
   Walk walk;
+  walk.command = Find("");
   absl::Status status;
   for (const std::string& word : args) {
     status = Step(*this, word, /*apply=*/true, walk);
@@ -134,12 +135,11 @@ int Program::Dispatch(std::vector<std::string> args, Streams& streams, World& wo
   const auto separator = std::find(args.begin(), args.end(), "--");
   const bool json = builtin_->json || std::find(args.begin(), separator, "--json") != separator;
   if (status.ok() && walk.version) {
-    streams.out << name_ << " " << options_.version << "\n" << std::flush;
-    return streams.out ? kExitOk : kExitFailure;
+    return Answer(walk.path, "version", absl::StrCat(name_, " ", options_.version, "\n"), streams,
+                  json);
   }
-  if (status.ok() && (walk.help || (walk.path.empty() && args.empty()))) {
-    streams.out << HelpText(*this, walk.path, streams.width) << std::flush;
-    return streams.out ? kExitOk : kExitFailure;
+  if (status.ok() && (walk.help || (walk.command == nullptr && args.empty()))) {
+    return Answer(walk.path, "help", HelpText(*this, walk.path, streams.width), streams, json);
   }
   if (status.ok()) status = CheckEnd(*this, walk);
   if (!status.ok()) {
@@ -183,15 +183,34 @@ int Program::Finish(const Command& command, absl::Status status, Invocation& in,
   } else if (!status.ok()) {
     RenderError(status, in.streams);
   }
-  in.streams.out << std::flush;
-  if (!in.streams.out && exit == kExitOk) {
-    RenderError(MakeError(absl::StatusCode::kUnavailable,
-                          "write the result: standard output is full or closed",
-                          {"", "what was asked for is done; send the output somewhere else"}),
-                in.streams);
-    exit = kExitFailure;
+  return Flush(in.streams, exit);
+}
+
+int Program::Flush(Streams& streams, int exit) const {
+  streams.out << std::flush;
+  if (streams.out || exit != kExitOk) return exit;
+  // Whoever stopped reading (`| head`) has seen enough.
+  if (streams.out_reader_gone && streams.out_reader_gone()) return exit;
+  const absl::Status status =
+      MakeError(absl::StatusCode::kUnavailable,
+                "write the result: standard output is full or closed",
+                {options_.output_id, "what was asked for is done; send the output somewhere else"});
+  RenderError(status, streams);
+  return options_.output_id.empty() ? kExitFailure : ExitCodeOf(status);
+}
+
+int Program::Answer(absl::string_view command, absl::string_view key, const std::string& text,
+                    Streams& streams, bool json) {
+  if (json) {
+    Outcome outcome;
+    outcome.command = std::string(command);
+    outcome.data = Json::MakeObject();
+    outcome.data.Set(key, key == "version" ? options_.version : text);
+    WriteJson(outcome, streams);
+  } else {
+    streams.out << text;
   }
-  return exit;
+  return Flush(streams, kExitOk);
 }
 
 int Program::FailUsage(const absl::Status& status, absl::string_view command, Streams& streams,

@@ -55,6 +55,7 @@ struct ProgramOptions {
   std::string usage_id;     // id of wrong usage; empty: none
   std::string missing_id;   // id of a missing argument or value
   std::string internal_id;  // id of an error that carries none
+  std::string output_id;    // id of a result that could not be written; empty: internal_id
   // Without: the bare result, or {"error": …} with "data" where a failed check found something.
   std::function<Json(const Outcome&)> envelope;
 };
@@ -67,7 +68,7 @@ class Program {
   Program& operator=(const Program&) = delete;
 
   // The command `path`, words separated by one space. Groups above it ("version") appear by
-  // themselves; AddGroup gives one its summary.
+  // themselves; AddGroup gives one its summary. The command "" is what runs without one: a server.
   Command& Add(absl::string_view path, absl::string_view summary);
   void AddGroup(absl::string_view path, absl::string_view summary);
   // Its options are accepted with every command.
@@ -103,6 +104,11 @@ class Program {
   void RenderError(const absl::Status& status, Streams& streams) const;
   Json ErrorJson(const absl::Status& status, int exit, const Json& details) const;
   void WriteJson(const Outcome& outcome, Streams& streams) const;
+  // Prints what --help and --version ask for.
+  int Answer(absl::string_view command, absl::string_view key, const std::string& text,
+             Streams& streams, bool json);
+  // After all was written: the exit code, where the output may have failed.
+  int Flush(Streams& streams, int exit) const;
   int CancelledExit(const CancelToken& cancel) const;
 
   const std::string name_;

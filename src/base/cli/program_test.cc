@@ -199,6 +199,47 @@ TEST(Program, AFullStandardOutputIsAFailure) {
   EXPECT_THAT(err.str(), HasSubstr("standard output is full or closed"));
 }
 
+TEST(Program, OutputThatFailsHasItsOwnErrorAndAClosedPipeNone) {
+  sim::World world(1);
+  const auto run = [&](const std::vector<std::string>& args, bool reader_gone,
+                       std::string* errors) {
+    std::istringstream in;
+    std::ostringstream out, err;
+    out.setstate(std::ios::badbit);
+    Streams streams{in, out, err};
+    streams.out_reader_gone = [reader_gone] { return reader_gone; };
+    ProgramOptions options = DemoProgramOptions();
+    options.output_id = "DM006";
+    options.exits.emplace_back("DM006", 4);
+    const int exit = MakeDemo(std::make_shared<DemoOptions>(), std::move(options))
+                         ->Run(args, streams, world.world());
+    *errors = err.str();
+    return exit;
+  };
+  std::string errors;
+  for (const std::vector<std::string>& args : std::vector<std::vector<std::string>>{
+           {"deploy", "a"}, {"--help"}, {"--version", "--json"}}) {
+    EXPECT_EQ(run(args, true, &errors), 0);
+    EXPECT_EQ(errors, "");
+    EXPECT_EQ(run(args, false, &errors), 4);
+    EXPECT_THAT(errors, HasSubstr("error[DM006]: write the result"));
+  }
+}
+
+TEST(Program, HelpAndVersionAreJsonWhereJsonWasAskedFor) {  // D201
+  RunSetup setup;
+  setup.options.version = "1.2";
+  EXPECT_EQ(RunDemo({"--version", "--json"}, setup).out, "{\"version\":\"1.2\"}\n");
+  for (const std::vector<std::string>& args : std::vector<std::vector<std::string>>{
+           {"--json", "--help"}, {"--help", "--json"}, {"pack", "--json", "-h"}}) {
+    const Ran ran = RunDemo(args, setup);
+    EXPECT_EQ(ran.exit, 0);
+    const auto json = ParseJson(ran.out);
+    ASSERT_TRUE(json.ok()) << ran.out;
+    EXPECT_THAT(*json->Find("help")->AsString(), HasSubstr("Usage: "));
+  }
+}
+
 TEST(Program, EveryCommandHasHelpAndNoneRunsBareIntoACrash) {  // D133
   auto program = MakeDemo(std::make_shared<DemoOptions>(), DemoProgramOptions());
   for (const auto& command : program->commands()) {

@@ -87,8 +87,9 @@ void Progress::Measure(absl::Duration now) {
   measured_bytes_ = bytes_;
 }
 
-// "1.2GiB of 3GiB, 120 files, 310MiB/s, 6s left"
+// "1.2GiB of 3GiB, 120 files, 310MiB/s, 6s left"; empty where nothing is counted.
 std::string Progress::Numbers(bool last) const {
+  if (bytes_ == 0 && files_ == 0 && !total_.has_value()) return "";
   std::string text = FormatSize(bytes_);
   if (total_.has_value() && !last) absl::StrAppend(&text, " of ", FormatSize(*total_));
   if (files_ > 0) absl::StrAppend(&text, ", ", files_, files_ == 1 ? " file" : " files");
@@ -118,11 +119,12 @@ void Progress::Draw(bool last) {
     case ProgressMode::kPlain:
       break;
   }
-  const std::string took =
-      last ? absl::StrCat(" in ",
-                          FormatGoDuration(absl::Trunc(drawn_ - started_, absl::Milliseconds(1))))
-           : "";
-  streams_.err << title << ": " << Numbers(last) << took << "\n" << std::flush;
+  std::string line = Numbers(last);
+  if (last) {
+    absl::StrAppend(&line, line.empty() ? "in " : " in ",
+                    FormatGoDuration(absl::Trunc(drawn_ - started_, absl::Milliseconds(1))));
+  }
+  streams_.err << title << (line.empty() ? "" : ": ") << line << "\n" << std::flush;
 }
 
 void Progress::DrawBar(bool last) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "absl/strings/str_cat.h"
+#include "base/bytes.h"
 
 namespace slipway::base::cli {
 namespace {
@@ -55,23 +56,9 @@ int WidthOf(uint32_t code) {
 
 // Decodes one character and moves past it; a byte that starts none stands for itself.
 uint32_t Next(absl::string_view text, size_t* at) {
-  const auto lead = static_cast<unsigned char>(text[*at]);
-  const size_t length = lead < 0x80 ? 1 : lead < 0xc0 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
-  if (length <= 1 || *at + length > text.size()) {
-    ++*at;
-    return lead < 0x80 ? lead : '?';
-  }
-  uint32_t code = lead & (0x7fu >> length);
-  for (size_t i = 1; i < length; ++i) {
-    const auto byte = static_cast<unsigned char>(text[*at + i]);
-    if ((byte & 0xc0) != 0x80) {
-      ++*at;
-      return '?';
-    }
-    code = (code << 6) | (byte & 0x3fu);
-  }
-  *at += length;
-  return code;
+  const Utf8Character first = FirstCharacter(text.substr(*at));
+  *at += first.bytes == 0 ? 1 : first.bytes;
+  return first.bytes == 0 ? '?' : first.code;
 }
 
 }  // namespace

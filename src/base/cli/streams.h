@@ -1,6 +1,7 @@
 // Where a program reads and writes, as plain values: a test passes strings. Thread-compatible.
 #pragma once
 
+#include <functional>
 #include <istream>
 #include <ostream>
 #include <string>
@@ -22,6 +23,8 @@ struct Streams {
   int width = 80;  // columns of the terminal
   bool color_out = false;
   bool color_err = false;
+  // Whether nobody can read `out` any more, asked when writing to it failed; null: somebody can.
+  std::function<bool()> out_reader_gone;
 
   // Colour on terminals, unless NO_COLOR is set or TERM is "dumb"; or always; or never.
   void SetColor(ColorMode mode, Environment& environment);

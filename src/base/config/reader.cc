@@ -304,8 +304,7 @@ void ConfigReader::Later(absl::string_view key) {
 
 void ConfigReader::Free(absl::string_view key, absl::string_view help) {
   const ConfigNode* node = Declare(key, "anything", "{}", help);
-  if (node != nullptr)
-    SetValue(*node, node->kind == ConfigNode::Kind::kScalar ? QuoteYaml(node->text) : "{}");
+  if (node != nullptr) SetValue(*node, internal::ShowTree(*node));
 }
 
 void ConfigReader::Require(absl::string_view key, absl::string_view hint) {

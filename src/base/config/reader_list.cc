@@ -6,6 +6,17 @@
 #include "base/config/reader_state.h"
 
 namespace slipway::base {
+namespace {
+
+// What to do about a `node` that is no list. A variable whose index is not 0 made a map, since
+// nothing said that a list was meant.
+absl::string_view ListAdvice(const ConfigNode& node, absl::string_view advice) {
+  const bool from_environment =
+      node.kind == ConfigNode::Kind::kMap && node.origin.kind == ConfigOrigin::Kind::kEnvironment;
+  return from_environment ? "number its elements from 0 on, without gaps" : advice;
+}
+
+}  // namespace
 
 void ConfigReader::Texts(absl::string_view key, std::vector<std::string>* target,
                          absl::string_view help) {
@@ -24,7 +35,7 @@ void ConfigReader::Texts(absl::string_view key, std::vector<std::string>* target
     read = absl::StrSplit(node->text, ',', absl::SkipWhitespace());
     for (std::string& text : read) absl::StripAsciiWhitespace(&text);
   } else if (node->kind != ConfigNode::Kind::kList) {
-    Wrong(key, *node, "a list of texts", "write [a, b] or one `- a` a line");
+    Wrong(key, *node, "a list of texts", ListAdvice(*node, "write [a, b] or one `- a` a line"));
     return;
   }
   for (size_t i = 0; i < node->items.size(); ++i) {
@@ -86,7 +97,7 @@ void ConfigReader::VisitList(absl::string_view key, absl::string_view help,
   visit(sample);
   if (node == nullptr) return;
   if (node->kind != ConfigNode::Kind::kList) {
-    Wrong(key, *node, "a list", "write one `- name: …` an element");
+    Wrong(key, *node, "a list", ListAdvice(*node, "write one `- name: …` an element"));
     return;
   }
   SetValue(*node, "[]");

@@ -27,4 +27,9 @@ struct ConfigReader::State {
   std::set<std::string> declared;  // keys of `schema`: elements declare the same ones again
 };
 
+namespace internal {
+// Any tree as YAML in one line: {owner: me, tags: [a, b]}.
+std::string ShowTree(const ConfigNode& node);
+}  // namespace internal
+
 }  // namespace slipway::base

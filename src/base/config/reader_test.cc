@@ -16,6 +16,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using testing::IsOk;
 using ::testing::Not;
 using ::testing::Pair;
@@ -64,6 +65,14 @@ ConfigNode Parse(absl::string_view text, Environment& environment) {
   ExpandConfig(root, environment, problems);
   EXPECT_THAT(problems.ToStatus(), IsOk());
   return root;
+}
+
+// Overlays the environment; what was wrong with it.
+std::vector<std::string> Overlay(ConfigNode& root, absl::string_view prefix,
+                                 Environment& environment) {
+  ConfigProblems problems;
+  OverlayEnvironment(root, prefix, environment, problems);
+  return problems.Lines();
 }
 
 TEST(ConfigReader, ReadsEveryType) {
@@ -123,7 +132,7 @@ TEST(ConfigReader, StrongerOriginsWin) {
       "publish: {targets: [{name: a, path: /file}]}\n"
       "deploy: {create_parents: true}",
       environment);
-  OverlayEnvironment(root, "DEPLOY_TOOL", environment);
+  EXPECT_THAT(Overlay(root, "DEPLOY_TOOL", environment), IsEmpty());
   SetConfig(root, "pack.threads", "8", FlagOrigin("--threads"));
   SetConfig(root, "deploy.create-parents", "false", FlagOrigin("--create-parents"));
   const Bound bound = Bind(root, environment);
@@ -144,7 +153,7 @@ TEST(ConfigReader, UnknownEnvironmentKeysAreErrorsThatNameTheNearest) {
                               {"KZG__PACK__COMPRESSION__LEVEL", "canary"},
                               {"KZG__", "x"}});
   ConfigNode root = Parse("", environment);
-  OverlayEnvironment(root, "KZG", environment);
+  EXPECT_THAT(Overlay(root, "KZG", environment), IsEmpty());
   const Bound bound = Bind(root, environment);
   const std::string text(bound.status.message());
   EXPECT_THAT(text, HasSubstr("KZG__PCAK__THREADS: pcak: unknown key; did you mean pack?"));
@@ -258,7 +267,7 @@ TEST(ConfigShow, WhatIsShownReadsBackTheSame) {
 TEST(ConfigShow, OriginsStandBehindTheValues) {
   MapEnvironment environment({{"THREADS", "4"}, {"TOKEN", "t"}, {"P__DEPLOY__TIMEOUT", "5s"}});
   ConfigNode root = Parse(kGood, environment);
-  OverlayEnvironment(root, "P", environment);
+  EXPECT_THAT(Overlay(root, "P", environment), IsEmpty());
   const std::string shown = ShowConfig(Bind(root, environment).values, true);
   EXPECT_THAT(shown, HasSubstr("  threads: 4  # f.yaml:4:12 (THREADS)\n"));
   EXPECT_THAT(shown, HasSubstr("  timeout: 5s  # P__DEPLOY__TIMEOUT\n"));

@@ -61,17 +61,28 @@ absl::StatusOr<SecretFile> ReadSecretFile(Files& files, absl::string_view path) 
   const auto [parent, name] = SplitPath(real_path);
   SLIPWAY_ASSIGN_OR_RETURN(std::unique_ptr<Dir> dir,
                            files.OpenRoot(parent.empty() ? absl::string_view("/") : parent));
-  SLIPWAY_ASSIGN_OR_RETURN(const Meta meta, dir->Stat(name));
-  if (meta.kind != FileKind::kFile) {
+  SLIPWAY_ASSIGN_OR_RETURN(const Meta named, dir->Stat(name));
+  if (named.kind != FileKind::kFile) {
     return absl::InvalidArgumentError(
         absl::StrCat("read secret ", path, ": not a regular file; name a file"));
   }
+  // From here on only what was opened counts: the name may lead elsewhere by now.
+  SLIPWAY_ASSIGN_OR_RETURN(const std::unique_ptr<File> file, dir->Open(name, {}));
+  SLIPWAY_ASSIGN_OR_RETURN(const Meta meta, file->Stat());
   if ((meta.mode & 0007) != 0) {
     return absl::PermissionDeniedError(
         absl::StrFormat("read secret %s: others may read or write it (mode %04o); run chmod 600 %s",
                         path, meta.mode & 07777, path));
   }
-  SLIPWAY_ASSIGN_OR_RETURN(std::string text, ReadFile(*dir, name, kSecretBytesMax));
+  std::string text(kSecretBytesMax + 1, '\0');
+  SLIPWAY_ASSIGN_OR_RETURN(
+      const size_t size,
+      file->ReadAt(0, absl::MakeSpan(reinterpret_cast<uint8_t*>(text.data()), text.size())));
+  if (size > kSecretBytesMax) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("read secret ", path, ": more than the limit of ", kSecretBytesMax, " bytes"));
+  }
+  text.resize(size);
   if (!text.empty() && text.back() == '\n') text.pop_back();
   if (!text.empty() && text.back() == '\r') text.pop_back();
   if (text.empty()) {

@@ -7,7 +7,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
-#include "base/config/reader.h"
+#include "base/config/reader_state.h"
 
 namespace slipway::base {
 namespace {
@@ -108,6 +108,33 @@ std::string QuoteYaml(absl::string_view text) {
     }
   }
   return quoted + "\"";
+}
+
+std::string internal::ShowTree(const ConfigNode& node) {
+  const auto join = [](const auto& parts, auto show) {
+    return absl::StrJoin(parts, ", ",
+                         [&](std::string* out, const auto& part) { *out += show(part); });
+  };
+  switch (node.kind) {
+    case ConfigNode::Kind::kNull:
+      return "null";
+    case ConfigNode::Kind::kScalar: {
+      // A number or a word like `true` that stood there without quotes shall not become a text.
+      const bool bare = !node.quoted && !node.text.empty() &&
+                        std::all_of(node.text.begin(), node.text.end(), IsPlainCharacter);
+      return bare && !absl::StrContains(node.text, "${") ? node.text : QuoteYaml(node.text);
+    }
+    case ConfigNode::Kind::kList:
+      return absl::StrCat("[", join(node.items, ShowTree), "]");
+    case ConfigNode::Kind::kMap:
+      break;
+  }
+  return absl::StrCat("{",
+                      join(node.entries,
+                           [](const ConfigNode::Entry& entry) {
+                             return absl::StrCat(QuoteYaml(entry.key), ": ", ShowTree(entry.value));
+                           }),
+                      "}");
 }
 
 std::string ShowConfig(const std::vector<ConfigField>& values, bool origins) {

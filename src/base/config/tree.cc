@@ -1,6 +1,7 @@
 #include "base/config/tree.h"
 
 #include <algorithm>
+#include <optional>
 #include <tuple>
 
 #include "absl/strings/ascii.h"
@@ -74,6 +75,42 @@ ConfigNode& Child(ConfigNode& parent, const Step& step, const ConfigOrigin& orig
   parent.entries.push_back({key, origin, ConfigNode()});
   parent.entries.back().value.origin = origin;
   return parent.entries.back().value;
+}
+
+// In the order in which list elements have to come: numbers as numbers, 2 before 10.
+bool Before(const std::vector<Step>& a, const std::vector<Step>& b) {
+  return std::lexicographical_compare(
+      a.begin(), a.end(), b.begin(), b.end(), [](const Step& x, const Step& y) {
+        if (x.is_index != y.is_index) return x.is_index;
+        return x.is_index ? std::tie(x.index, x.key) < std::tie(y.index, y.key) : x.key < y.key;
+      });
+}
+
+// "" or what is wrong with the indices of `steps`: one past the end of its list appends, a later
+// one would leave elements in between undefined.
+std::string FindGap(const ConfigNode& root, absl::Span<const Step> steps) {
+  const ConfigNode* node = &root;
+  std::string path;
+  for (const Step& step : steps) {
+    const bool is_list = node->kind == ConfigNode::Kind::kList;
+    if (is_list && step.is_index && step.index > node->items.size()) {
+      return absl::StrCat(path, " has ", node->items.size(), " elements, so index ", step.index,
+                          " leaves a gap; go on with ", node->items.size());
+    }
+    absl::StrAppend(&path, path.empty() ? "" : ".", step.key);
+    const ConfigNode* next = nullptr;
+    if (is_list && step.is_index) {
+      if (step.index < node->items.size()) next = &node->items[step.index];
+    } else {
+      next = node->Find(step.key);
+      for (size_t i = 0; next == nullptr && i < node->entries.size(); ++i) {
+        if (FoldKey(node->entries[i].key) == FoldKey(step.key)) next = &node->entries[i].value;
+      }
+    }
+    if (next == nullptr) return "";
+    node = next;
+  }
+  return "";
 }
 
 void SetAt(ConfigNode& root, absl::Span<const Step> steps, absl::string_view value,
@@ -156,24 +193,39 @@ void SetConfig(ConfigNode& root, absl::string_view path, absl::string_view value
   SetAt(root, SplitSteps(path), value, origin);
 }
 
-void OverlayEnvironment(ConfigNode& root, absl::string_view prefix, Environment& environment) {
-  std::vector<std::string> names = environment.Names();
-  std::sort(names.begin(), names.end());  // an index is appended in order, and runs are equal
-  for (const std::string& name : names) {
+void OverlayEnvironment(ConfigNode& root, absl::string_view prefix, Environment& environment,
+                        ConfigProblems& problems) {
+  struct Variable {
+    std::string name;
+    std::vector<Step> steps;
+  };
+  std::vector<Variable> variables;
+  for (const std::string& name : environment.Names()) {
     absl::string_view rest = name;
     if (!absl::ConsumePrefix(&rest, prefix) || !absl::ConsumePrefix(&rest, "__")) continue;
-    const std::optional<std::string> value = environment.Get(name);
-    if (!value.has_value()) continue;
-    ConfigOrigin origin;
-    origin.kind = ConfigOrigin::Kind::kEnvironment;
-    origin.name = std::make_shared<const std::string>(name);
-    std::vector<Step> steps;
+    Variable variable{name, {}};
     for (absl::string_view part : absl::StrSplit(rest, "__")) {
       Step step{absl::AsciiStrToLower(part)};
       step.is_index = !part.empty() && absl::SimpleAtoi(part, &step.index);
-      steps.push_back(std::move(step));
+      variable.steps.push_back(std::move(step));
     }
-    SetAt(root, steps, *value, origin);
+    variables.push_back(std::move(variable));
+  }
+  // An index is appended in order, and runs are equal.
+  std::sort(variables.begin(), variables.end(), [](const Variable& a, const Variable& b) {
+    return Before(a.steps, b.steps) || (!Before(b.steps, a.steps) && a.name < b.name);
+  });
+  for (const Variable& variable : variables) {
+    const std::optional<std::string> value = environment.Get(variable.name);
+    if (!value.has_value()) continue;
+    ConfigOrigin origin;
+    origin.kind = ConfigOrigin::Kind::kEnvironment;
+    origin.name = std::make_shared<const std::string>(variable.name);
+    if (const std::string gap = FindGap(root, variable.steps); !gap.empty()) {
+      problems.Add(origin, "", gap);
+      continue;
+    }
+    SetAt(root, variable.steps, *value, origin);
   }
 }
 

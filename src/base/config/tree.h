@@ -106,8 +106,10 @@ void SetConfig(ConfigNode& root, absl::string_view path, absl::string_view value
                const ConfigOrigin& origin);
 
 // Overlays the variables PREFIX__SECTION__KEY=value; a number after `__` is an index of a list.
-// References are not expanded in such values. Unknown keys are found by the reader like others.
-void OverlayEnvironment(ConfigNode& root, absl::string_view prefix, Environment& environment);
+// References are not expanded in such values. Unknown keys are found by the reader like others; an
+// index beyond the next free one is a problem.
+void OverlayEnvironment(ConfigNode& root, absl::string_view prefix, Environment& environment,
+                        ConfigProblems& problems);
 
 ConfigOrigin FlagOrigin(absl::string_view flag);
 

@@ -22,30 +22,12 @@ constexpr size_t kReasonBytesMax = 200;
 // Up to here a scan of the members is cheaper than a set of their keys.
 constexpr size_t kScannedMembersMax = 16;
 
-// The length of the well-formed UTF-8 sequence at the start of `text`, 0 if there is none.
-size_t Utf8Length(absl::string_view text) {
-  const auto byte = [&](size_t i) { return static_cast<uint8_t>(text[i]); };
-  const uint8_t first = byte(0);
-  if (first < 0x80) return 1;
-  const size_t length = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
-  if (first < 0xC2 || first > 0xF4 || text.size() < length) return 0;
-  for (size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xC0) != 0x80) return 0;
-  }
-  // Overlong forms, surrogates and values past U+10FFFF show in the second byte.
-  if (first == 0xE0 && byte(1) < 0xA0) return 0;
-  if (first == 0xED && byte(1) > 0x9F) return 0;
-  if (first == 0xF0 && byte(1) < 0x90) return 0;
-  if (first == 0xF4 && byte(1) > 0x8F) return 0;
-  return length;
-}
-
 void AppendString(absl::string_view text, std::string& out) {
   static constexpr char kHex[] = "0123456789abcdef";
   out.push_back('"');
   for (size_t i = 0; i < text.size();) {
     const char c = text[i];
-    const size_t length = Utf8Length(text.substr(i));
+    const size_t length = FirstCharacter(text.substr(i)).bytes;
     if (length == 0) {
       out.append("\xEF\xBF\xBD");
       ++i;

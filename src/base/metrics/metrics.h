@@ -5,9 +5,8 @@
 //
 //   struct ReleaseMetrics {
 //     explicit ReleaseMetrics(base::Metrics& m)
-//         : switched(m.AddCounter("deploy_tool_switches_total", "Switches of `current`, by
-//         result.",
-//                                 {{"result", "ok"}})), …
+//         : switched(m.AddCounter("deploy_tool_switches_total",
+//                                 "Switches of `current`, by result.", {{"result", "ok"}})) {}
 //     base::Counter& switched;
 //   };
 #pragma once

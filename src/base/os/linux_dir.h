@@ -42,8 +42,6 @@ class LinuxDir : public Dir {
   absl::Status Error(int error, absl::string_view what, absl::string_view path) const;
   // Opens a file, creating it where asked; `created` tells whether this call did.
   Fd OpenFile(absl::string_view path, const OpenOptions& options, bool& created) const;
-  absl::Status SetMetaOf(const Fd& object, const struct stat& info, const MetaChange& change,
-                         absl::string_view path);
 
   std::shared_ptr<const DirHandle> handle_;
   FilesOptions options_;

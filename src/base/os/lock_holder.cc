@@ -4,8 +4,10 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -16,6 +18,7 @@ namespace slipway::base::os {
 namespace {
 
 constexpr size_t kLocksBytesMax = 4 << 20;
+constexpr int kSeveral = -1;
 
 std::string ReadLocks() {
   std::string text;
@@ -35,19 +38,21 @@ int FindLockHolder(absl::string_view locks, dev_t device, ino_t inode) {
   // A line: "1: FLOCK  ADVISORY  WRITE 1234 08:01:5678 0 EOF". One that waits has "->" after "1:".
   const std::string exact = absl::StrFormat("%02x:%02x:%d", major(device), minor(device), inode);
   const std::string inode_end = absl::StrCat(":", inode);
+  // Where files have no device of their own (btrfs, overlays; its major number is 0), stat tells
+  // another one than the lock: there the inode alone has to do, unless it points to several.
+  const bool inode_may_do = major(device) == 0;
   int by_inode = 0;
   for (const absl::string_view line : absl::StrSplit(locks, '\n')) {
     const std::vector<absl::string_view> fields = absl::StrSplit(line, ' ', absl::SkipWhitespace());
     if (fields.size() < 6 || fields[1] != "FLOCK") continue;
     int pid = 0;
     if (!absl::SimpleAtoi(fields[4], &pid) || pid <= 0) continue;
-    if (fields[5] == exact) return pid;
     const absl::string_view id = fields[5];
-    if (id.size() > inode_end.size() && id.substr(id.size() - inode_end.size()) == inode_end) {
-      by_inode = pid;
-    }
+    if (id == exact) return pid;
+    if (!inode_may_do || !absl::EndsWith(id, inode_end)) continue;
+    by_inode = by_inode == 0 || by_inode == pid ? pid : kSeveral;
   }
-  return by_inode;
+  return std::max(by_inode, 0);
 }
 
 std::string LockHolder(dev_t device, ino_t inode) {

@@ -14,8 +14,9 @@ namespace slipway::base::os {
 std::string LockHolder(dev_t device, ino_t inode);
 
 // The pid in `locks`, the text of /proc/locks, that holds the flock of the file; 0 when none does.
-// A line of the same inode on another device counts only where none has both: some file systems
-// show other device numbers there than stat does.
+// A line of the same inode on another device counts only for a `device` of major number 0, and only
+// when no line has both and all such lines name one process: file systems without a disk of their
+// own show other device numbers there than stat does.
 int FindLockHolder(absl::string_view locks, dev_t device, ino_t inode);
 
 }  // namespace slipway::base::os

@@ -36,7 +36,15 @@ absl::Status ThreadPool::Submit(Task job) {
   jobs_.push_back(std::move(job));
   // A thread counted idle may be on its way to an earlier job: so one more for each waiting job.
   if (idle_ < static_cast<int>(jobs_.size()) && static_cast<int>(threads_.size()) < threads_max_) {
-    threads_.push_back(StartThread(name_, [this] { Work(); }));
+    absl::StatusOr<std::thread> thread = TryStartThread(name_, [this] { Work(); });
+    if (thread.ok()) {
+      threads_.push_back(*std::move(thread));
+    } else if (threads_.empty()) {
+      job = std::move(jobs_.back());  // destroyed by the caller, outside the lock
+      jobs_.pop_back();
+      return std::move(thread).status();
+    }
+    // With fewer threads than wanted the job only waits longer.
   }
   changed_.NotifyOne();
   return absl::OkStatus();

@@ -40,6 +40,7 @@ void BlockSignals() {
   const sigset_t set = AwaitedSignals();
   SLIPWAY_CHECK(pthread_sigmask(SIG_BLOCK, &set, nullptr) == 0);
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);
 }
 
 CancelOnSignals::CancelOnSignals(CancelSource& source, absl::AnyInvocable<void()> on_hangup)

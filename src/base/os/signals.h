@@ -12,7 +12,8 @@
 namespace slipway::base::os {
 
 // Blocks SIGINT, SIGTERM and SIGHUP in the calling thread and those it starts later, and ignores
-// SIGPIPE in the process (a write to a closed pipe then fails with an error).
+// SIGPIPE and SIGXFSZ in the process (a write to a closed pipe, or past the limit of a file's size,
+// then fails with an error).
 void BlockSignals();
 
 // Cancels `source` on SIGINT, SIGTERM and, unless `on_hangup` is given, SIGHUP; with reason

@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/bytes.h"
 #include "base/check.h"
 #include "base/os/clock.h"
 #include "base/os/fd.h"
@@ -42,9 +43,11 @@ class SystemProcess : public Process {
   }
 
   ~SystemProcess() override {
-    if (reaped()) return;
-    Kill(SIGKILL).IgnoreError();
-    Reap(0);
+    const bool had_ended = TakeStatus();
+    if (lost()) return;
+    // Until it is reaped, here alone, its pid is given to nobody else; nor is the id of its group.
+    if (options_.new_group || !had_ended) kill(Target(), SIGKILL);
+    RetryInterrupted([&] { return waitpid(pid_, nullptr, 0); });
   }
 
   int pid() const override { return pid_; }
@@ -54,7 +57,7 @@ class SystemProcess : public Process {
     if (status_.has_value()) {
       return absl::NotFoundError(absl::StrCat("signal process ", pid_, ": it has ended"));
     }
-    if (kill(options_.new_group ? -pid_ : pid_, signal) != 0) {
+    if (kill(Target(), signal) != 0) {
       return ErrnoError(errno, absl::StrCat("signal process ", pid_));
     }
     return absl::OkStatus();
@@ -62,10 +65,10 @@ class SystemProcess : public Process {
 
   absl::StatusOr<ExitStatus> Wait(absl::Duration timeout) override {
     const absl::Duration deadline = clock_.Monotonic() + timeout;
-    while (!reaped()) {
+    while (!ended()) {
       const absl::Duration left = deadline - clock_.Monotonic();
       SLIPWAY_RETURN_IF_ERROR(PollOnce(std::max(left, absl::ZeroDuration())));
-      if (Reap(WNOHANG)) break;
+      if (TakeStatus()) break;
       if (left <= absl::ZeroDuration()) {
         return absl::DeadlineExceededError(absl::StrCat("wait for ", options_.argv[0], " (process ",
                                                         pid_, "): still running after ",
@@ -86,25 +89,28 @@ class SystemProcess : public Process {
   }
 
  private:
-  bool reaped() const {
+  pid_t Target() const { return options_.new_group ? -pid_ : pid_; }
+
+  bool ended() const {
     MutexLock lock(mutex_);
     return status_.has_value();
   }
 
-  // True when the child has ended. With the lock held, so that Kill cannot hit a reused pid.
-  bool Reap(int flags) {
-    int status = 0;
-    if ((flags & WNOHANG) == 0) {
-      // Waits without the lock and without taking the status, which keeps the pid from reuse.
-      siginfo_t info;
-      RetryInterrupted(
-          [&] { return waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOWAIT); });
-    }
+  // Somebody else reaped it, or SIGCHLD is ignored: its status is unknown, its pid no longer its
+  // own.
+  bool lost() const {
     MutexLock lock(mutex_);
-    const pid_t got = RetryInterrupted([&] { return waitpid(pid_, &status, WNOHANG); });
-    if (got == 0) return false;
-    // ECHILD: somebody else reaped it, or SIGCHLD is ignored. Its status is lost.
-    status_ = got == pid_ ? status : 0x7f00;
+    return status_.has_value() && status_->si_pid == 0;
+  }
+
+  // True when the child has ended. It is not reaped: see the destructor.
+  bool TakeStatus() {
+    siginfo_t info = {};
+    MutexLock lock(mutex_);
+    const int got = RetryInterrupted(
+        [&] { return waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT); });
+    if (got == 0 && info.si_pid == 0) return false;
+    status_ = got == 0 ? info : siginfo_t{};  // ECHILD: lost
     return true;
   }
 
@@ -146,11 +152,13 @@ class SystemProcess : public Process {
   ExitStatus Result() const {
     MutexLock lock(mutex_);
     ExitStatus result;
-    if (WIFSIGNALED(*status_)) {
-      result.code = -1;
-      result.signal = WTERMSIG(*status_);
+    if (status_->si_pid == 0) {
+      result.code = 127;
+    } else if (status_->si_code == CLD_EXITED) {
+      result.code = status_->si_status;
     } else {
-      result.code = WEXITSTATUS(*status_);
+      result.code = -1;
+      result.signal = status_->si_status;
     }
     result.out = out_.text;
     result.err = err_.text;
@@ -165,7 +173,7 @@ class SystemProcess : public Process {
   Collected err_;
   bool too_much_ = false;
   mutable Mutex mutex_;
-  std::optional<int> status_ ABSL_GUARDED_BY(mutex_);  // of waitpid, once reaped
+  std::optional<siginfo_t> status_ ABSL_GUARDED_BY(mutex_);  // once it has ended; all 0: lost
 };
 
 // posix_spawn's two objects with their destructors.
@@ -255,12 +263,34 @@ bool OpenPipe(Fd& read_end, Fd& write_end) {
   return read_end.valid() && write_end.valid() && fcntl(read_end.get(), F_SETFL, O_NONBLOCK) == 0;
 }
 
-}  // namespace
-
-Owned<Process> SystemSpawner::Spawn(SpawnOptions options) {
+// What the kernel would cut at a NUL or take for something else, silently.
+absl::Status CheckTexts(const SpawnOptions& options) {
+  const auto holds_nul = [](const std::string& text) { return text.find('\0') != text.npos; };
   if (options.argv.empty() || options.argv[0].empty()) {
     return absl::InvalidArgumentError("start program: its name is empty");
   }
+  const std::string what = absl::StrCat("start ", EscapeForTerminal(options.argv[0]));
+  if (std::any_of(options.argv.begin(), options.argv.end(), holds_nul)) {
+    return absl::InvalidArgumentError(absl::StrCat(what, ": an argument holds a NUL byte"));
+  }
+  if (holds_nul(options.cwd)) {
+    return absl::InvalidArgumentError(absl::StrCat(what, ": its directory holds a NUL byte"));
+  }
+  if (!options.env.has_value()) return absl::OkStatus();
+  for (const auto& [name, value] : *options.env) {
+    if (name.empty() || name.find('=') != name.npos || holds_nul(name) || holds_nul(value)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(what, ": environment variable \"", EscapeForTerminal(name),
+                       "\": its name is empty or holds `=`, or a NUL byte is in it"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+Owned<Process> SystemSpawner::Spawn(SpawnOptions options) {
+  SLIPWAY_RETURN_IF_ERROR(CheckTexts(options));
   const std::string what = absl::StrCat("start ", options.argv[0]);
   const Fd in = OpenInput(options.stdin_text);
   if (!in.valid()) return ErrnoError(errno, what);

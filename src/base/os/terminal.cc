@@ -1,5 +1,6 @@
 #include "base/os/terminal.h"
 
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -20,6 +21,11 @@ Terminal DetectTerminal() {
     }
   }
   return terminal;
+}
+
+bool OutputReaderGone() {
+  pollfd output{.fd = STDOUT_FILENO, .events = POLLOUT, .revents = 0};
+  return poll(&output, 1, 0) == 1 && (output.revents & (POLLERR | POLLHUP)) != 0;
 }
 
 }  // namespace slipway::base::os

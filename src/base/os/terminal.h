@@ -1,4 +1,4 @@
-// What the standard streams of this process are. Thread-safe: a free function.
+// What the standard streams of this process are. Thread-safe: free functions.
 #pragma once
 
 namespace slipway::base::os {
@@ -11,5 +11,8 @@ struct Terminal {
 };
 
 Terminal DetectTerminal();
+
+// Whether the other end of the pipe or socket that standard output is has been closed.
+bool OutputReaderGone();
 
 }  // namespace slipway::base::os

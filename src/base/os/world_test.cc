@@ -27,15 +27,18 @@ class SignalsKept {
   SignalsKept() {
     pthread_sigmask(SIG_SETMASK, nullptr, &mask_);
     pipe_ = std::signal(SIGPIPE, SIG_DFL);
+    size_ = std::signal(SIGXFSZ, SIG_DFL);
   }
   ~SignalsKept() {
     pthread_sigmask(SIG_SETMASK, &mask_, nullptr);
     std::signal(SIGPIPE, pipe_);
+    std::signal(SIGXFSZ, size_);
   }
 
  private:
   sigset_t mask_;
   void (*pipe_)(int);
+  void (*size_)(int);
 };
 
 bool Blocked(int signal) {
@@ -60,7 +63,7 @@ TEST(World, HandsOutTheRealWorld) {
   EXPECT_OK(process->Wait(absl::Seconds(60)));
 }
 
-TEST(World, BlocksSignalsAndIgnoresSigpipe) {
+TEST(World, BlocksSignalsAndIgnoresThoseOfFailedWrites) {
   const SignalsKept kept;
   {
     const World world({.block_signals = false});
@@ -70,6 +73,7 @@ TEST(World, BlocksSignalsAndIgnoresSigpipe) {
   for (int signal : {SIGINT, SIGTERM, SIGHUP}) EXPECT_TRUE(Blocked(signal));
   EXPECT_FALSE(Blocked(SIGQUIT));
   EXPECT_EQ(std::signal(SIGPIPE, SIG_DFL), SIG_IGN);
+  EXPECT_EQ(std::signal(SIGXFSZ, SIG_DFL), SIG_IGN);
   bool blocked_there = false;
   std::thread([&] { blocked_there = Blocked(SIGTERM); }).join();
   EXPECT_TRUE(blocked_there);

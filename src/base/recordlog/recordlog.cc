@@ -75,6 +75,10 @@ absl::StatusOr<RecordLogContents> DecodeRecordLog(BytesView bytes) {
       contents.torn = true;
       break;
     }
+    if (contents.records.size() == kRecordLogRecordsMax) {
+      return absl::ResourceExhaustedError(
+          absl::StrCat("decode record log: more than ", kRecordLogRecordsMax, " records"));
+    }
     contents.records.emplace_back(AsText(*payload));
     contents.valid_bytes += kRecordHeaderBytes + payload->size();
   }
@@ -90,15 +94,15 @@ std::string EncodeRecord(absl::string_view payload) {
   return absl::StrCat(AsText(header), payload);
 }
 
-RecordLog::RecordLog(std::unique_ptr<File> file, uint64_t end_bytes)
-    : file_(std::move(file)), end_bytes_(end_bytes) {}
+RecordLog::RecordLog(std::unique_ptr<File> file, uint64_t end_bytes, uint64_t records)
+    : file_(std::move(file)), end_bytes_(end_bytes), records_(records) {}
 
 Owned<RecordLog> RecordLog::Create(Dir& dir, absl::string_view name) {
   SLIPWAY_ASSIGN_OR_RETURN(std::unique_ptr<File> file,
                            dir.Open(name, {.write = true, .create = true, .exclusive = true}));
   SLIPWAY_RETURN_IF_ERROR(file->Sync());
   SLIPWAY_RETURN_IF_ERROR(dir.Sync());
-  return std::unique_ptr<RecordLog>(new RecordLog(std::move(file), 0));
+  return std::unique_ptr<RecordLog>(new RecordLog(std::move(file), 0, 0));
 }
 
 Owned<RecordLog> RecordLog::Open(Dir& dir, absl::string_view name, RecordLogContents& contents) {
@@ -112,7 +116,8 @@ Owned<RecordLog> RecordLog::Open(Dir& dir, absl::string_view name, RecordLogCont
   SLIPWAY_RETURN_IF_ERROR(file->Sync());
   SLIPWAY_RETURN_IF_ERROR(dir.Sync());
   contents = *std::move(decoded);
-  return std::unique_ptr<RecordLog>(new RecordLog(std::move(file), contents.valid_bytes));
+  return std::unique_ptr<RecordLog>(
+      new RecordLog(std::move(file), contents.valid_bytes, contents.records.size()));
 }
 
 absl::Status RecordLog::Append(absl::string_view payload) {
@@ -129,11 +134,16 @@ absl::Status RecordLog::Append(absl::string_view payload) {
     return absl::ResourceExhaustedError(absl::StrCat(
         "append to record log: it would be larger than ", kRecordLogBytesMax, " bytes"));
   }
+  if (records_ >= kRecordLogRecordsMax) {
+    return absl::ResourceExhaustedError(absl::StrCat(
+        "append to record log: it has ", kRecordLogRecordsMax, " records, the most it may have"));
+  }
   failed_ = true;  // until both steps have succeeded
   SLIPWAY_RETURN_IF_ERROR(file_->WriteAt(end_bytes_, AsBytes(record)));
   if (!SLIPWAY_MUTANT("recordlog-no-sync")) SLIPWAY_RETURN_IF_ERROR(file_->Sync());
   failed_ = false;
   end_bytes_ += record.size();
+  ++records_;
   return absl::OkStatus();
 }
 

@@ -20,6 +20,7 @@ namespace slipway::base {
 inline constexpr uint64_t kRecordHeaderBytes = 8;
 inline constexpr uint64_t kRecordBytesMax = 16 * 1024 * 1024;  // of one payload
 inline constexpr uint64_t kRecordLogBytesMax = 1024 * 1024 * 1024;
+inline constexpr uint64_t kRecordLogRecordsMax = 4 * 1024 * 1024;  // tiny ones cost more in memory
 
 struct RecordLogContents {
   std::vector<std::string> records;
@@ -30,7 +31,7 @@ struct RecordLogContents {
 // Decodes bytes; pure, the fuzz target's entry. What does not decode is a torn tail unless a whole
 // record follows somewhere, or there is more of it than one Append can leave: then DataLoss with
 // the offset. ResourceExhausted for a record that claims more than kRecordBytesMax and is followed
-// by that much data.
+// by that much data, and for more than kRecordLogRecordsMax records.
 absl::StatusOr<RecordLogContents> DecodeRecordLog(BytesView bytes);
 
 // CHECK: `payload` has 1 to kRecordBytesMax bytes.
@@ -45,16 +46,17 @@ class RecordLog {
   // above; ResourceExhausted: larger than kRecordLogBytesMax.
   static Owned<RecordLog> Open(Dir& dir, absl::string_view name, RecordLogContents& contents);
   // Appends and syncs: after OK the record survives power loss. InvalidArgument: empty or too
-  // large; ResourceExhausted: the log would pass kRecordLogBytesMax; in both cases nothing
-  // happened. After any other error the record may be there or not, and the log takes no further
+  // large; ResourceExhausted: the log would pass kRecordLogBytesMax or kRecordLogRecordsMax; in
+  // both cases nothing happened. After any other error the record may be there or not, and the log takes no further
   // one (FailedPrecondition): open it anew.
   absl::Status Append(absl::string_view payload);
   uint64_t size_bytes() const { return end_bytes_; }
 
  private:
-  RecordLog(std::unique_ptr<File> file, uint64_t end_bytes);
+  RecordLog(std::unique_ptr<File> file, uint64_t end_bytes, uint64_t records);
   std::unique_ptr<File> file_;
   uint64_t end_bytes_;
+  uint64_t records_;
   bool failed_ = false;
 };
 

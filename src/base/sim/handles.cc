@@ -57,6 +57,7 @@ class SimFile : public File {
     if (!read_) return ErrnoError(EBADF, "read a file opened for writing only");
     size_t count = 0;
     SLIPWAY_RETURN_IF_ERROR(Call(CallKind::kRead, "read", [&](Kernel& kernel) {
+      SLIPWAY_RETURN_IF_ERROR(kernel.CheckOffset("read", inode(), offset_bytes));
       count = kernel.disk.Get(inode()).content.Read(offset_bytes, out);
       return absl::OkStatus();
     }));
@@ -69,12 +70,13 @@ class SimFile : public File {
 
   absl::Status Truncate(uint64_t size_bytes) override {
     if (!write_) return ErrnoError(EINVAL, "truncate a file opened for reading only");
-    return handle_.machine().Call(handle_.epoch(), CallKind::kFree,
-                                  handle_.Describe("truncate", absl::StrCat(" ", size_bytes)),
-                                  [&](Kernel& kernel) {
-                                    kernel.disk.Truncate(inode(), size_bytes, kernel.now);
-                                    return absl::OkStatus();
-                                  });
+    return handle_.machine().Call(
+        handle_.epoch(), CallKind::kFree,
+        handle_.Describe("truncate", absl::StrCat(" ", size_bytes)), [&](Kernel& kernel) {
+          SLIPWAY_RETURN_IF_ERROR(kernel.CheckOffset("truncate", inode(), size_bytes));
+          kernel.disk.Truncate(inode(), size_bytes, kernel.now);
+          return absl::OkStatus();
+        });
   }
 
   absl::Status CopyFrom(File& source, uint64_t source_offset_bytes, uint64_t offset_bytes,

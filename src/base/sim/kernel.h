@@ -59,6 +59,8 @@ class Kernel {
   Meta Stat(Inode inode) const;
   Xattrs GetXattrs(Inode inode) const;
   absl::Status SetMeta(Inode inode, const MetaChange& change);
+  // InvalidArgument past 2^63-1, as Linux does.
+  absl::Status CheckOffset(absl::string_view verb, Inode inode, uint64_t offset_bytes) const;
   // ResourceExhausted after as much as the capacity allows was written.
   absl::Status Write(Inode inode, uint64_t offset_bytes, BytesView data);
   Space FreeSpace() const;

@@ -1,6 +1,7 @@
 // The calls of the kernel on inodes, and the user's own paths.
 #include <algorithm>
 #include <cerrno>
+#include <limits>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -11,7 +12,24 @@
 namespace slipway::base::sim {
 namespace {
 
-constexpr int kSymlinksMax = 40;  // as Linux
+// As Linux.
+constexpr int kSymlinksMax = 40;
+constexpr size_t kXattrBytesMax = 64 * 1024;
+constexpr uint64_t kFileBytesMax = std::numeric_limits<int64_t>::max();
+constexpr absl::string_view kUserPrefix = "user.";
+
+// What Linux refuses whoever asks, on whatever file.
+absl::Status CheckChange(const MetaChange& change, const std::string& what) {
+  if (change.mode && *change.mode > 07777) return ErrnoError(EINVAL, what);
+  if (!change.xattrs) return absl::OkStatus();
+  for (const auto& [name, value] : *change.xattrs) {
+    if (!absl::StartsWith(name, kUserPrefix) || name.size() == kUserPrefix.size()) {
+      return ErrnoError(EINVAL, absl::StrCat(what, ": only user.* can be set"));
+    }
+    if (value.size() > kXattrBytesMax) return ErrnoError(E2BIG, what);
+  }
+  return absl::OkStatus();
+}
 
 }  // namespace
 
@@ -47,6 +65,7 @@ Xattrs Kernel::GetXattrs(Inode inode) const {
 
 absl::Status Kernel::SetMeta(Inode inode, const MetaChange& change) {
   const std::string what = absl::StrCat("set attributes of ", NameOf(inode));
+  SLIPWAY_RETURN_IF_ERROR(CheckChange(change, what));
   const Node& node = disk.Get(inode);
   if (node.kind == FileKind::kSymlink && (change.mode || change.xattrs)) {
     return ErrnoError(EINVAL, absl::StrCat(what, ": a symbolic link has only a time"));
@@ -57,15 +76,21 @@ absl::Status Kernel::SetMeta(Inode inode, const MetaChange& change) {
   if (change.xattrs) {
     if (!features.xattrs && !change.xattrs->empty()) return ErrnoError(EOPNOTSUPP, what);
     if (!May(node, 2)) return ErrnoError(EACCES, what);
-    for (const auto& [name, value] : *change.xattrs) {
-      if (!absl::StartsWith(name, "user.")) return ErrnoError(EOPNOTSUPP, what);
-    }
   }
   disk.SetMeta(inode, change, now);
   return absl::OkStatus();
 }
 
+absl::Status Kernel::CheckOffset(absl::string_view verb, Inode inode, uint64_t offset_bytes) const {
+  if (offset_bytes <= kFileBytesMax) return absl::OkStatus();
+  return ErrnoError(EINVAL, absl::StrCat(verb, " ", NameOf(inode), " at ", offset_bytes));
+}
+
 absl::Status Kernel::Write(Inode inode, uint64_t offset_bytes, BytesView data) {
+  SLIPWAY_RETURN_IF_ERROR(CheckOffset("write", inode, offset_bytes));
+  if (data.size() > kFileBytesMax - offset_bytes) {
+    return ErrnoError(EFBIG, absl::StrCat("write ", NameOf(inode)));
+  }
   uint64_t size = data.size();
   if (capacity_bytes != 0) {
     const uint64_t used = disk.used_bytes();

@@ -5,20 +5,14 @@
 #include <atomic>
 #include <list>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "base/check.h"
 #include "base/sync/mutex.h"
-#include "base/units.h"
 
 namespace slipway::base {
 namespace {
-
-struct Callback {
-  absl::AnyInvocable<void()> call;
-  enum class Phase { kWaiting, kRunning, kDone } phase = Phase::kWaiting;
-  pthread_t runner = {};  // while running
-};
 
 std::string TextOf(const CancelReason& reason) {
   using Kind = CancelReason::Kind;
@@ -41,6 +35,14 @@ std::string TextOf(const CancelReason& reason) {
 
 }  // namespace
 
+// What is to be done on cancellation: a call, or a child to be cancelled.
+struct CancelToken::Callback {
+  absl::AnyInvocable<void()> call;
+  std::weak_ptr<State> child;
+  enum class Phase { kWaiting, kRunning, kDone } phase = Phase::kWaiting;
+  pthread_t runner = {};  // while running
+};
+
 struct CancelToken::State {
   Mutex mutex;
   CondVar callback_ended;
@@ -48,25 +50,77 @@ struct CancelToken::State {
   CancelReason reason ABSL_GUARDED_BY(mutex);
   std::list<std::shared_ptr<Callback>> callbacks ABSL_GUARDED_BY(mutex);
   // Of a child: its registration with the parent, which knows the child only weakly.
-  std::shared_ptr<void> parent_registration;
+  std::shared_ptr<State> parent;
+  std::shared_ptr<Callback> registration;
 
-  bool Cancel(CancelReason why) {
+  // A chain of sources may be long: its links end one after the other, not one inside the other.
+  ~State() {
+    std::shared_ptr<State> up = std::move(parent);
+    std::shared_ptr<Callback> registered = std::move(registration);
+    while (up != nullptr) {
+      up->Unregister(registered);
+      if (up.use_count() > 1) return;
+      registered = std::move(up->registration);
+      up = std::shared_ptr<State>(std::move(up->parent));
+    }
+  }
+
+  // Takes `why` as the reason; false when there is one already.
+  bool Begin(const CancelReason& why) {
     MutexLock lock(mutex);
     if (cancelled.load(std::memory_order_relaxed)) return false;
-    reason = std::move(why);
+    reason = why;
     cancelled.store(true, std::memory_order_release);
-    while (!callbacks.empty()) {
-      const std::shared_ptr<Callback> callback = std::move(callbacks.front());
-      callbacks.pop_front();
-      callback->phase = Callback::Phase::kRunning;
-      callback->runner = pthread_self();
-      mutex.Unlock();
-      callback->call();
-      callback->call = nullptr;  // what it captured ends here, outside the lock
-      mutex.Lock();
-      callback->phase = Callback::Phase::kDone;
+    return true;
+  }
+
+  // Ends `ran`, if there is one, and begins the next callback; null when none is left.
+  std::shared_ptr<Callback> Advance(const std::shared_ptr<Callback>& ran) {
+    MutexLock lock(mutex);
+    if (ran != nullptr) {
+      ran->phase = Callback::Phase::kDone;
       callback_ended.NotifyAll();
     }
+    if (callbacks.empty()) return nullptr;
+    std::shared_ptr<Callback> next = std::move(callbacks.front());
+    callbacks.pop_front();
+    next->phase = Callback::Phase::kRunning;
+    next->runner = pthread_self();
+    return next;
+  }
+
+  // The whole tree below `root`, each child as one callback of its parent. Its depth is a matter of
+  // memory, not of the stack.
+  static bool Cancel(std::shared_ptr<State> root, const CancelReason& why) {
+    if (!root->Begin(why)) return false;
+    struct Level {
+      std::shared_ptr<State> state;
+      std::shared_ptr<Callback> running;
+    };
+    std::vector<Level> levels;
+    levels.push_back({std::move(root), nullptr});
+    while (!levels.empty()) {
+      Level& level = levels.back();
+      level.running = level.state->Advance(level.running);
+      if (level.running == nullptr) {
+        levels.pop_back();
+        continue;
+      }
+      if (level.running->call != nullptr) {
+        level.running->call();
+        level.running->call = nullptr;  // what it captured ends here, outside the lock
+      } else if (auto child = level.running->child.lock(); child != nullptr && child->Begin(why)) {
+        levels.push_back({std::move(child), nullptr});
+      }
+    }
+    return true;
+  }
+
+  // False when the cancellation has come already.
+  bool Register(const std::shared_ptr<Callback>& callback) {
+    MutexLock lock(mutex);
+    if (cancelled.load(std::memory_order_relaxed)) return false;
+    callbacks.push_back(callback);
     return true;
   }
 
@@ -106,38 +160,32 @@ absl::Status CancelToken::status() const {
 
 std::shared_ptr<void> CancelToken::OnCancel(absl::AnyInvocable<void()> callback) const {
   if (state_ == nullptr) return nullptr;
+  struct Registration {
+    std::shared_ptr<State> state;
+    std::shared_ptr<Callback> callback;
+    ~Registration() { state->Unregister(callback); }
+  };
   auto registered = std::make_shared<Callback>();
-  {
-    MutexLock lock(state_->mutex);
-    if (!state_->cancelled.load(std::memory_order_relaxed)) {
-      registered->call = std::move(callback);
-      state_->callbacks.push_back(registered);
-      struct Registration {
-        std::shared_ptr<State> state;
-        std::shared_ptr<Callback> callback;
-        ~Registration() { state->Unregister(callback); }
-      };
-      return std::shared_ptr<void>(new Registration{state_, std::move(registered)});
-    }
+  registered->call = std::move(callback);
+  if (state_->Register(registered)) {
+    return std::shared_ptr<void>(new Registration{state_, std::move(registered)});
   }
-  callback();
+  registered->call();
   return nullptr;
 }
 
 CancelSource::CancelSource() : state_(std::make_shared<CancelToken::State>()) {}
 
 CancelSource::CancelSource(const CancelToken& parent) : CancelSource() {
-  std::weak_ptr<CancelToken::State> child = state_;
-  state_->parent_registration =
-      parent.OnCancel([parent_state = std::weak_ptr(parent.state_), child] {
-        // The parent's state is alive: it is what calls this.
-        const auto from = parent_state.lock();
-        const auto to = child.lock();
-        if (from == nullptr || to == nullptr) return;
-        CancelToken view;
-        view.state_ = from;
-        to->Cancel(view.reason());
-      });
+  if (parent.state_ == nullptr) return;
+  auto registration = std::make_shared<CancelToken::Callback>();
+  registration->child = state_;
+  if (parent.state_->Register(registration)) {
+    state_->parent = parent.state_;
+    state_->registration = std::move(registration);
+  } else {
+    CancelToken::State::Cancel(state_, parent.reason());
+  }
 }
 
 CancelToken CancelSource::token() const {
@@ -147,8 +195,7 @@ CancelToken CancelSource::token() const {
 }
 
 bool CancelSource::Cancel(CancelReason reason) {
-  const std::shared_ptr<CancelToken::State> kept = state_;  // a callback may destroy this source
-  return kept->Cancel(std::move(reason));
+  return CancelToken::State::Cancel(state_, reason);  // a copy: a callback may destroy this source
 }
 
 }  // namespace slipway::base

@@ -42,6 +42,7 @@ class CancelToken {
 
  private:
   friend class CancelSource;
+  struct Callback;
   struct State;
   std::shared_ptr<State> state_;
 };

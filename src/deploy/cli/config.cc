@@ -311,7 +311,8 @@ absl::StatusOr<LoadedConfig> BindConfig(ConfigSources sources, base::World& worl
   const base::ErrorInfo info = {DtName(Dt::kConfig),
                                 "correct it, then run deploy-tool config validate"};
   SLIPWAY_RETURN_IF_ERROR(problems.ToStatus(info));
-  base::OverlayEnvironment(sources.file, kEnvironmentPrefix, world.environment);
+  base::OverlayEnvironment(sources.file, kEnvironmentPrefix, world.environment, problems);
+  SLIPWAY_RETURN_IF_ERROR(problems.ToStatus(info));
   LoadedConfig loaded;
   ConfigReader reader(sources.file, {&world.environment, &world.files, sources.directory});
   BindAll(reader, loaded.config);
