@@ -57,7 +57,8 @@ class SimFile : public File {
     if (!read_) return ErrnoError(EBADF, "read a file opened for writing only");
     size_t count = 0;
     SLIPWAY_RETURN_IF_ERROR(Call(CallKind::kRead, "read", [&](Kernel& kernel) {
-      SLIPWAY_RETURN_IF_ERROR(kernel.CheckOffset("read", inode(), offset_bytes));
+      const absl::Status inside = kernel.CheckOffset("read", inode(), offset_bytes);
+      if (!inside.ok()) return inside;
       count = kernel.disk.Get(inode()).content.Read(offset_bytes, out);
       return absl::OkStatus();
     }));
