@@ -78,9 +78,10 @@ class FollowingCredentials final : public grpc::ServerCredentials {
     MutexLock lock(mutex_);
     if (material == given_) return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_UNCHANGED;
     grpc_ssl_pem_key_cert_pair pair = {material->key_pem.c_str(), material->cert_pem.c_str()};
-    const bool asks = tls_->options().client_auth != ClientAuth::kNone;
-    *config = grpc_ssl_server_certificate_config_create(asks ? material->ca_pem.c_str() : nullptr,
-                                                        &pair, 1);
+    // gRPC insists on authorities; where no client is asked for a certificate they decide nothing.
+    const std::string& authorities =
+        material->ca_pem.empty() ? material->cert_pem : material->ca_pem;
+    *config = grpc_ssl_server_certificate_config_create(authorities.c_str(), &pair, 1);
     if (tls_->options().min_version == "1.3") RequireTls13(material->fingerprint);
     given_ = std::move(material);
     return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_NEW;

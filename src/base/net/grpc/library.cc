@@ -2,6 +2,7 @@
 
 #include <grpc/support/log.h>
 
+#include "absl/strings/match.h"
 #include "base/log/log.h"
 
 namespace slipway::base::net {

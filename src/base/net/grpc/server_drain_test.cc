@@ -1,0 +1,86 @@
+#include <arpa/inet.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <thread>
+
+#include "absl/cleanup/cleanup.h"
+#include "base/net/grpc/test_service.h"
+#include "base/testing/status_matchers.h"
+
+namespace slipway::base::net {
+namespace {
+
+using ::slipway::base::testing::IsOkAndHolds;
+using ::slipway::base::testing::StatusIs;
+
+TEST(Drain, RunningStreamsFinishAndNewCallsAreRefused) {  // Z41, ZR10
+  TestServer server;
+  const auto channel = OpenChannel(server.port());
+  EchoStream stream(*channel);
+  std::string back;
+  ASSERT_TRUE(stream.Send("before"));
+  ASSERT_TRUE(stream.Receive(&back));
+  // A client that watches learns of the drain before GOAWAY: what it hears last proves that the
+  // drain has begun.
+  EchoStream watch(*channel, "/grpc.health.v1.Health/Watch");
+  ASSERT_TRUE(watch.Send(""));
+  ASSERT_TRUE(watch.Receive(&back));
+  std::thread drain([&] { server.server->Drain(absl::Minutes(10)); });
+  EXPECT_THAT(watch.Finish(), StatusIs(absl::StatusCode::kUnavailable));
+  ASSERT_TRUE(stream.Send("after"));
+  ASSERT_TRUE(stream.Receive(&back));
+  EXPECT_EQ(back, "after");
+  EXPECT_OK(stream.Finish());
+  drain.join();
+  EXPECT_THAT(Echo(*OpenChannel(server.port()), "new"), StatusIs(absl::StatusCode::kUnavailable));
+}
+
+TEST(Drain, CancelsWhatDoesNotEndInTime) {  // ZR10
+  TestServer server;
+  const auto channel = OpenChannel(server.port());
+  std::vector<std::unique_ptr<EchoStream>> streams;
+  for (int i = 0; i < 64; ++i) {
+    streams.push_back(std::make_unique<EchoStream>(*channel));
+    ASSERT_TRUE(streams.back()->Send("x"));
+  }
+  server.echo.AwaitRunning(64);
+  const absl::Time start = absl::Now();
+  server.server->Drain(absl::Milliseconds(100));
+  EXPECT_LT(absl::Now() - start, absl::Seconds(10));
+  server.echo.AwaitRunning(0);
+  EXPECT_EQ(server.echo.cancelled(), 64);
+  for (const auto& stream : streams) {
+    EXPECT_THAT(stream->Finish(), StatusIs(absl::StatusCode::kUnavailable));
+  }
+}
+
+TEST(Drain, MayBeAskedForOftenAndFromManyThreads) {
+  TestServer server;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&] { server.server->Drain(absl::Seconds(5)); });
+  }
+  for (std::thread& thread : threads) thread.join();
+  server.server->Drain(absl::ZeroDuration());
+}
+
+TEST(Drain, AConnectionThatNeverSpeaksDoesNotHoldItUp) {
+  TestServer server;
+  const int fd = socket(AF_INET, SOCK_STREAM, 0);
+  const absl::Cleanup close_fd = [fd] { close(fd); };
+  sockaddr_in address = {};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<uint16_t>(server.port()));
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  ASSERT_EQ(connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+  EXPECT_THAT(Echo(*OpenChannel(server.port()), "a"), IsOkAndHolds("a"));
+  const absl::Time start = absl::Now();
+  server.server->Drain(absl::Seconds(1));
+  EXPECT_LT(absl::Now() - start, absl::Seconds(10));
+}
+
+}  // namespace
+}  // namespace slipway::base::net
