@@ -12,6 +12,7 @@
 #include "base/net/tls.h"
 #include "base/status.h"
 #include "base/world.h"
+#include "cas/service/session/authority.h"
 #include "cas/store/stores.h"
 
 namespace slipway::cas {
@@ -19,13 +20,16 @@ namespace slipway::cas {
 // Spec 7.8, as far as used; docs/zako-casd.md lists the keys.
 struct CasdConfig {
   std::vector<std::string> roles = {"cas", "transport", "admin", "http"};
-  std::string listen_cas, listen_transport, listen_http;  // equal addresses share one listener
-  std::string transport_advertise;
+  // "host:port"; without a host: loopback without TLS, all addresses with it. Equal addresses share
+  // one listener. Where `cas` is served, `transport` and `admin` are too: clients that are told no
+  // address take that of the CAS (Z11).
+  std::string listen_cas = ":50610", listen_transport = ":50611", listen_http = ":9610";
+  std::string transport_advertise;  // "address:port" for clients; empty: as they reached the CAS
   uint64_t transport_chunk_bytes = 1 << 20;
   int buffered_io_count = 0;        // 0: cores
   int recommended_concurrency = 0;  // 0: cores
   absl::Duration overload_delay = absl::Milliseconds(50);
-  enum class AuthMode : uint8_t { kNone, kKeys, kMtls } auth_mode = AuthMode::kNone;
+  AuthMode auth_mode = AuthMode::kNone;
   std::string auth_keys_file;
   bool require_token = true;
   absl::Duration token_ttl = absl::Seconds(600);

@@ -1,0 +1,57 @@
+// The gRPC services of zako-casd over what does the work. gRPC stays in the .cc files.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/time/time.h"
+#include "base/clock.h"
+#include "base/loop.h"
+#include "base/metrics/metrics.h"
+#include "base/net/grpc/server.h"
+#include "base/pool.h"
+#include "cas/blob_store.h"
+#include "cas/service/address.h"
+#include "cas/service/session/audit.h"
+#include "cas/service/session/authority.h"
+#include "cas/service/session/buffers.h"
+#include "cas/service/session/governor.h"
+#include "cas/service/session/requests.h"
+#include "cas/store/stores.h"
+
+namespace slipway::cas {
+
+struct TransferMetrics {
+  explicit TransferMetrics(base::Metrics& m);
+  base::Counter& received_bytes;
+  base::Counter& sent_bytes;
+};
+
+// What the handlers use. Borrowed; outlives the server. Thread-safe as its parts are.
+struct ServiceParts {
+  DiskStore& store;
+  Authority& authority;
+  Governor& governor;
+  Requests& requests;
+  Buffers& buffers;
+  AuditLog* audit;  // null: none is kept
+  base::Pool& pool;
+  base::Loop& loop;
+  base::Clock& clock;
+  TransferMetrics& transfer;
+  int parallel = 1;                        // lookups of one negotiation at a time
+  SocketAddress advertise;                 // what GetTransportDetails tells
+  const std::atomic<int>& transport_port;  // told where `advertise` has none; known once it listens
+  std::string version;
+  absl::Duration started_at;  // monotonic
+};
+
+// Each serves one listener. Thread-safe; gRPC threads only hand over to the pool.
+std::unique_ptr<base::net::Service> MakeCasService(ServiceParts& parts);
+std::unique_ptr<base::net::Service> MakeTransportService(ServiceParts& parts);
+std::unique_ptr<base::net::Service> MakeAdminService(ServiceParts& parts);
+
+}  // namespace slipway::cas
