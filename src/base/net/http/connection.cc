@@ -1,12 +1,15 @@
 #include "base/net/http/connection.h"
 
+#include <algorithm>
 #include <atomic>
 #include <boost/asio/error.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/write.hpp>
 #include <utility>
 
+#include "absl/status/statusor.h"
 #include "absl/strings/match.h"
+#include "absl/time/time.h"
 #include "base/bytes.h"
 #include "base/log/log.h"
 #include "base/mutant.h"

@@ -8,12 +8,14 @@
 #include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <unordered_set>
 
+#include "absl/time/time.h"
 #include "base/net/http/handler_gate.h"
 #include "base/net/http/request_reader.h"
 #include "base/net/http/server.h"

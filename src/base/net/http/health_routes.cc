@@ -1,3 +1,6 @@
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
 #include "base/json/json.h"
 #include "base/net/http/server.h"
 

@@ -1,9 +1,12 @@
 #include "base/net/http/request_reader.h"
 
 #include <algorithm>
+#include <cstdint>
+#include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "base/net/http/target.h"
 
 namespace slipway::base::net {
@@ -13,6 +16,7 @@ namespace http = boost::beast::http;
 
 constexpr size_t kFieldsMax = 100;
 constexpr size_t kHostBytesMax = 255;
+constexpr size_t kLastChunkBytes = 5;
 
 absl::string_view View(boost::beast::string_view text) { return {text.data(), text.size()}; }
 
@@ -50,6 +54,9 @@ RequestReader::Progress RequestReader::Put(std::string& in) {
     return progress;
   };
   while (used < in.size()) {
+    // Beast asserts that so much of a last chunk is there, whoever sends it. Nothing is held up: at
+    // least "0\r\n\r\n" is to come as long as a chunked body is not at its end.
+    if (is_header_done() && chunked_ && in.size() - used < kLastChunkBytes) break;
     error_code error;
     const bool in_header = !is_header_done();
     const size_t taken = put(boost::asio::const_buffer(in.data() + used, in.size() - used), error);

@@ -1,6 +1,10 @@
 #include <algorithm>
 
+#include "absl/status/status.h"
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "base/check.h"
 #include "base/net/http/response.h"
 #include "base/net/http/server.h"

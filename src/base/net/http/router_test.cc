@@ -1,6 +1,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
 #include "base/json/json.h"
 #include "base/net/http/response.h"
 #include "base/net/http/server.h"

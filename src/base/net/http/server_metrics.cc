@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "absl/strings/str_cat.h"
 #include "base/net/http/response.h"
 
 namespace slipway::base::net {

@@ -6,9 +6,12 @@
 #include <openssl/x509v3.h>
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "base/log/log.h"
 #include "base/mutant.h"
 #include "base/status.h"

@@ -1,6 +1,13 @@
 // HTTPS, with curl as the client.
 #include <gmock/gmock.h>
+#include <memory>
+#include <string>
+#include <vector>
 
+#include "absl/status/statusor.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "base/net/http/test_server.h"
 #include "base/net/testing/test_certificates.h"
 #include "base/os/clock.h"

@@ -2,7 +2,10 @@
 
 #include <algorithm>
 
+#include "absl/status/status.h"
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "base/bytes.h"
 #include "base/status.h"
