@@ -91,6 +91,12 @@ absl::StatusOr<ExtractedTree::Admitted> ExtractedTree::Admit(const TarMember& me
                                               ", which is no regular member before it"));
     }
   }
+  bool within = names_.TakeMember(member.path.size() + member.link.size());
+  for (const std::string& parent : admitted.parents) within &= names_.TakeImplied(parent.size());
+  if (!within) {
+    return Unsafe(member.path, absl::StrCat("the names up to it take more than ",
+                                            names_.limit_bytes(), " bytes"));
+  }
   implied_.insert(admitted.parents.begin(), admitted.parents.end());
   if (admitted.exists) implied_.erase(member.path);
   entry.path = member.path;

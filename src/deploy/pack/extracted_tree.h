@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "deploy/pack/file_index.h"
+#include "deploy/pack/names.h"
 #include "deploy/pack/tar.h"
 
 namespace slipway::deploy {
@@ -25,7 +26,7 @@ class ExtractedTree {
   // Takes `member` in and says which parent directories it needs that no member has brought yet,
   // outermost first; they count as present afterwards. `exists`: the directory itself is one that
   // was made for an earlier member. DT023: a name twice, below something that is no directory, a
-  // hard link to what is no regular member before it.
+  // hard link to what is no regular member before it, names that take more than NameBudget allows.
   struct Admitted {
     size_t index = 0;  // in entries()
     bool exists = false;
@@ -38,6 +39,7 @@ class ExtractedTree {
   absl::Status CheckSymlinksResolved() const;
 
   std::vector<IndexEntry>& entries() { return entries_; }
+  const std::vector<IndexEntry>& entries() const { return entries_; }
   // Directories that members needed and none brought.
   const absl::flat_hash_set<std::string>& implied() const { return implied_; }
 
@@ -64,6 +66,7 @@ class ExtractedTree {
 
   std::vector<IndexEntry> entries_;
   absl::flat_hash_set<size_t, Hash, Equal> by_path_;
+  NameBudget names_;
   absl::flat_hash_set<std::string> implied_;  // directories without a member so far
 };
 

@@ -19,8 +19,6 @@ constexpr uint64_t kExpansionMax = 200;
 // Headers, attributes and padding that a stream may spend beside contents.
 constexpr uint64_t kOverheadBytes = 64ull << 20;
 constexpr uint64_t kOverheadBytesPerEntry = 64ull << 10;
-constexpr uint32_t kWorldWrite = 0002;
-constexpr uint32_t kImpliedMode = 0755;  // of directories without a member
 
 absl::Status Unsafe(const TarMember& member, absl::string_view reason) {
   return Error(Dt::kUnsafe,
@@ -69,14 +67,22 @@ class Extraction {
   }
 
  private:
+  // What has come, with the directories that it implies.
+  uint64_t Entries() const { return tree_.entries().size() + tree_.implied().size(); }
+
+  absl::Status TooMany(const TarMember& member) const {
+    return Unsafe(member, absl::StrCat("more than ", options_.entries_max, " members"));
+  }
+
   absl::Status CheckLimits(const TarMember& member) {
-    if (tree_.entries().size() >= options_.entries_max) {
-      return Unsafe(member, absl::StrCat("more than ", options_.entries_max, " members"));
-    }
+    if (Entries() >= options_.entries_max) return TooMany(member);
     if (member.type == TarMember::Type::kFile) {
       if (member.size_bytes > bytes_max_ - bytes_) {
         return Unsafe(member, absl::StrCat("the contents take more than the ", bytes_max_,
-                                           " bytes that were announced"));
+                                           options_.content_bytes.has_value()
+                                               ? " bytes that were announced"
+                                               : " bytes that a package of this size may unpack "
+                                                 "to"));
       }
       bytes_ += member.size_bytes;
     }
@@ -89,8 +95,8 @@ class Extraction {
   }
 
   // Permission bits that a member gets on disk (D193).
-  uint32_t ModeOf(const TarMember& member) const {
-    return member.mode & (options_.keep_world_write ? 0777u : 0777u & ~kWorldWrite);
+  uint32_t DiskMode(uint32_t packed) const {
+    return packed & (options_.keep_world_write ? 0777u : 0777u & ~kWorldWrite);
   }
 
   absl::Status Place(const TarMember& member) {
@@ -99,7 +105,8 @@ class Extraction {
           CheckSymlink(member.path, member.link, options_.allow_absolute_symlinks));
     }
     SLIPWAY_ASSIGN_OR_RETURN(const ExtractedTree::Admitted admitted, tree_.Admit(member));
-    tree_.entries()[admitted.index].mode = ModeOf(member);
+    tree_.entries()[admitted.index].mode = member.mode & 0777;
+    if (Entries() > options_.entries_max) return TooMany(member);
     for (const std::string& parent : admitted.parents) {
       SLIPWAY_RETURN_IF_ERROR(MakeDirectory(parent));
     }
@@ -121,7 +128,7 @@ class Extraction {
   }
 
   absl::Status WriteFile(const TarMember& member, size_t index) {
-    const base::MetaChange meta{.mode = ModeOf(member),
+    const base::MetaChange meta{.mode = DiskMode(member.mode),
                                 .mtime = absl::FromUnixNanos(member.mtime_ns),
                                 .xattrs = member.xattrs.empty()
                                               ? std::nullopt
@@ -168,27 +175,30 @@ class Extraction {
     return absl::OkStatus();
   }
 
-  // Deepest first: what is inside can be reached only before its parent gets its final mode, and
-  // making a name changes the parent's mtime.
+  // What is inside first: it can be reached only before its parent gets its final mode, and making
+  // a name changes the parent's mtime. Descending by path, which also keeps what is in one
+  // directory together: the handles of the way there are opened once.
   absl::Status FinishDirectories() {
-    std::vector<const IndexEntry*> directories;
-    for (const IndexEntry& entry : tree_.entries()) {
-      if (entry.type == IndexEntry::Type::kDirectory) directories.push_back(&entry);
-    }
-    const auto depth = [](const IndexEntry* entry) {
-      return std::count(entry->path.begin(), entry->path.end(), '/');
+    struct Final {
+      absl::string_view path;
+      const IndexEntry* entry;  // null: implied
     };
-    std::stable_sort(directories.begin(), directories.end(),
-                     [&](const IndexEntry* a, const IndexEntry* b) { return depth(a) > depth(b); });
-    for (const std::string& path : tree_.implied()) {
-      SLIPWAY_RETURN_IF_ERROR(
-          SetDirectoryMeta(path, {.mode = kImpliedMode, .mtime = {}, .xattrs = {}}));
+    std::vector<Final> directories;
+    for (const IndexEntry& entry : tree_.entries()) {
+      if (entry.type != IndexEntry::Type::kDirectory) continue;
+      directories.push_back({entry.path, &entry});
     }
-    for (const IndexEntry* entry : directories) {
+    for (const std::string& path : tree_.implied()) {
+      directories.push_back({path, nullptr});
+    }
+    std::sort(directories.begin(), directories.end(),
+              [](const Final& a, const Final& b) { return a.path > b.path; });
+    for (const auto& [path, entry] : directories) {
       SLIPWAY_RETURN_IF_ERROR(CheckCancelled(cancel_, "extract package"));
-      SLIPWAY_RETURN_IF_ERROR(SetDirectoryMeta(
-          entry->path,
-          {.mode = entry->mode, .mtime = absl::FromUnixNanos(entry->mtime_ns), .xattrs = {}}));
+      base::MetaChange meta;
+      meta.mode = entry == nullptr ? kImpliedMode : DiskMode(entry->mode);
+      if (entry != nullptr) meta.mtime = absl::FromUnixNanos(entry->mtime_ns);
+      SLIPWAY_RETURN_IF_ERROR(SetDirectoryMeta(path, meta));
     }
     return absl::OkStatus();
   }

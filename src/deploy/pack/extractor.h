@@ -27,7 +27,9 @@ struct ExtractOptions {
 };
 
 struct Extracted {
-  std::vector<IndexEntry> entries;  // what was written, with digests of the written bytes
+  // The members, with digests of the written bytes and modes as packed: on disk without world-write
+  // unless that is kept. Directories that only their contents imply are none.
+  std::vector<IndexEntry> entries;
   uint64_t bytes = 0;               // logical
   uint64_t files = 0;
   std::vector<std::string> warnings;

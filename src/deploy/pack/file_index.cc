@@ -86,14 +86,14 @@ absl::StatusOr<std::string> FromPercentForm(absl::string_view text) {
   return out;
 }
 
-// One line without the newline. `tree`: only what the tree digest covers (DECISIONS 2).
-std::string Line(const IndexEntry& entry, bool tree) {
+// One line without the newline. `tree`: only what the tree digest covers.
+std::string Line(const IndexEntry& entry, bool tree, uint32_t mode_mask = 0777) {
   std::string out;
   AppendText(out, "p", entry.path);
   absl::StrAppend(&out, ",\"t\":\"",
                   absl::string_view(reinterpret_cast<const char*>(&entry.type), 1), "\"");
   if (entry.type == Type::kFile || entry.type == Type::kDirectory) {
-    absl::StrAppendFormat(&out, ",\"m\":\"%04o\"", entry.mode);
+    absl::StrAppendFormat(&out, ",\"m\":\"%04o\"", entry.mode & mode_mask);
   }
   if (entry.type == Type::kFile) absl::StrAppend(&out, ",\"s\":", entry.size_bytes);
   if (!tree && entry.type != Type::kHardLink) absl::StrAppend(&out, ",\"mt\":", entry.mtime_ns);
@@ -280,7 +280,9 @@ absl::StatusOr<FileIndex> DecodeFileIndex(base::BytesView bytes, uint64_t limit_
   return ParseFileIndex(base::AsText(*text));
 }
 
-std::string TreeDigest(const std::vector<IndexEntry>& entries) {
+namespace {
+
+std::string TreeDigestMasked(const std::vector<IndexEntry>& entries, uint32_t mode_mask) {
   std::vector<const IndexEntry*> sorted;
   sorted.reserve(entries.size());
   for (const IndexEntry& entry : entries) sorted.push_back(&entry);
@@ -289,13 +291,27 @@ std::string TreeDigest(const std::vector<IndexEntry>& entries) {
   base::Blake3 hash;
   std::string piece;
   for (const IndexEntry* entry : sorted) {
-    absl::StrAppend(&piece, Line(*entry, /*tree=*/true), "\n");
+    absl::StrAppend(&piece, Line(*entry, /*tree=*/true, mode_mask), "\n");
     if (piece.size() < kPieceBytes) continue;
     hash.Update(base::AsBytes(piece));
     piece.clear();
   }
   hash.Update(base::AsBytes(piece));
   return absl::StrCat("blake3:", base::ToHex(hash.Finish()));
+}
+
+}  // namespace
+
+std::string TreeDigest(const std::vector<IndexEntry>& entries) {
+  return TreeDigestMasked(entries, 0777 & ~kWorldWrite);
+}
+
+bool TreeDigestMatches(const std::vector<IndexEntry>& entries, absl::string_view digest) {
+  if (TreeDigest(entries) == digest) return true;
+  const bool world_write = std::any_of(entries.begin(), entries.end(), [](const IndexEntry& entry) {
+    return (entry.mode & kWorldWrite) != 0;
+  });
+  return world_write && TreeDigestMasked(entries, 0777) == digest;
 }
 
 }  // namespace slipway::deploy

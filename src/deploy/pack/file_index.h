@@ -36,7 +36,16 @@ struct FileIndex {
 absl::StatusOr<base::Bytes> EncodeFileIndex(const FileIndex& index);
 absl::StatusOr<FileIndex> DecodeFileIndex(base::BytesView bytes, uint64_t limit_bytes = 4ull << 30);
 
-// "blake3:<hex>" over the entries sorted bytewise by path with keys p t m s l b3 (DECISIONS 2).
+// The permission bit that is indexed as packed, dropped by extraction (D193), and no difference.
+inline constexpr uint32_t kWorldWrite = 0002;
+// Of directories that are no members but hold some: of archives made by others.
+inline constexpr uint32_t kImpliedMode = 0755;
+
+// "blake3:<hex>" over the entries sorted bytewise by path with keys p t m s l b3, modes without
+// world-write: a tree has one digest, whether extraction dropped that bit or kept it.
 std::string TreeDigest(const std::vector<IndexEntry>& entries);
+// Whether `digest` is that of `entries`, which have their modes as packed. Also true for a digest
+// over modes with world-write: early manifests state such.
+bool TreeDigestMatches(const std::vector<IndexEntry>& entries, absl::string_view digest);
 
 }  // namespace slipway::deploy

@@ -285,8 +285,9 @@ std::vector<HostileArchive> HostileTrees() {
       {"more than announced", WholeMember(FileMember("a", 4000)) + end, "DT023", "announced", 3999},
       {"more than announced in all", file("a") + file("b") + end, "DT023", "announced", 5},
       {"hole larger than announced", Header(sparse) + end, "DT023", "announced", 1 << 20},
-      {"hole larger than any unannounced package", Header(sparse) + end, "DT023", "announced"},
-      {"file of 2^62 bytes", Header(FileMember("a", 1ull << 62)), "DT023", "announced"},
+      {"hole larger than any unannounced package", Header(sparse) + end, "DT023",
+       "package of this size"},
+      {"file of 2^62 bytes", Header(FileMember("a", 1ull << 62)), "DT023", "package of this size"},
       {"headers without contents", many + end, "DT023", "too much on headers"},
   };
 }

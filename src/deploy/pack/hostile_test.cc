@@ -3,11 +3,13 @@
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/os/world.h"
 #include "base/testing/status_matchers.h"
 #include "base/testing/temp_dir.h"
+#include "deploy/pack/extracted_tree.h"
 #include "deploy/pack/extractor.h"
 #include "deploy/pack/hostile_archives.h"
 #include "deploy/pack/memory_source.h"
@@ -124,6 +126,39 @@ TEST_F(HostileTest, TooManyMembersAreRefused) {  // D192
   EXPECT_THAT(Unpack(archive, {.codec = base::Codec::kNone, .entries_max = 11}), IsOk());
 }
 
+TEST_F(HostileTest, DirectoriesThatMembersImplyCountAsMembers) {  // D192
+  std::string deep = "a";
+  for (int i = 0; i < 9; ++i) absl::StrAppend(&deep, "/d");
+  const std::string archive = WholeMember(FileMember(deep)) + TarEnd();
+  EXPECT_THAT(Unpack(archive, {.codec = base::Codec::kNone, .entries_max = 10}), IsOk());
+  const auto refused = Unpack(archive, {.codec = base::Codec::kNone, .entries_max = 9});
+  EXPECT_EQ(base::GetErrorInfo(refused.status()).code, "DT023");
+}
+
+// Long names compress to nothing and are all held in memory.
+TEST_F(HostileTest, NamesMayNotTakeMoreThanTheirShare) {  // D192, D262
+  const std::string folder = absl::StrCat(std::string(4'000, 'x'), "/");
+  const auto taken = [&](absl::FunctionRef<std::string(int)> name) {
+    ExtractedTree tree;
+    for (int i = 0; i < 100'000; ++i) {
+      const auto admitted = tree.Admit(FileMember(name(i)));
+      if (admitted.ok()) continue;
+      EXPECT_EQ(base::GetErrorInfo(admitted.status()).code, "DT023");
+      EXPECT_THAT(std::string(admitted.status().message()), HasSubstr("names"));
+      return i;
+    }
+    return 100'000;
+  };
+  EXPECT_LT(taken([&](int i) { return absl::StrCat(folder, i); }), 5'000);
+  EXPECT_LT(taken([](int i) {
+              std::string deep = absl::StrCat(i);
+              for (int level = 0; level < 250; ++level) deep += "/d";
+              return deep;
+            }),
+            400);  // of which each implies 250 directories
+  EXPECT_EQ(taken([](int i) { return absl::StrCat("a/usual/name/of/a/file/", i); }), 100'000);
+}
+
 TEST_F(HostileTest, SpecialBitsAndForeignAttributesAreDropped) {  // D193
   std::string setuid = RawHeader("tool", '0', "0");
   setuid.replace(100, 7, "0006777");
@@ -134,8 +169,8 @@ TEST_F(HostileTest, SpecialBitsAndForeignAttributesAreDropped) {  // D193
                    setuid, TarEnd());
   const auto extracted = Unpack(archive, {.codec = base::Codec::kNone});
   ASSERT_THAT(extracted, IsOk());
-  EXPECT_EQ(extracted->entries.at(0).mode, 0775u);  // world-write dropped too
-  EXPECT_THAT(staged["tool"], HasSubstr(" 0775 "));
+  EXPECT_EQ(extracted->entries.at(0).mode, 0777u);   // as packed
+  EXPECT_THAT(staged["tool"], HasSubstr(" 0775 "));  // world-write dropped too
   EXPECT_THAT(Unpack(archive, {.codec = base::Codec::kNone, .keep_world_write = true}), IsOk());
   EXPECT_THAT(staged["tool"], HasSubstr(" 0777 "));
 }

@@ -79,6 +79,28 @@ TEST(FileIndexText, TreeDigestIsOverLinesSortedByPathWithoutPlacesAndTimes) {
   EXPECT_NE(TreeDigest(index.entries), want);
 }
 
+// Extraction drops world-write, so it is no difference between trees; but early manifests state
+// digests over it.
+TEST(FileIndexText, TreeDigestIsBlindToWorldWriteAndTakesOldOnesWithIt) {  // D2, D150, D193
+  std::vector<IndexEntry> entries = Sample().entries;
+  const std::string plain = TreeDigest(entries);
+  entries[0].mode = 0757;
+  EXPECT_EQ(TreeDigest(entries), plain);
+  EXPECT_TRUE(TreeDigestMatches(entries, plain));
+  const std::string old = absl::StrCat(
+      "blake3:",
+      base::ToHex(base::Blake3Of(base::AsBytes(
+          "{\"p\":\"d\",\"t\":\"d\",\"m\":\"0757\"}\n"
+          "{\"p\":\"d-x\",\"t\":\"h\",\"l\":\"d/file \\\"1\\\"\\u000a\"}\n"
+          "{\"p\":\"d/file \\\"1\\\"\\u000a\",\"t\":\"f\",\"m\":\"0640\",\"s\":7,"
+          "\"b3\":\"3fba5250be9ac259c56e7250c526bc83bacb4be825f2799d3d59e5b4878dd74e\"}\n"
+          "{\"p8\":\"d/%FF%25\",\"t\":\"l\",\"l8\":\"%FE\"}\n"))));
+  EXPECT_TRUE(TreeDigestMatches(entries, old));
+  EXPECT_FALSE(TreeDigestMatches(Sample().entries, old));
+  entries[0].mode = 0775;
+  EXPECT_FALSE(TreeDigestMatches(entries, plain));
+}
+
 TEST(FileIndexText, ComesBackWhole) {
   const auto bytes = EncodeFileIndex(Sample());
   ASSERT_THAT(bytes, IsOk());
@@ -238,6 +260,16 @@ TEST_F(VerifyTreeTest, NamesEachDifference) {  // D150
                             "a/one changed content", "a/two changed size 5 instead of 7",
                             "b changed mode 0600 instead of 0644", "c changed no hard link to b",
                             "extra extra ", "extra/file extra ", "link missing "));
+}
+
+// Archives of others may lack the members of directories, and so do their indexes.
+TEST_F(VerifyTreeTest, ADirectoryThatOnlyItsContentsImplyBelongsToTheTree) {  // D150, 6.3
+  index.entries.erase(index.entries.begin());
+  EXPECT_THAT(Drifts(), SizeIs(0));
+  Put("a/extra/file", "");
+  ASSERT_THAT(tree->SetMeta("a", {.mode = 0700}), IsOk());
+  EXPECT_THAT(Drifts(), ::testing::ElementsAre("a changed mode 0700 instead of 0755",
+                                               "a/extra extra ", "a/extra/file extra "));
 }
 
 TEST_F(VerifyTreeTest, QuickReadsNoContentsButSeesTimes) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 
 #include "absl/status/status.h"
@@ -26,6 +27,30 @@ absl::StatusOr<std::string> CleanMemberName(absl::string_view raw);
 
 // DT023 unless the symlink `path` -> `target` stays in the tree, by its text alone.
 absl::Status CheckSymlink(absl::string_view path, absl::string_view target, bool allow_absolute);
+
+// What the names of a package may take together: they are held in memory, and long ones compress to
+// nothing (D192, D262). Packing and extracting keep the same limit. Thread-compatible.
+class NameBudget {
+ public:
+  static constexpr uint64_t kBytesFree = 16 << 20;
+  static constexpr uint64_t kBytesPerMember = 256;
+
+  // A member with `bytes` of path and link target; false: beyond the limit.
+  bool TakeMember(size_t bytes) {
+    limit_bytes_ += kBytesPerMember;
+    return TakeImplied(bytes);
+  }
+  // A directory that no member brings: it earns nothing.
+  bool TakeImplied(size_t bytes) {
+    used_bytes_ += bytes;
+    return used_bytes_ <= limit_bytes_;
+  }
+  uint64_t limit_bytes() const { return limit_bytes_; }
+
+ private:
+  uint64_t used_bytes_ = 0;
+  uint64_t limit_bytes_ = kBytesFree;
+};
 
 // A key that is equal for names which a file system that folds case or normalises Unicode could
 // take for one: letters of Latin, Greek and Cyrillic lower-cased, Latin letters decomposed. For

@@ -34,14 +34,36 @@ TEST(PackSimTest, RandomTreesComeBackAsTheyWere) {  // D2
     ASSERT_THAT(MakeRandomTree(*sim.source, sim.world.random, tree), IsOk());
     const auto packed = sim.Run();
     ASSERT_THAT(packed, IsOk());
+    const bool keep = seed % 2 == 0;  // else as deployments do it (D193)
     const auto extracted = sim.Unpack(
         sim.Package(), "/p/into",
-        {.content_bytes = packed->manifest.package.content->bytes, .keep_world_write = true});
+        {.content_bytes = packed->manifest.package.content->bytes, .keep_world_write = keep});
     ASSERT_THAT(extracted, IsOk());
     const auto into = sim.world.files.OpenRoot("/p/into");
-    EXPECT_EQ(SnapshotDifference(*Snapshot(*sim.source), *Snapshot(**into)), "");
+    const uint32_t kept_bits = keep ? 0777 : 0775;
+    EXPECT_EQ(SnapshotDifference(*Snapshot(*sim.source, kept_bits),
+                                 *Snapshot(**into, keep ? 0777 : 07777)),
+              "");
     EXPECT_EQ(TreeDigest(extracted->entries), packed->manifest.package.content->tree);
+    const FileIndex index =
+        DecodeFileIndex(base::AsBytes(*sim.world.files.Read("/p/dist/model-1.0.0.files.zst")))
+            .value();
+    EXPECT_THAT(CompareWithIndex(extracted->entries, index), IsOk());
+    const auto drift = VerifyTree(**into, index, sim.world.pool, {}, {});
+    ASSERT_THAT(drift, IsOk());
+    EXPECT_THAT(*drift, IsEmpty());
   }
+}
+
+TEST(PackSimTest, ATreeWithMoreNamesThanAPackageMayHoldIsRefused) {  // D192, D262
+  PackSim sim(3);
+  std::string folder;
+  for (int i = 0; i < 19; ++i) absl::StrAppend(&folder, std::string(200, 'd'), "/");
+  for (int i = 0; i < 4'700; ++i) sim.Put(absl::StrCat(folder, i), "");
+  const absl::Status refused = sim.Run().status();
+  EXPECT_EQ(Code(refused), "DT018");
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("names"));
+  EXPECT_EQ(sim.Package(), "");
 }
 
 TEST(PackSimTest, SameInputSameBytesWhateverThePool) {  // D140, D141

@@ -75,8 +75,15 @@ absl::Status PackageStream::Changed(const SourceItem& item, absl::string_view ho
                "pack again when nothing writes there, or pass --allow-changing");
 }
 
-void PackageStream::Record(const TarMember& member, uint64_t data_offset,
-                           const base::Blake3Digest& digest) {
+absl::Status PackageStream::Record(const TarMember& member, uint64_t data_offset,
+                                   const base::Blake3Digest& digest) {
+  if (!names_.TakeMember(member.path.size() + member.link.size())) {
+    return Error(
+        Dt::kFileKind,
+        absl::StrCat("pack ", ShowName(member.path), ": the names up to it take more than ",
+                     names_.limit_bytes(), " bytes, which no package may"),
+        "shorten the paths, or pack the tree as several components");
+  }
   IndexEntry entry;
   entry.path = member.path;
   entry.link = member.link;
@@ -101,6 +108,7 @@ void PackageStream::Record(const TarMember& member, uint64_t data_offset,
   }
   entries_.push_back(std::move(entry));
   if (member.type != TarMember::Type::kDirectory) ++totals_.files;
+  return absl::OkStatus();
 }
 
 void PackageStream::Report() {
@@ -134,7 +142,7 @@ absl::Status PackageStream::Add(SourceItem& item) {
       return Changed(item, "it became something else while the tree was packed");
   }
   SLIPWAY_RETURN_IF_ERROR(WriteHeader(member));
-  Record(member, offset_, {});
+  SLIPWAY_RETURN_IF_ERROR(Record(member, offset_, {}));
   Report();
   return absl::OkStatus();
 }
@@ -159,7 +167,7 @@ absl::Status PackageStream::AddFile(SourceItem& item, TarMember member) {
       member.mode = item.meta.mode & 0777;
       member.mtime_ns = MtimeOf(item.meta);
       SLIPWAY_RETURN_IF_ERROR(WriteHeader(member));
-      Record(member, offset_, {});
+      SLIPWAY_RETURN_IF_ERROR(Record(member, offset_, {}));
       Report();
       return absl::OkStatus();
     }
@@ -187,7 +195,7 @@ absl::Status PackageStream::AddWhole(SourceItem& item, TarMember member) {
   member.xattrs = std::move(item.xattrs);
   SLIPWAY_RETURN_IF_ERROR(WriteHeader(member));
   totals_.bytes += member.size_bytes;
-  Record(member, offset_, item.digest);
+  SLIPWAY_RETURN_IF_ERROR(Record(member, offset_, item.digest));
   SLIPWAY_RETURN_IF_ERROR(Append(item.data));
   SLIPWAY_RETURN_IF_ERROR(Append(base::Bytes(TarPaddingBytes(item.data.size()))));
   Report();
@@ -255,7 +263,7 @@ absl::Status PackageStream::AddStreamed(base::File& file, SourceItem& item, TarM
         Changed(item, "it changed while it was read, and is too large to be read again"));
   }
   totals_.bytes = bytes_before + member.size_bytes;
-  Record(member, data_offset, hash.Finish());
+  SLIPWAY_RETURN_IF_ERROR(Record(member, data_offset, hash.Finish()));
   Report();
   return absl::OkStatus();
 }

@@ -11,6 +11,7 @@
 #include "base/codec/codec.h"
 #include "base/sync/cancel.h"
 #include "deploy/pack/file_index.h"
+#include "deploy/pack/names.h"
 #include "deploy/pack/packer.h"
 #include "deploy/pack/source_reader.h"
 #include "deploy/pack/tar.h"
@@ -24,7 +25,8 @@ class PackageStream {
                 const base::CancelToken& cancel);
 
   // Writes one entry; reads its contents where the reader left that to us. DT016: it changed while
-  // it was read. DT005, DT006, DT018, DT026.
+  // it was read. DT005, DT006, DT018 (also: more names than
+  // a package may hold), DT026.
   absl::Status Add(SourceItem& item);
   // The end of the archive, and of the compressed stream.
   absl::Status Finish();
@@ -43,7 +45,8 @@ class PackageStream {
   absl::Status Append(base::BytesView data);
   absl::Status Changed(const SourceItem& item, absl::string_view how);
   int64_t MtimeOf(const base::Meta& meta) const;
-  void Record(const TarMember& member, uint64_t data_offset, const base::Blake3Digest& digest);
+  absl::Status Record(const TarMember& member, uint64_t data_offset,
+                      const base::Blake3Digest& digest);
   void Report();
 
   base::Encoder& encoder_;
@@ -53,6 +56,7 @@ class PackageStream {
   // First member of each file with several names, by device and inode.
   absl::flat_hash_map<std::pair<uint64_t, uint64_t>, std::string> linked_;
   std::vector<IndexEntry> entries_;
+  NameBudget names_;
   std::vector<std::string> warnings_;
   PackProgress totals_;
   base::Bytes buffer_;

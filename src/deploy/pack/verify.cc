@@ -1,6 +1,8 @@
 #include <algorithm>
+#include <optional>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
@@ -10,6 +12,7 @@
 #include "deploy/model/errors.h"
 #include "deploy/pack/extractor.h"
 #include "deploy/pack/folders.h"
+#include "deploy/pack/hash_zeros.h"
 #include "deploy/pack/names.h"
 #include "deploy/pack/walker.h"
 
@@ -22,7 +25,6 @@ constexpr size_t kNamedMax = 5;
 constexpr size_t kBatchFiles = 256;  // hashed together
 constexpr uint64_t kBatchBytes = 256ull << 20;
 constexpr size_t kBufferBytes = 256 << 10;
-constexpr uint32_t kWorldWrite = 0002;
 constexpr char kTime[] = "mtime";
 
 absl::string_view TypeName(Type type) {
@@ -77,6 +79,19 @@ ByPath Indexed(const std::vector<IndexEntry>& entries) {
   return by_path;
 }
 
+// Directories that hold `entries`. That some are entries too does not matter: those are found
+// first.
+absl::flat_hash_set<absl::string_view> ImpliedBy(const std::vector<IndexEntry>& entries) {
+  absl::flat_hash_set<absl::string_view> implied;
+  for (const IndexEntry& entry : entries) {
+    absl::string_view parent = base::SplitPath(entry.path).first;
+    while (!parent.empty() && implied.insert(parent).second) {
+      parent = base::SplitPath(parent).first;
+    }
+  }
+  return implied;
+}
+
 // One look at an installed tree.
 class TreeCheck {
  public:
@@ -125,10 +140,7 @@ class TreeCheck {
 
   absl::Status Look(WalkEntry& entry) {
     const auto found = by_path_.find(entry.path);
-    if (found == by_path_.end()) {
-      Add(Drift::Kind::kExtra, entry.path, "");
-      return absl::OkStatus();
-    }
+    if (found == by_path_.end()) return LookAtUnknown(entry);
     seen_[found->second] = true;
     const IndexEntry& indexed = index_.entries[found->second];
     const absl::StatusOr<base::Meta> meta = entry.parent->Stat(entry.name);
@@ -146,6 +158,23 @@ class TreeCheck {
     batch_.push_back({.entry = std::move(entry), .indexed = &indexed, .detail = detail});
     if (batch_.size() < kBatchFiles && batch_bytes_ < kBatchBytes) return absl::OkStatus();
     return HashBatch();
+  }
+
+  // A directory on the way to a member was made with that one; anything else is too much.
+  absl::Status LookAtUnknown(const WalkEntry& entry) {
+    if (!implied_.has_value()) implied_ = ImpliedBy(index_.entries);
+    if (!implied_->contains(entry.path)) {
+      Add(Drift::Kind::kExtra, entry.path, "");
+      return absl::OkStatus();
+    }
+    const absl::StatusOr<base::Meta> meta = entry.parent->Stat(entry.name);
+    if (!meta.ok()) return ReadingError(meta.status(), "verify", entry.path);
+    if (meta->kind != base::FileKind::kDirectory) {
+      Add(Drift::Kind::kChanged, entry.path, "no directory");
+    } else if ((meta->mode & 0777) != kImpliedMode) {
+      Add(Drift::Kind::kChanged, entry.path, ModeDetail(meta->mode & 0777, kImpliedMode));
+    }
+    return absl::OkStatus();
   }
 
   // Everything but content.
@@ -200,11 +229,25 @@ class TreeCheck {
     };
     const base::Owned<base::File> file = one.entry.parent->Open(one.entry.name, {});
     if (!file.ok()) return fail(file.status());
+    const absl::StatusOr<base::Meta> meta = (*file)->Stat();
+    if (!meta.ok()) return fail(meta.status());
     base::Bytes buffer(std::min<uint64_t>(kBufferBytes, one.indexed->size_bytes + 1));
     base::Blake3 hash;
+    // Holes are not read: they are zeros, and may be terabytes.
+    uint64_t data_end = meta->allocated_bytes < meta->size_bytes ? 0 : UINT64_MAX;
     for (uint64_t offset = 0;;) {
       SLIPWAY_RETURN_IF_ERROR(CheckCancelled(cancel_, "verify"));
-      const absl::StatusOr<size_t> got = (*file)->ReadAt(offset, absl::MakeSpan(buffer));
+      if (offset >= data_end) {
+        const auto data = (*file)->NextData(offset);
+        if (!data.ok()) return fail(data.status());
+        SLIPWAY_RETURN_IF_ERROR(HashZeros(hash, data->first - offset, cancel_, "verify"));
+        if (data->first == data->second) break;
+        offset = data->first;
+        data_end = data->second;
+      }
+      const size_t step = std::min<uint64_t>(buffer.size(), data_end - offset);
+      const absl::StatusOr<size_t> got =
+          (*file)->ReadAt(offset, absl::MakeSpan(buffer).subspan(0, step));
       if (!got.ok()) return fail(got.status());
       if (*got == 0) break;
       hash.Update(base::BytesView(buffer.data(), *got));
@@ -220,6 +263,7 @@ class TreeCheck {
   const VerifyOptions& options_;
   const base::CancelToken& cancel_;
   const ByPath by_path_;
+  std::optional<absl::flat_hash_set<absl::string_view>> implied_;  // when first asked for
   std::vector<bool> seen_;
   std::vector<Drift> drifts_;
   std::vector<ToHash> batch_;

@@ -4,9 +4,13 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "base/digest/blake3.h"
+#include "base/digest/sha256.h"
 #include "base/testing/status_matchers.h"
 #include "deploy/model/errors.h"
+#include "deploy/pack/tar_writer.h"
 #include "deploy/release/release_sim.h"
+#include "deploy/repository/codec.h"
 
 namespace slipway::deploy {
 namespace {
@@ -42,6 +46,112 @@ TEST(DeployRoot, LaysOutComponentsLinksAndGenerationsExactly) {  // D20, D173
               IsOkAndHolds(PackageOf("model", "1.0.0").manifest_text));
   EXPECT_THAT(sim.Snapshot(), Not(HasSubstr("journal/")));
   EXPECT_THAT(sim.Snapshot(), Not(HasSubstr("staging/")));
+}
+
+// A package whose modes let anybody write deploys without that bit, and what is installed verifies:
+// with the digest of the manifest, with one that an earlier tool made over the bit, with and
+// without a published index.
+TEST(DeployRoot, WorldWritableFilesInstallWithoutTheBitAndVerify) {  // D2, D150, D193
+  ReleaseSim sim;
+  TestPackage package = MakePackage({"model", "3.0.0"}, {{"a/shared", "x"}}, {}, 0666);
+  const auto repository = RepositoryWith({&package});
+  sim.sources = {{"memory", repository.get()}};
+  const auto root = sim.Open();
+  ASSERT_THAT(root, IsOk());
+  const auto check = [&](const DeployComponent& component) {
+    DeployOptions options;
+    options.force = true;
+    ASSERT_THAT((*root)->Deploy({component}, options), IsOk());
+    const auto dir = sim.world.files.OpenRoot(InRoot("components/model/3.0.0/a"));
+    EXPECT_EQ((*dir)->Stat("shared")->mode, 0664u);
+    EXPECT_THAT((*root)->VerifyVersion({"model", "3.0.0"}, {}), IsOkAndHolds(IsEmpty()));
+  };
+  check(sim.Input(package));
+  const std::string text = absl::StrCat(
+      "{\"p\":\"a\",\"t\":\"d\",\"m\":\"0755\"}\n{\"p\":\"a/shared\",\"t\":\"f\",\"m\":\"0666\","
+      "\"s\":1,\"b3\":\"",
+      base::ToHex(base::Blake3Of(base::AsBytes("x"))), "\"}\n");
+  DeployComponent old = sim.Input(package);
+  old.manifest.package.content->tree =
+      absl::StrCat("blake3:", base::ToHex(base::Blake3Of(base::AsBytes(text))));
+  old.manifest_text = WriteManifest(old.manifest);
+  check(old);
+  old.manifest.package.index.reset();
+  old.manifest_text = WriteManifest(old.manifest);
+  check(old);
+}
+
+// Programs other than ours may write no members for directories, and no side files.
+TEST(DeployRoot, APackageWithoutMembersForDirectoriesStaysIntact) {  // D150, 6.3
+  ReleaseSim sim;
+  TestPackage package = MakePackage({"model", "3.0.0"}, {{"a", "x"}});
+  TarMember member;
+  member.path = "a/b/f";
+  member.mode = 0644;
+  member.size_bytes = 1;
+  const std::string tar =
+      absl::StrCat(*FormatTarHeader(member), "1", std::string(511, '\0'), TarEnd());
+  Manifest& manifest = package.manifest;
+  manifest.package.algorithm = "none";
+  manifest.package.size_bytes = tar.size();
+  manifest.package.sha256 = base::ToHex(base::Sha256Of(base::AsBytes(tar)));
+  manifest.package.content.reset();
+  manifest.package.index.reset();
+  package.manifest_text = WriteManifest(manifest);
+  package.objects = {{ObjectKey(manifest.component, manifest.package.file), tar}};
+  const auto repository = RepositoryWith({&package});
+  sim.sources = {{"memory", repository.get()}};
+  const auto root = sim.Open();
+  ASSERT_THAT(root, IsOk());
+  ASSERT_THAT((*root)->Deploy({sim.Input(package)}, {}), IsOk());
+  EXPECT_THAT((*root)->VerifyVersion(manifest.component, {}), IsOkAndHolds(IsEmpty()));
+  ASSERT_THAT((*sim.world.files.OpenRoot(InRoot("components/model/3.0.0")))->MakeDir("a/b/extra"),
+              IsOk());
+  EXPECT_THAT((*root)->VerifyVersion(manifest.component, {}), IsOkAndHolds(SizeIs(1)));
+}
+
+TEST(DeployRoot, APackageOfAnotherSizeThanStatedIsRefused) {  // D9, D191
+  for (const int difference : {-1, 1}) {
+    ReleaseSim sim;
+    DeployComponent input = sim.Input(PackageOf("model", "1.0.0"));
+    input.manifest.package.size_bytes += static_cast<uint64_t>(difference);
+    const auto root = sim.Open();
+    ASSERT_THAT(root, IsOk());
+    const auto refused = (*root)->Deploy({input}, {});
+    EXPECT_THAT(refused.status(), HasErrorCode("DT007"));
+    EXPECT_THAT(std::string(refused.status().message()), HasSubstr("bytes"));
+    // Nor when the package is in the cache already.
+    ASSERT_THAT(sim.Deploy({"model:1.0.0"},
+                           [] {
+                             DeployOptions options;
+                             options.switch_links = false;
+                             return options;
+                           }()),
+                IsOk());
+    DeployOptions again;
+    again.force = true;
+    EXPECT_THAT((*root)->Deploy({input}, again).status(), HasErrorCode("DT007"));
+  }
+}
+
+TEST(DeployRoot, AFileIndexThatNoSourceHasIsAWarningThatSaysWhatWasCompared) {  // D150
+  for (const bool tree : {true, false}) {
+    ReleaseSim sim;
+    TestPackage package = PackageOf("model", "1.0.0");
+    if (!tree) package.manifest.package.content.reset();
+    package.manifest_text = WriteManifest(package.manifest);
+    package.objects.erase(
+        ObjectKey(package.manifest.component, IndexFileName(package.manifest.component)));
+    const auto repository = RepositoryWith({&package});
+    sim.sources = {{"memory", repository.get()}};
+    const auto root = sim.Open();
+    ASSERT_THAT(root, IsOk());
+    const auto result = (*root)->Deploy({sim.Input(package)}, {});
+    ASSERT_THAT(result, IsOk());
+    EXPECT_THAT(result->warnings,
+                ElementsAre(AllOf(HasSubstr("no source has the file index"),
+                                  HasSubstr(tree ? "tree digest" : "only the SHA-256"))));
+  }
 }
 
 TEST(DeployRoot, DeployTellsWhatItDid) {  // 6.15

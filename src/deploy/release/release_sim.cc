@@ -67,7 +67,7 @@ bool IsAboveActive(absl::string_view line, uint64_t active) {
 }  // namespace
 
 TestPackage MakePackage(const Component& component, const Tree& tree,
-                        const std::vector<Dependency>& dependencies) {
+                        const std::vector<Dependency>& dependencies, uint32_t mode) {
   base::sim::World world(7);
   const auto source = Root(world, "/source");
   const auto dist = Root(world, "/dist");
@@ -78,6 +78,7 @@ TestPackage MakePackage(const Component& component, const Tree& tree,
     base::OpenOptions options;
     options.write = true;
     options.create = true;
+    options.mode = mode;
     auto file = source->Open(path, options);
     SLIPWAY_CHECK(file.ok());
     SLIPWAY_CHECK((*file)->WriteAt(0, base::AsBytes(content)).ok());

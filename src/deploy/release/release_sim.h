@@ -26,9 +26,9 @@ struct TestPackage {
   std::map<std::string, std::string> objects;  // key -> bytes
 };
 
-// Packs `tree` as `component`; the same input gives the same package.
+// Packs `tree`, its files with `mode`, as `component`; the same input gives the same package.
 TestPackage MakePackage(const Component& component, const Tree& tree,
-                        const std::vector<Dependency>& dependencies = {});
+                        const std::vector<Dependency>& dependencies = {}, uint32_t mode = 0644);
 
 // Packages of model, config and runtime in versions 1.0.0, 1.1.0 and 2.0.0, made once.
 const TestPackage& PackageOf(const std::string& type, const std::string& version);

@@ -81,20 +81,22 @@ absl::StatusOr<std::optional<std::string>> FetchIndex(const DeployComponent& com
                                got, ", the manifest states ", index->sha256));
   }
   SLIPWAY_RETURN_IF_ERROR(wrong);
-  warnings.push_back(absl::StrCat("no source has the file index of ",
-                                  component.manifest.component.ToString(),
-                                  "; one was made from what was extracted"));
+  const auto& content = component.manifest.package.content;
+  warnings.push_back(absl::StrCat(
+      "no source has the file index of ", component.manifest.component.ToString(),
+      " that its manifest names; one was made from what was extracted, of which ",
+      content && !content->tree.empty() ? "the package's SHA-256 and the tree digest were checked"
+                                        : "only the SHA-256 of the package was checked"));
   return std::optional<std::string>();
 }
 
 absl::Status CheckTree(const Manifest& manifest, const std::vector<IndexEntry>& entries) {
   const auto& content = manifest.package.content;
   if (!content || content->tree.empty()) return absl::OkStatus();
-  const std::string tree = TreeDigest(entries);
-  if (tree == content->tree) return absl::OkStatus();
+  if (TreeDigestMatches(entries, content->tree)) return absl::OkStatus();
   return Error(Dt::kChecksum,
                absl::StrCat("verify ", manifest.component.ToString(), ": the extracted tree is ",
-                            tree, ", the manifest states ", content->tree));
+                            TreeDigest(entries), ", the manifest states ", content->tree));
 }
 
 // The bytes of the file index to keep: the published ones after a comparison, else made here.
