@@ -179,7 +179,7 @@ std::string FormatRfc3339(absl::Time time) {
   // 0000-01-01T00:00:00Z and 9999-12-31T23:59:59Z.
   const absl::Time clamped = std::clamp(time, absl::FromUnixSeconds(-62'167'219'200),
                                         absl::FromUnixSeconds(253'402'300'799));
-  return absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", clamped, absl::UTCTimeZone());
+  return absl::FormatTime("%E4Y-%m-%dT%H:%M:%SZ", clamped, absl::UTCTimeZone());
 }
 
 absl::StatusOr<absl::Time> ParseRfc3339(absl::string_view text) {

@@ -115,6 +115,11 @@ TEST(Program, ArgumentFilesAreReadLineByLine) {
   EXPECT_EQ(ran.options->type, "model");
   EXPECT_THAT(ran.options->exclude, ElementsAre("*.a b"));
   EXPECT_EQ(ran.options->source, "@x");
+  EXPECT_EQ(RunDemo({"deploy", "@-"}, {.in = "# from a pipe\na\nb\n"}).out, "a,b\n");
+  EXPECT_EQ(RunDemo({"deploy", "@/dev/stdin"}, {.in = "a"}).out, "a\n");
+  EXPECT_THAT(RunDemo({"deploy", "@-"}, {.in = std::string((1 << 20) + 1, 'x')}).err,
+              HasSubstr("read standard input: more than the limit of 1048576 bytes"));
+  EXPECT_THAT(RunDemo({"@/"}).err, HasSubstr("read argument file: read /: it is a directory"));
   EXPECT_EQ(RunDemo({"@/args/loop"}).exit, 2);
   EXPECT_THAT(RunDemo({"@/args/loop"}).err, HasSubstr("nested deeper than 4 files"));
   EXPECT_THAT(RunDemo({"@/args/none"}).err, HasSubstr("read argument file: "));

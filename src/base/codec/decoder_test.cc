@@ -286,6 +286,18 @@ TEST(GzipDecoder, ALyingExtraFieldIsDataLoss) {
   }
 }
 
+TEST(GzipDecoder, AWrongChecksumOrSizeIsDataLoss) {  // D192
+  sim::Pool pool(1);
+  const Bytes data(100'000, 'x');
+  for (const Bytes& good : {Own(Codec::kGzip, data), ForeignGzip(data)}) {
+    for (size_t back = 1; back <= 8; ++back) {
+      Bytes bad = good;
+      bad[bad.size() - back] ^= 1;
+      EXPECT_THAT(Decode(bad, kGzip, pool), StatusIs(absl::StatusCode::kDataLoss)) << back;
+    }
+  }
+}
+
 TEST(GzipDecoder, ALieDoesNotHideDataBehindTheDeflateStream) {
   Bytes stream = Own(Codec::kGzip, Text(500));
   stream.insert(stream.end() - 8, {1, 2, 3});

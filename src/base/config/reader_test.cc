@@ -147,6 +147,69 @@ TEST(ConfigReader, StrongerOriginsWin) {
   EXPECT_FALSE(bound.config.create_parents);
 }
 
+// DECISIONS 3: the tenth element stands where its number says.
+TEST(ConfigReader, ListsByEnvironmentMayHaveTenElementsAndMore) {
+  std::map<std::string, std::string> variables;
+  for (int i = 0; i < 112; ++i) {
+    variables[absl::StrCat("P__PACK__EXCLUDE__", i)] = absl::StrCat("e", i);
+    variables[absl::StrCat("P__PUBLISH__TARGETS__", i, "__NAME")] = absl::StrCat("n", i);
+    variables[absl::StrCat("P__PUBLISH__TARGETS__", i, "__PATH")] = absl::StrCat("/", i);
+  }
+  MapEnvironment environment(variables);
+  ConfigNode root = Parse("publish: {targets: [{name: a, path: /file}]}", environment);
+  EXPECT_THAT(Overlay(root, "P", environment), IsEmpty());
+  const Bound bound = Bind(root, environment);
+  ASSERT_THAT(bound.status, IsOk());
+  ASSERT_THAT(bound.config.exclude, SizeIs(112));
+  ASSERT_THAT(bound.config.targets, SizeIs(112));
+  for (size_t i = 0; i < 112; ++i) {
+    EXPECT_EQ(bound.config.exclude[i], absl::StrCat("e", i));
+    EXPECT_EQ(bound.config.targets[i].name, absl::StrCat("n", i));
+    EXPECT_EQ(bound.config.targets[i].path, absl::StrCat("/", i));
+  }
+}
+
+TEST(ConfigReader, AGapInAListByEnvironmentIsNamed) {
+  MapEnvironment environment({{"P__PUBLISH__TARGETS__0__NAME", "canary"},
+                              {"P__PUBLISH__TARGETS__12__NAME", "canary"},
+                              {"P__PACK__EXCLUDE__2", "canary"}});
+  ConfigNode root = Parse("pack: {exclude: [a]}", environment);
+  EXPECT_THAT(Overlay(root, "P", environment),
+              ElementsAre("P__PACK__EXCLUDE__2: pack.exclude has 1 elements, so index 2 leaves a "
+                          "gap; go on with 1",
+                          "P__PUBLISH__TARGETS__12__NAME: publish.targets has 1 elements, so index "
+                          "12 leaves a gap; go on with 1"));
+  MapEnvironment late({{"P__PACK__EXCLUDE__1", "canary"}, {"P__PUBLISH__TARGETS__1__NAME", "b"}});
+  ConfigNode empty = Parse("", late);
+  EXPECT_THAT(Overlay(empty, "P", late), IsEmpty());
+  const std::string text(Bind(empty, late).status.message());
+  EXPECT_THAT(text, HasSubstr("P__PACK__EXCLUDE__1: pack.exclude: expected a list of texts, found "
+                              "a map; number its elements from 0 on, without gaps"));
+  EXPECT_THAT(text, HasSubstr("publish.targets: expected a list, found a map; number its"));
+}
+
+TEST(ConfigReader, ExpansionHasLimits) {
+  const std::string half(600 * 1024, 'x');
+  MapEnvironment environment(std::map<std::string, std::string>{{"HALF", half}});
+  const auto problem = [&](absl::string_view text) {
+    ConfigNode root = ParseConfig(text, "f.yaml").value();
+    ConfigProblems problems;
+    ExpandConfig(root, environment, problems);
+    return problems.empty() ? "" : problems.Lines()[0];
+  };
+  EXPECT_EQ(problem("a: ${HALF}"), "");
+  EXPECT_THAT(problem("a: ${HALF}${HALF}"), HasSubstr("longer than 1048576 bytes"));
+  std::string nested = "x";
+  for (int depth = 1; depth <= 9; ++depth) {
+    nested = absl::StrCat("${NONE:-", nested, "}");
+    if (depth <= 8) {
+      EXPECT_EQ(problem(absl::StrCat("a: \"", nested, "\"")), "") << depth;
+    } else {
+      EXPECT_THAT(problem(absl::StrCat("a: \"", nested, "\"")), HasSubstr("deeper than 8"));
+    }
+  }
+}
+
 TEST(ConfigReader, UnknownEnvironmentKeysAreErrorsThatNameTheNearest) {
   MapEnvironment environment({{"KZG__PCAK__THREADS", "canary"},
                               {"KZG__PACK__THREDS", "canary"},
@@ -262,6 +325,20 @@ TEST(ConfigShow, WhatIsShownReadsBackTheSame) {
   EXPECT_EQ(ShowConfig(second.values, false), shown);
   EXPECT_EQ(second.config.targets[0].path, "/srv/${x}");
   EXPECT_EQ(second.config.cache_bytes, first.config.cache_bytes);
+}
+
+TEST(ConfigShow, WhatIsNotReadIsShownAsItStands) {
+  MapEnvironment environment(std::map<std::string, std::string>{{"OWNER", "me, myself"}});
+  const Bound bound =
+      Bind(Parse("metadata: {owner: \"${OWNER}\", n: 5, t: \"5\", yes: true, none: , "
+                 "list: [1, {b: c}], empty: [], \"a: b\": \"x\\ny\"}",
+                 environment),
+           environment);
+  const std::string shown = ShowConfig(bound.values, false);
+  EXPECT_THAT(shown,
+              HasSubstr("metadata: {owner: \"me, myself\", \"n\": 5, t: \"5\", \"yes\": true, "
+                        "none: null, list: [1, {b: c}], empty: [], \"a: b\": \"x\\ny\"}\n"));
+  EXPECT_EQ(ShowConfig(Bind(Parse(shown, environment), environment).values, false), shown);
 }
 
 TEST(ConfigShow, OriginsStandBehindTheValues) {

@@ -3,8 +3,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstring>
+#include <new>
+
 #include "base/config/test_schema.h"
 #include "base/sim/world.h"
+#include "base/testing/forwarding_files.h"
 #include "base/testing/status_matchers.h"
 
 namespace slipway::base {
@@ -47,6 +51,43 @@ TEST_F(SecretFileTest, ReadableByOthersIsRefusedByTheGroupWarns) {  // DECISIONS
   Write("group", "canary", 0640);
   EXPECT_EQ(Read("group")->warning,
             "secret file /secrets/group: its group may read it (mode 0640)");
+  for (const uint32_t mode : {0620u, 0610u}) {
+    Write("group", "canary", mode);
+    EXPECT_NE(Read("group")->warning, "") << mode;
+  }
+}
+
+// Opens /secrets as a directory in which `s` is replaced between a question about its name and its
+// opening.
+class SwappingFiles : public Files {
+ public:
+  explicit SwappingFiles(Files& files) : files_(files) {}
+  Owned<Dir> OpenRoot(absl::string_view path) override {
+    SLIPWAY_ASSIGN_OR_RETURN(std::unique_ptr<Dir> dir, files_.OpenRoot(path));
+    return std::make_unique<Swapping>(std::move(dir));
+  }
+  Owned<Dir> MakeRoot(absl::string_view path) override { return files_.MakeRoot(path); }
+  absl::StatusOr<std::string> Canonical(absl::string_view path) override {
+    return files_.Canonical(path);
+  }
+
+ private:
+  class Swapping : public testing::ForwardingDir {
+   public:
+    using ForwardingDir::ForwardingDir;
+    Owned<File> Open(absl::string_view path, OpenOptions options) override {
+      SLIPWAY_RETURN_IF_ERROR(WriteFileDurably(inner(), path, "canary of another", 0644));
+      return ForwardingDir::Open(path, options);
+    }
+  };
+  Files& files_;
+};
+
+TEST_F(SecretFileTest, TheFileThatIsReadIsTheOneThatWasChecked) {
+  Write("s", "canary", 0600);
+  SwappingFiles files(world_.files);
+  EXPECT_THAT(ReadSecretFile(files, "/secrets/s").status(),
+              StatusIs(absl::StatusCode::kPermissionDenied, HasSubstr("mode 0644")));
 }
 
 TEST_F(SecretFileTest, WhatIsNoSecretIsRefused) {
@@ -101,6 +142,15 @@ TEST(Secret, MovesLeaveNothingBehind) {
   EXPECT_TRUE(b.empty());
   EXPECT_FALSE(c == Secret(std::string("shorT")));
   EXPECT_EQ(::testing::PrintToString(c), "***");
+}
+
+TEST(Secret, NothingIsLeftWhereItEnded) {
+  alignas(Secret) unsigned char room[sizeof(Secret)];
+  std::memset(room, 0, sizeof(room));
+  auto* const secret = new (room) Secret(std::string("canary"));  // short: within the object itself
+  secret->~Secret();
+  const absl::string_view left(reinterpret_cast<const char*>(room), sizeof(room));
+  EXPECT_EQ(left.find("canary"), absl::string_view::npos);
 }
 
 TEST(Secret, FormsAreToldByTheirPrefix) {

@@ -87,7 +87,8 @@ TEST(LogFormat, TextValuesAreQuotedWhereNeeded) {
     return internal::FormatTextBody(LogLevel::kInfo, "m", fields).substr(strlen("[INFO] m k="));
   };
   EXPECT_EQ(value("plain-1.0/x"), "plain-1.0/x");
-  EXPECT_EQ(value("C:\\x"), "C:\\x");
+  EXPECT_EQ(value("C:\\y"), "C:\\y");
+  EXPECT_EQ(value("C:\\x41"), "\"C:\\\\x41\"");  // or it would look like an escaped A
   EXPECT_EQ(value(""), R"("")");
   EXPECT_EQ(value("two words"), R"("two words")");
   EXPECT_EQ(value("a=b"), R"("a=b")");

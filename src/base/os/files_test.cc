@@ -316,6 +316,8 @@ TEST(LockHolderTest, ReadsTheTableOfTheKernel) {
   EXPECT_EQ(FindLockHolder(locks, makedev(8, 2), 77), 33);
   EXPECT_EQ(FindLockHolder(locks, makedev(8, 1), 77), 22);
   EXPECT_EQ(FindLockHolder(locks, makedev(0, 40), 177), 55);  // a device of its own in stat
+  EXPECT_EQ(FindLockHolder(locks, makedev(9, 9), 177), 0);    // another file with that number
+  EXPECT_EQ(FindLockHolder(locks, makedev(0, 40), 77), 0);    // of whom, it cannot be told
   EXPECT_EQ(FindLockHolder(locks, makedev(8, 2), 99), 0);
   EXPECT_EQ(FindLockHolder("", makedev(8, 2), 77), 0);
   EXPECT_EQ(FindLockHolder("garbage\n1: FLOCK\n\n", makedev(8, 2), 77), 0);

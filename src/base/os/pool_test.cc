@@ -6,6 +6,7 @@
 #include <memory>
 #include <set>
 
+#include "base/os/thread.h"
 #include "base/sync/cancel.h"
 #include "base/sync/strand.h"
 #include "base/sync/wait.h"
@@ -124,6 +125,73 @@ TEST(ThreadPool, CarriesStrandsGroupsAndCancellation) {
   EXPECT_EQ(seen.size(), static_cast<size_t>(submitted.load()));
   EXPECT_EQ(std::set<int>(seen.begin(), seen.end()).size(), seen.size());
   gate.Open();
+}
+
+// While it lives the system gives no thread: each would need a stack larger than all memory.
+class NoThreads {
+ public:
+  NoThreads() {
+    pthread_attr_init(&attributes_);
+    EXPECT_EQ(pthread_getattr_default_np(&before_), 0);
+    EXPECT_EQ(pthread_attr_setstacksize(&attributes_, size_t{1} << 47), 0);
+    EXPECT_EQ(pthread_setattr_default_np(&attributes_), 0);
+  }
+  ~NoThreads() {
+    EXPECT_EQ(pthread_setattr_default_np(&before_), 0);
+    pthread_attr_destroy(&attributes_);
+    pthread_attr_destroy(&before_);
+  }
+
+ private:
+  pthread_attr_t attributes_;
+  pthread_attr_t before_;
+};
+
+TEST(ThreadPool, WithoutAThreadTheJobIsRefusedAndTheWaiterDoesTheWork) {
+  ThreadPool pool("test", 2, 4);
+  auto captured = std::make_shared<int>(0);
+  {
+    const NoThreads none;
+    EXPECT_THAT(pool.Submit([captured] { ++*captured; }),
+                StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("ulimit -u")));
+    EXPECT_EQ(captured.use_count(), 1);
+    EXPECT_FALSE(pool.RunOne());
+    int sum = 0;
+    EXPECT_OK(ParallelFor(pool, 100, [&](size_t i) {
+      sum += static_cast<int>(i);
+      return absl::OkStatus();
+    }));
+    EXPECT_EQ(sum, 4950);
+  }
+  Gate gate;
+  ThreadPool later("later", 1, 4);
+  EXPECT_OK(later.Submit([&] { gate.Pass(); }));
+  gate.AwaitWaiting(1);
+  gate.Open();
+}
+
+TEST(ThreadPool, WithFewerThreadsThanWantedAllJobsAreDone) {
+  Gate first, second;
+  ThreadPool pool("test", 3, 4);
+  ASSERT_OK(pool.Submit([&] { first.Pass(); }));
+  first.AwaitWaiting(1);
+  {
+    const NoThreads none;
+    EXPECT_OK(pool.Submit([&] { second.Pass(); }));
+  }
+  first.Open();
+  second.AwaitWaiting(1);
+  second.Open();
+}
+
+TEST(ThreadDeathTest, AProgramThatCannotWorkWithoutAThreadSaysSo) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(
+      {
+        const NoThreads none;
+        StartThread("signals", [] {}).join();
+      },
+      ::testing::ExitedWithCode(1), "error: start thread signals: .*ulimit -u");
 }
 
 TEST(ThreadPool, ParallelForUsesIt) {

@@ -1,12 +1,15 @@
 #include "base/os/spawner.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 #include <fstream>
+#include <map>
 
 #include "absl/strings/str_cat.h"
 #include "base/os/fd.h"
@@ -100,7 +103,7 @@ TEST(SystemSpawner, WaitMayEndEarlyAndBeRepeated) {
   SpawnOptions options = Shell("echo ready; read line; echo done");
   const TempDir dir;
   ASSERT_EQ(mkfifo(dir.Join("go").c_str(), 0600), 0);
-  options.argv[2] = absl::StrCat("echo ready; read line < ", dir.Join("go"), "; echo $line");
+  options.argv[2] = absl::StrCat("echo ready; read line < '", dir.Join("go"), "'; echo $line");
   ASSERT_OK_AND_ASSIGN(const auto process, spawner.Spawn(options));
   EXPECT_THAT(process->Wait(absl::ZeroDuration()),
               StatusIs(StatusCode::kDeadlineExceeded, HasSubstr("/bin/sh")));
@@ -123,8 +126,8 @@ TEST(SystemSpawner, DestructionKillsTheWholeGroup) {
     // The grandchild holds the pipe open for as long as it lives.
     ASSERT_OK_AND_ASSIGN(
         const auto process,
-        spawner.Spawn(Shell(
-            absl::StrCat("exec 3> ", dir.Join("pipe"), "; (echo x >&3; exec sleep 1000) & wait"))));
+        spawner.Spawn(Shell(absl::StrCat("exec 3> '", dir.Join("pipe"),
+                                         "'; (echo x >&3; exec sleep 1000) & wait"))));
     pid = process->pid();
     reader = Fd(open(dir.Join("pipe").c_str(), O_RDONLY | O_CLOEXEC));  // waits for the writer
     char got = 0;
@@ -134,6 +137,55 @@ TEST(SystemSpawner, DestructionKillsTheWholeGroup) {
   while (read(reader.get(), rest, sizeof(rest)) > 0) {
   }  // ends only when nobody holds the pipe any more
   EXPECT_NE(kill(pid, 0), 0);
+}
+
+TEST(SystemSpawner, DestructionKillsWhatTheProgramLeftBehindInItsGroup) {
+  const TempDir dir;
+  ASSERT_EQ(mkfifo(dir.Join("pipe").c_str(), 0600), 0);
+  // Opened for both, so that neither end waits for the other.
+  Fd reader(open(dir.Join("pipe").c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC));
+  {
+    SystemSpawner spawner;
+    ASSERT_OK_AND_ASSIGN(const auto process,
+                         spawner.Spawn(Shell(absl::StrCat("exec 3> '", dir.Join("pipe"),
+                                                          "'; sleep 1000 & exit 3"))));
+    ASSERT_OK_AND_ASSIGN(const ExitStatus status, process->Wait(kLong));
+    EXPECT_EQ(status.code, 3);
+    EXPECT_THAT(process->Kill(SIGTERM), StatusIs(StatusCode::kNotFound));
+    ASSERT_OK_AND_ASSIGN(const ExitStatus again, process->Wait(absl::ZeroDuration()));
+    EXPECT_EQ(again.code, 3);
+  }
+  // Only `sleep` can hold the pipe for writing now; opening it for that fails when nobody reads.
+  Fd own(open(dir.Join("pipe").c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+  reader.Reset();
+  pollfd waited{.fd = own.get(), .events = POLLIN, .revents = 0};
+  char byte = 0;
+  ssize_t got = -1;
+  do {  // the end of the file comes when the last writer has died
+    poll(&waited, 1, 100);
+    got = read(own.get(), &byte, 1);
+  } while (got < 0 && errno == EAGAIN);
+  EXPECT_EQ(got, 0);
+}
+
+TEST(SystemSpawner, RefusesWhatTheKernelWouldCutSilently) {
+  const std::string nul("a\0b", 3);
+  const auto refused = [](SpawnOptions options) {
+    return SystemSpawner().Spawn(std::move(options)).status().code() ==
+           StatusCode::kInvalidArgument;
+  };
+  EXPECT_TRUE(refused({.argv = {"/bin/true", nul}}));
+  EXPECT_TRUE(refused({.argv = {nul}}));
+  EXPECT_TRUE(refused({.argv = {"/bin/true"}, .cwd = nul}));
+  for (const auto& [name, value] :
+       std::map<std::string, std::string>{{"", "x"}, {"A=B", "x"}, {nul, "x"}, {"A", nul}}) {
+    SpawnOptions options{.argv = {"/bin/true"}};
+    options.env.emplace()[name] = value;
+    EXPECT_TRUE(refused(options)) << name;
+  }
+  SpawnOptions fine{.argv = {"/bin/true"}};
+  fine.env.emplace()["A"] = "=b=";
+  EXPECT_FALSE(refused(fine));
 }
 
 TEST(SystemSpawner, WaitDoesNotWaitForGrandchildren) {

@@ -152,6 +152,25 @@ TEST(CancelOnSignals, HangupMayMeanReload) {
   EXPECT_EQ(signals.exit_code(), 143);
 }
 
+TEST(CancelOnSignals, ASecondSignalChangesNothing) {
+  const SignalsKept kept;
+  const World world;
+  CancelSource source, reloaded;
+  const CancelOnSignals signals(source, [&] { reloaded.Cancel({}); });
+  kill(getpid(), SIGINT);
+  AwaitCancel(source.token());
+  kill(getpid(), SIGTERM);
+  sigset_t pending;
+  do {  // until the thread has taken it
+    sigpending(&pending);
+  } while (sigismember(&pending, SIGTERM) == 1);
+  kill(getpid(), SIGHUP);
+  AwaitCancel(reloaded.token());  // so it has also dealt with the one before
+  EXPECT_EQ(signals.signal(), SIGINT);
+  EXPECT_EQ(signals.exit_code(), 130);
+  EXPECT_EQ(source.token().reason().text, "SIGINT");
+}
+
 TEST(CancelOnSignals, EndsWithoutASignal) {
   const SignalsKept kept;
   const World world;

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "base/sim/files.h"
+#include "base/testing/forwarding_files.h"
 #include "base/testing/status_matchers.h"
 
 namespace slipway::base {
@@ -102,6 +103,26 @@ TEST(RecordLogFormat, ClaimsBeyondTheLimitAreRefused) {
   EXPECT_THAT(DecodeRecordLog(AsBytes(bytes)), StatusIs(absl::StatusCode::kDataLoss));
   bytes.pop_back();
   EXPECT_OK(DecodeRecordLog(AsBytes(bytes)));
+}
+
+TEST(RecordLogFormat, TinyRecordsHaveALimitOfTheirNumber) {
+  std::string bytes;
+  const std::string record = EncodeRecord("x");
+  bytes.reserve((kRecordLogRecordsMax + 1) * record.size());
+  for (uint64_t i = 0; i < kRecordLogRecordsMax; ++i) bytes += record;
+  sim::Files files(1);
+  ASSERT_OK_AND_ASSIGN(const std::unique_ptr<Dir> dir, files.OpenRoot("/"));
+  ASSERT_OK(WriteFileDurably(*dir, "log", bytes));
+  RecordLogContents contents;
+  ASSERT_OK_AND_ASSIGN(const std::unique_ptr<RecordLog> log,
+                       RecordLog::Open(*dir, "log", contents));
+  EXPECT_EQ(contents.records.size(), kRecordLogRecordsMax);
+  EXPECT_THAT(log->Append("y"),
+              StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("4194304 records")));
+  EXPECT_EQ(log->size_bytes(), bytes.size());
+  bytes += record;
+  EXPECT_THAT(DecodeRecordLog(AsBytes(bytes)),
+              StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("4194304 records")));
 }
 
 TEST(RecordLogFormat, SearchBehindDamageIsBounded) {
@@ -225,6 +246,39 @@ TEST(RecordLog, AfterAFailedAppendItTakesNoMore) {
     EXPECT_EQ(contents.records[0], "one");
     EXPECT_OK(anew->Append("three"));
   }
+}
+
+// A directory whose files take everything and keep nothing.
+class BottomlessDir : public testing::ForwardingDir {
+ public:
+  using ForwardingDir::ForwardingDir;
+  Owned<File> Open(absl::string_view path, OpenOptions options) override {
+    SLIPWAY_ASSIGN_OR_RETURN(std::unique_ptr<File> file, ForwardingDir::Open(path, options));
+    return std::make_unique<Bottomless>(std::move(file));
+  }
+
+ private:
+  class Bottomless : public testing::ForwardingFile {
+   public:
+    using ForwardingFile::ForwardingFile;
+    absl::Status WriteAt(uint64_t, BytesView) override { return absl::OkStatus(); }
+  };
+};
+
+TEST(RecordLog, DoesNotGrowBeyondWhatItWouldReadBack) {
+  sim::Files files(1);
+  BottomlessDir dir(files.OpenRoot("/").value());
+  ASSERT_OK_AND_ASSIGN(const std::unique_ptr<RecordLog> log, RecordLog::Create(dir, "log"));
+  const std::string payload(kRecordBytesMax, 'x');
+  const uint64_t fitting = kRecordLogBytesMax / (kRecordBytesMax + kRecordHeaderBytes);
+  for (uint64_t i = 0; i < fitting; ++i) ASSERT_OK(log->Append(payload));
+  const uint64_t before = log->size_bytes();
+  EXPECT_THAT(log->Append(payload),
+              StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("1073741824 bytes")));
+  EXPECT_EQ(log->size_bytes(), before);
+  EXPECT_OK(log->Append(payload.substr(0, kRecordLogBytesMax - before - kRecordHeaderBytes)));
+  EXPECT_EQ(log->size_bytes(), kRecordLogBytesMax);
+  EXPECT_THAT(log->Append("x"), StatusIs(absl::StatusCode::kResourceExhausted));
 }
 
 TEST(RecordLog, RefusesWhatIsNoRecordAndGoesOn) {

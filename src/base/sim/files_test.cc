@@ -5,14 +5,17 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "base/sim/test_files.h"
+#include "base/testing/forwarding_files.h"
 #include "base/testing/status_matchers.h"
 
 namespace slipway::base::sim {
 namespace {
 
 using ::slipway::base::testing::IsOkAndHolds;
+using ::slipway::base::testing::StatusIs;
 using ::testing::AnyOf;
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 
 // What `describe` says of the disk after many reboots, each with other choices.
 template <class F>
@@ -65,6 +68,84 @@ TEST(SimFiles, SyncOfADirectoryDoesNotReachBelowIt) {
   ASSERT_OK(root->Sync());
   EXPECT_EQ(files.AfterReboot(Loss::kLoseAllUnsynced).Tree(),
             "dir  0755 d\nfile 0644 f \"\"\nlink      link -> to\n");
+}
+
+TEST(SimFiles, TheTimeOfALinkIsDurableAfterSyncOfItsDirectory) {
+  Files files(1);
+  const auto root = Root(files);
+  ASSERT_OK(root->Symlink("to", "link"));
+  files.Settle();
+  const absl::Time time = absl::FromUnixSeconds(1'600'000'000);
+  ASSERT_OK(root->SetMeta("link", {.mode = {}, .mtime = time, .xattrs = {}}));
+  const auto time_of = [](Files after) { return Root(after)->Stat("link")->mtime; };
+  EXPECT_NE(time_of(files.AfterReboot(Loss::kLoseAllUnsynced)), time);
+  ASSERT_OK(root->Sync());
+  EXPECT_EQ(time_of(files.AfterReboot(Loss::kLoseAllUnsynced)), time);
+}
+
+TEST(SimFiles, WhatWasRemovedAndForgottenChangesNothingOfTheRest) {
+  Files files(1);
+  const auto root = Root(files);
+  const auto kept = Create(*root, "kept", "old");
+  Create(*root, "removed", "x");
+  files.Settle();
+  ASSERT_OK(kept->WriteAt(0, AsBytes("new")));
+  ASSERT_OK(root->MakeDir("d"));
+  ASSERT_OK_AND_ASSIGN(const auto dir, root->OpenDir("d"));
+  ASSERT_OK(root->Sync());
+  ASSERT_OK(root->Remove("removed"));
+  const auto unsynced = Create(*root, "unsynced", "y");
+  // Enough of them that the disk forgets the first.
+  for (int i = 0; i < 200; ++i) {
+    ASSERT_OK(Create(*dir, "f", "z")->Sync());
+    ASSERT_OK(dir->Sync());
+    ASSERT_OK(dir->Remove("f"));
+    ASSERT_OK(dir->Sync());
+  }
+  EXPECT_EQ(files.AfterReboot(Loss::kLoseAllUnsynced).Tree(),
+            "dir  0755 d\nfile 0644 kept \"old\"\nfile 0644 removed \"x\"\n");
+  ASSERT_OK(kept->Sync());
+  ASSERT_OK(unsynced->Sync());
+  ASSERT_OK(root->Sync());
+  EXPECT_EQ(files.AfterReboot(Loss::kLoseAllUnsynced).Tree(),
+            "dir  0755 d\nfile 0644 kept \"new\"\nfile 0644 unsynced \"y\"\n");
+}
+
+TEST(RemoveTree, EndsAtALimitOfDepth) {
+  Files files(1);
+  auto dir = Root(files);
+  const auto root = Root(files);
+  for (int depth = 0; depth < 1100; ++depth) {
+    ASSERT_OK(dir->MakeDir("d"));
+    ASSERT_OK_AND_ASSIGN(dir, dir->OpenDir("d"));
+  }
+  EXPECT_THAT(RemoveTree(*root, "d"), StatusIs(absl::StatusCode::kFailedPrecondition,
+                                               HasSubstr("nested deeper than 1024")));
+  EXPECT_OK(root->Stat("d"));
+}
+
+// What is called `mount` in it, at any depth, stands on another file system.
+class DirWithMounts : public testing::ForwardingDir {
+ public:
+  using ForwardingDir::ForwardingDir;
+  Owned<Dir> OpenDir(absl::string_view path) override {
+    SLIPWAY_ASSIGN_OR_RETURN(std::unique_ptr<Dir> dir, ForwardingDir::OpenDir(path));
+    return std::make_unique<DirWithMounts>(std::move(dir));
+  }
+  absl::StatusOr<Meta> Stat(absl::string_view path) override {
+    SLIPWAY_ASSIGN_OR_RETURN(Meta meta, ForwardingDir::Stat(path));
+    if (SplitPath(path).second == "mount") ++meta.device;
+    return meta;
+  }
+};
+
+TEST(RemoveTree, DoesNotCrossAMount) {
+  Files files(1);
+  DirWithMounts root(Root(files));
+  ASSERT_OK(MakeDirs(root, "t/a/mount/below"));
+  EXPECT_THAT(RemoveTree(root, "t"),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("another file system")));
+  EXPECT_OK(root.Stat("t/a/mount/below"));
 }
 
 TEST(SimFiles, RemovalIsUndoneUnlessSynced) {

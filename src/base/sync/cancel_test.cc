@@ -194,15 +194,49 @@ TEST(CancelThreads, OneOfManyCancelsWins) {
 }
 
 TEST(CancelThreads, DroppingAHandleWaitsForTheRunningCallback) {
-  for (int round = 0; round < 200; ++round) {
+  for (int round = 0; round < 20; ++round) {
     CancelSource source;
-    auto on_heap = std::make_unique<int>(0);
-    auto handle = source.token().OnCancel([&] { ++*on_heap; });
+    std::atomic<bool> running{false}, dropping{false}, ended{false};
+    auto handle = source.token().OnCancel([&] {
+      running = true;
+      while (!dropping) std::this_thread::yield();
+      // Time for a drop that does not wait to come back.
+      for (int i = 0; i < 100; ++i) std::this_thread::yield();
+      ended = true;
+    });
     std::thread canceller([&] { source.Cancel({}); });
+    while (!running) std::this_thread::yield();
+    dropping = true;
     handle.reset();
-    on_heap.reset();  // the callback, if it ran at all, has ended
+    EXPECT_TRUE(ended);
     canceller.join();
   }
+}
+
+TEST(CancelTree, ItsDepthIsNoMatterOfTheStack) {
+  constexpr int kDepth = 100'000;
+  auto root = std::make_unique<CancelSource>();
+  std::vector<std::unique_ptr<CancelSource>> chain;
+  for (int i = 0; i < kDepth; ++i) {
+    chain.push_back(std::make_unique<CancelSource>(i == 0 ? root->token() : chain.back()->token()));
+  }
+  const CancelToken last = chain.back()->token();
+  chain.clear();  // now only the last token holds them, each the one above it
+  EXPECT_TRUE(root->Cancel({.kind = Kind::kTimeout, .timeout = absl::Seconds(1)}));
+  EXPECT_EQ(last.reason().kind, Kind::kTimeout);
+}  // and here they end
+
+TEST(CancelTree, ADescendantsCallbacksRunBeforeLaterOnesOfItsParent) {
+  CancelSource parent;
+  std::vector<int> calls;
+  const auto first = parent.token().OnCancel([&] { calls.push_back(1); });
+  CancelSource child(parent.token());
+  CancelSource grandchild(child.token());
+  const auto inner = grandchild.token().OnCancel([&] { calls.push_back(2); });
+  const auto middle = child.token().OnCancel([&] { calls.push_back(3); });
+  const auto second = parent.token().OnCancel([&] { calls.push_back(4); });
+  parent.Cancel({});
+  EXPECT_THAT(calls, ElementsAre(1, 2, 3, 4));
 }
 
 TEST(CancelThreads, ChildrenComeAndGoWhileTheParentIsCancelled) {

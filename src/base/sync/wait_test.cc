@@ -2,6 +2,8 @@
 
 #include <atomic>
 #include <memory>
+#include <thread>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -101,6 +103,52 @@ TEST(ParallelFor, ErrorDoesNotDependOnTiming) {
     });
     ASSERT_THAT(status, StatusIs(absl::StatusCode::kDataLoss, "7"));
   }
+}
+
+// Keeps one job until it is told to start it, and tells when its user has no more to do itself.
+class LatePool : public Pool {
+ public:
+  ~LatePool() override {
+    if (thread_.joinable()) thread_.join();
+  }
+  absl::Status Submit(Task job) override {
+    if (job_ != nullptr) return absl::ResourceExhaustedError("one is enough");
+    job_ = std::move(job);
+    return absl::OkStatus();
+  }
+  bool RunOne() override {
+    user_waits_ = true;
+    return false;
+  }
+  int threads() const override { return 1; }
+
+  void Start() {
+    thread_ = std::thread([job = std::move(job_)]() mutable { job(); });
+  }
+  void AwaitUserWaits() const {
+    while (!user_waits_) std::this_thread::yield();
+  }
+
+ private:
+  Task job_;
+  std::thread thread_;
+  std::atomic<bool> user_waits_{false};
+};
+
+TEST(ParallelFor, ALaterErrorOfAHigherIndexChangesNothing) {
+  LatePool pool;
+  std::atomic<bool> second_taken{false};
+  const absl::Status status = ParallelFor(pool, 2, [&](size_t i) {
+    if (i == 0) {
+      pool.Start();
+      while (!second_taken) std::this_thread::yield();
+    } else {
+      second_taken = true;
+      pool.AwaitUserWaits();  // so the error of index 0 is known already
+    }
+    return absl::DataLossError(absl::StrCat(i));
+  });
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kDataLoss, "0"));
 }
 
 TEST(ParallelFor, StopsAfterAnError) {

@@ -299,6 +299,39 @@ TEST_P(FilesContract, XattrsAreAddedReplacedAndSorted) {
   EXPECT_THAT(file->GetXattrs(), IsOkAndHolds(expected));
 }
 
+TEST_P(FilesContract, MetaBeyondWhatThereIsIsInvalid) {
+  Put("f", "x");
+  ASSERT_OK_AND_ASSIGN(const std::unique_ptr<File> file, dir().Open("f", {.write = true}));
+  const MetaChange large_mode{.mode = 010000, .mtime = {}, .xattrs = {}};
+  EXPECT_THAT(dir().SetMeta("f", large_mode), StatusIs(StatusCode::kInvalidArgument));
+  EXPECT_THAT(file->SetMeta(large_mode), StatusIs(StatusCode::kInvalidArgument));
+  for (const char* name : {"user.", "user", "", "security.x", "a"}) {
+    const MetaChange change{.mode = {}, .mtime = {}, .xattrs = Xattrs{{name, "1"}}};
+    EXPECT_THAT(dir().SetMeta("f", change), StatusIs(StatusCode::kInvalidArgument)) << name;
+    EXPECT_THAT(file->SetMeta(change), StatusIs(StatusCode::kInvalidArgument)) << name;
+  }
+  const MetaChange large{
+      .mode = {}, .mtime = {}, .xattrs = Xattrs{{"user.a", std::string(64 * 1024 + 1, 'x')}}};
+  EXPECT_THAT(dir().SetMeta("f", large), StatusIs(StatusCode::kInvalidArgument));
+  EXPECT_THAT(file->SetMeta(large), StatusIs(StatusCode::kInvalidArgument));
+  EXPECT_THAT(dir().GetXattrs("f"), IsOkAndHolds(ElementsAre()));
+  ASSERT_OK_AND_ASSIGN(const Meta meta, dir().Stat("f"));
+  EXPECT_EQ(meta.mode, 0644u);
+}
+
+TEST_P(FilesContract, OffsetsBeyondAllFilesAreRefused) {
+  Put("f", "x");
+  ASSERT_OK_AND_ASSIGN(const std::unique_ptr<File> file, dir().Open("f", {.write = true}));
+  constexpr uint64_t kTooFar = uint64_t{1} << 63;
+  uint8_t byte = 'y';
+  EXPECT_THAT(file->WriteAt(kTooFar, BytesView(&byte, 1)), StatusIs(StatusCode::kInvalidArgument));
+  EXPECT_FALSE(file->WriteAt(kTooFar - 1, BytesView(&byte, 1)).ok());
+  EXPECT_THAT(file->ReadAt(kTooFar, absl::MakeSpan(&byte, 1)),
+              StatusIs(StatusCode::kInvalidArgument));
+  EXPECT_THAT(file->Truncate(kTooFar), StatusIs(StatusCode::kInvalidArgument));
+  EXPECT_EQ(Read("f"), "x");
+}
+
 TEST_P(FilesContract, ListTellsEachEntryOnce) {
   EXPECT_EQ(Names(dir()), "");
   Put("f", "");
