@@ -120,10 +120,18 @@ absl::Status Wrap(const absl::Status& status, Dt code, absl::string_view context
   return base::WithInfo(text, {DtName(code), std::string(hint)});
 }
 
+bool IsOutOfSpace(const absl::Status& status) {
+  if (!absl::IsResourceExhausted(status)) return false;
+  const auto says = [&](absl::string_view words) {
+    return absl::StrContains(status.message(), words);
+  };
+  return !says("Too many open files") && !says("Cannot allocate memory") && !says("the limit of ");
+}
+
 Dt FileErrorCode(const absl::Status& status, Dt otherwise) {
   switch (status.code()) {
     case absl::StatusCode::kResourceExhausted:
-      return Dt::kDiskSpace;
+      return IsOutOfSpace(status) ? Dt::kDiskSpace : otherwise;
     case absl::StatusCode::kPermissionDenied:
       return Dt::kPermission;
     case absl::StatusCode::kNotFound:

@@ -49,6 +49,10 @@ absl::Status Error(Dt code, absl::string_view text, absl::string_view hint = "")
 absl::Status Wrap(const absl::Status& status, Dt code, absl::string_view context,
                   absl::string_view hint = "");
 
+// Whether a disk or a quota is full. What a limit of this process or of a reader gives (too many
+// open files, a text that is too long) has the same code of absl and is something else.
+bool IsOutOfSpace(const absl::Status& status);
+
 // The id for a failure of the file system: no space DT006, permission DT005, not found DT002,
 // exists DT012, else `otherwise`.
 Dt FileErrorCode(const absl::Status& status, Dt otherwise);

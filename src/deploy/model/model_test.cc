@@ -90,6 +90,13 @@ TEST(Errors, WrapKeepsAnIdThatIsThere) {
 
 TEST(Errors, FileErrorsHaveTheirIds) {
   EXPECT_EQ(FileErrorCode(base::ErrnoError(ENOSPC, "w"), Dt::kStorage), Dt::kDiskSpace);
+  EXPECT_EQ(FileErrorCode(base::ErrnoError(EDQUOT, "w"), Dt::kStorage), Dt::kDiskSpace);
+  for (const int error : {EMFILE, ENFILE, ENOMEM}) {
+    EXPECT_EQ(FileErrorCode(base::ErrnoError(error, "w"), Dt::kStorage), Dt::kStorage);
+  }
+  EXPECT_EQ(FileErrorCode(absl::ResourceExhaustedError("read x: more than the limit of 7 bytes"),
+                          Dt::kChecksum),
+            Dt::kChecksum);
   EXPECT_EQ(FileErrorCode(base::ErrnoError(EACCES, "w"), Dt::kStorage), Dt::kPermission);
   EXPECT_EQ(FileErrorCode(base::ErrnoError(ENOENT, "w"), Dt::kStorage), Dt::kPathNotFound);
   EXPECT_EQ(FileErrorCode(base::ErrnoError(EEXIST, "w"), Dt::kStorage), Dt::kExists);

@@ -107,6 +107,15 @@ bool HoldsBad(const Root& root, const Generation& generation) {
                      });
 }
 
+// Whether going to `generation` would change what is active. Types that it does not know stay.
+bool Differs(const Generation& generation, const ActiveSet& active_set) {
+  return std::any_of(generation.components.begin(), generation.components.end(),
+                     [&](const Component& component) {
+                       const auto active = active_set.find(component.type);
+                       return active == active_set.end() || active->second != component.version;
+                     });
+}
+
 absl::StatusOr<uint64_t> ChooseGeneration(const Root& root,
                                           const std::vector<Generation>& generations,
                                           const ActiveSet& active_set, bool forward) {
@@ -116,7 +125,7 @@ absl::StatusOr<uint64_t> ChooseGeneration(const Root& root,
     const auto found =
         std::find_if(generations.begin(), generations.end(),
                      [&](const Generation& candidate) { return candidate.number == number; });
-    return found != generations.end() && !found->incomplete && SetOf(*found) != active_set &&
+    return found != generations.end() && !found->incomplete && Differs(*found, active_set) &&
            !HoldsBad(root, *found);
   };
   auto number = RollbackGenerationNumber(history, active.value_or(0), forward, usable);

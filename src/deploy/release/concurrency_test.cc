@@ -1,4 +1,5 @@
 // Locks, two changes at a time, and recovery beside a running change (D1, D177, D178).
+#include <atomic>
 #include <thread>
 
 #include "absl/strings/str_cat.h"
@@ -14,6 +15,7 @@ namespace slipway::deploy {
 namespace {
 
 using base::testing::HasErrorCode;
+using base::testing::HasHint;
 using base::testing::IsOk;
 using base::testing::IsOkAndHolds;
 using ::testing::AllOf;
@@ -149,7 +151,25 @@ TEST(Recovery, ComesBeforeEveryChange) {  // D178
   EXPECT_EQ(ReleaseSim::Complaint(sim.world.files, "model"), "");
 }
 
-TEST(Recovery, JournalOfANewerToolStopsChangesWithAClearMessage) {  // DT015, D290
+// Undo looks at the disk first: what somebody took away meanwhile is no obstacle. 6.14
+TEST(Recovery, UndoesAlsoWhereTheGenerationsWereTakenAway) {
+  ReleaseSim sim;
+  ASSERT_THAT(sim.Deploy({"model:1.0.0"}), IsOk());
+  {
+    const auto dead = OpenInternal(sim, "dead");
+    JournalStep gen;
+    gen.kind = StepKind::kGen;
+    gen.generation = 2;
+    ASSERT_THAT(Journal::Create(*dead->dir, "t1", {BeginOf("model"), gen}), IsOk());
+    ASSERT_THAT(base::RemoveTree(*dead->dir, "generations"), IsOk());
+    const auto recovered = RecoverCrashed(*dead, {});
+    ASSERT_THAT(recovered, IsOk());
+    EXPECT_THAT(recovered->transactions, SizeIs(1));
+  }
+  EXPECT_THAT(sim.Open(), IsOk());
+}
+
+TEST(Recovery, JournalOfANewerToolStopsChangesWithAClearMessage) {  // DT025, D290
   ReleaseSim sim;
   ASSERT_THAT(sim.Deploy({"model:1.0.0"}), IsOk());
   const auto dir = sim.world.files.OpenRoot("/srv/root/.deploy-tool/journal");
@@ -157,8 +177,9 @@ TEST(Recovery, JournalOfANewerToolStopsChangesWithAClearMessage) {  // DT015, D2
                                      base::EncodeRecord("[{\"step\":\"BEGIN\",\"format\":9}]")),
               IsOk());
   const auto root = sim.Open();
-  EXPECT_THAT(root, HasErrorCode("DT015"));
+  EXPECT_THAT(root, AllOf(HasErrorCode("DT025"), HasHint(HasSubstr("newer deploy-tool"))));
   EXPECT_THAT(std::string(root.status().message()), AllOf(HasSubstr("t9"), HasSubstr("newer")));
+  EXPECT_EQ(ExitCodeOf(root.status()), ExitCodeOf(Error(Dt::kFormat, "x")));
   EXPECT_THAT(sim.Open(OpenMode::kRead), IsOk());
 }
 
@@ -209,6 +230,71 @@ TEST(Concurrency, TwoTypesDeployAtTheSameTime) {
   EXPECT_THAT((*root)->VerifyLinks({}, true), IsOkAndHolds(IsEmpty()));
   EXPECT_THAT(*(*root)->History("", 100), SizeIs(12));
   EXPECT_EQ((*root)->Status()->generation, 12u);
+}
+
+// Types whose packages have the same bytes do not disturb each other: one fetches, the others wait.
+TEST(Concurrency, SamePackageOfManyTypesIsFetchedOnceAndUsedByAll) {  // D1, D177
+  ReleaseSim sim;
+  ASSERT_THAT(sim.Open(), IsOk());
+  const TestPackage& package = PackageOf("model", "1.0.0");
+  std::vector<TestPackage> packages;
+  for (int i = 0; i < 6; ++i) {
+    TestPackage& copy = packages.emplace_back(package);
+    const Component component{absl::StrCat("t", i), "1.0.0"};
+    copy.manifest.component = component;
+    copy.manifest_text.clear();
+    copy.manifest.package.index.reset();
+    const std::string bytes =
+        package.objects.at(ObjectKey(package.manifest.component, package.manifest.package.file));
+    copy.objects = {{ObjectKey(component, package.manifest.package.file), bytes}};
+  }
+  std::vector<const TestPackage*> all;
+  all.reserve(packages.size());
+  for (const TestPackage& one : packages) all.push_back(&one);
+  const auto repository = RepositoryWith(all);
+  sim.sources = {{"memory", repository.get()}};
+  RootOptions options;
+  options.mode = OpenMode::kMutate;
+  std::atomic<int> fetched{0};
+  const auto work = [&](const TestPackage& one) {
+    const auto root = DeployRoot::Open(sim.world.world(), kTestRoot, options);
+    ASSERT_THAT(root, IsOk());
+    const auto done = (*root)->Deploy({sim.Input(one)}, {});
+    ASSERT_THAT(done, IsOk());
+    fetched += done->components[0].cache_hit ? 0 : 1;
+  };
+  std::vector<std::thread> threads;
+  threads.reserve(packages.size());
+  for (const TestPackage& one : packages) {
+    threads.push_back(base::os::StartThread("deploy", [&work, &one] { work(one); }));
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(fetched, 1);
+  EXPECT_THAT(*(*sim.Open())->Types(), SizeIs(6));
+}
+
+// While somebody else fetches, a cancelled wait ends; when that one is gone, the fetch goes on.
+TEST(Concurrency, WaitForTheFetchOfAnotherEndsWithItOrWithACancel) {  // D108, D177
+  ReleaseSim sim;
+  ASSERT_THAT(sim.Open(), IsOk());
+  const std::string sha256 = PackageOf("model", "1.0.0").manifest.package.sha256;
+  const std::string dir =
+      absl::StrCat(kTestRoot, "/.deploy-tool/cache/packages/sha256/", sha256.substr(0, 2));
+  ASSERT_THAT(sim.world.files.MakeRoot(dir), IsOk());
+  base::OpenOptions write;
+  write.write = true;
+  write.create = true;
+  auto other = *(*sim.world.files.OpenRoot(dir))->Open(sha256 + ".part", write);
+  ASSERT_THAT(other->TryLock(), IsOk());
+  base::CancelSource source;
+  RootOptions options;
+  options.mode = OpenMode::kMutate;
+  options.cancel = source.token();
+  const auto root = DeployRoot::Open(sim.world.world(), kTestRoot, options);
+  source.Cancel({base::CancelReason::Kind::kInterrupt, "SIGINT", {}});
+  EXPECT_THAT((*root)->Deploy({sim.Input(PackageOf("model", "1.0.0"))}, {}), HasErrorCode("DT026"));
+  other = nullptr;
+  EXPECT_THAT(sim.Deploy({"model:1.0.0"}), IsOk());
 }
 
 // Of two changes of one type one waits; both happen, one after the other. D177

@@ -84,7 +84,15 @@ absl::Status CheckDeployInput(const std::vector<DeployComponent>& components) {
   std::set<std::string> types;
   for (const DeployComponent& component : components) {
     SLIPWAY_RETURN_IF_ERROR(CheckManifest(component.manifest));
-    if (!types.insert(component.manifest.component.type).second) {
+    const Component& own = component.manifest.component;
+    const bool twice = std::count_if(components.begin(), components.end(), [&](const auto& other) {
+                         return other.manifest.component == own;
+                       }) > 1;
+    if (twice) {
+      return Error(Dt::kDependency, absl::StrCat("deploy: ", own.ToString(), " is named twice"),
+                   "name it once");
+    }
+    if (!types.insert(own.type).second) {
       return Error(Dt::kDependency,
                    absl::StrCat("deploy: two versions of ", component.manifest.component.type),
                    "one version of a type can be current; deploy them one after the other");

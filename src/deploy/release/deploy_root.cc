@@ -104,6 +104,7 @@ base::Owned<DeployRoot> DeployRoot::Open(base::World& world, absl::string_view p
 const std::string& DeployRoot::path() const { return impl_->root.path; }
 const std::string& DeployRoot::root_id() const { return impl_->root.root_id; }
 const Recovery& DeployRoot::recovery() const { return impl_->recovery; }
+const std::vector<std::string>& DeployRoot::warnings() const { return impl_->root.warnings; }
 
 absl::StatusOr<ChangeResult> DeployRoot::Deploy(std::vector<DeployComponent> components,
                                                 const DeployOptions& options) {

@@ -40,8 +40,8 @@ bool WasRolledBack(const absl::Status& status);
 
 // Thread-safe; one object for one command. All calls block. Besides their own errors all changing
 // calls return DT021 (locked, with the holder), DT015 (a crashed transaction cannot be recovered),
-// DT005, DT006 and DT026; after any error the root is as it was before, unless DT015 says
-// otherwise.
+// DT025 (a newer tool left it), DT005, DT006 and DT026; after any error the root is as it was
+// before, unless DT015 says otherwise.
 class DeployRoot {
  public:
   // DT002: no such directory, or no deploy root (kMutate, kRead). DT025: a newer format. `world` is
@@ -53,6 +53,8 @@ class DeployRoot {
   const std::string& path() const;  // absolute, without symbolic links
   const std::string& root_id() const;
   const Recovery& recovery() const;  // of Open
+  // Of a root that others than its user may change; none where it was opened to read.
+  const std::vector<std::string>& warnings() const;
 
   // Installs all components and switches to them, in one transaction (D28). Nothing is fetched for
   // what is installed and intact; nothing is written when it is also current. Components of one

@@ -121,7 +121,8 @@ absl::Status WriteGeneration(base::Dir& root, uint64_t number, const ActiveSet& 
 
 absl::Status RemoveGeneration(base::Dir& root, uint64_t number) {
   SLIPWAY_RETURN_IF_ERROR(base::RemoveTree(root, GenerationDir(number)));
-  return SyncDirAt(root, kGenerationsDir);
+  const absl::Status synced = SyncDirAt(root, kGenerationsDir);
+  return absl::IsNotFound(synced) ? absl::OkStatus() : synced;  // somebody took all of them away
 }
 
 absl::Status TrimGenerations(base::Dir& root) {

@@ -8,6 +8,7 @@
 #include "absl/strings/strip.h"
 #include "base/check.h"
 #include "deploy/model/errors.h"
+#include "deploy/release/journal_check.h"
 #include "deploy/release/layout.h"
 
 namespace slipway::deploy {
@@ -92,6 +93,31 @@ absl::Status Journal::Append(std::vector<JournalStep> steps) {
   const absl::Status appended = log_->Append(record);
   failed_ = !appended.ok();
   return appended;
+}
+
+absl::Status Journal::CheckOwner(uint32_t user_id) {
+  constexpr uint32_t kRoot = 0;
+  for (const std::string& name : {FileName(tx_), std::string(".")}) {
+    SLIPWAY_ASSIGN_OR_RETURN(const base::Meta meta, dir_->Stat(name));
+    const bool own = meta.uid == user_id || meta.uid == kRoot;
+    if (own && (meta.mode & 0002) == 0) continue;
+    return Error(Dt::kPermission,
+                 absl::StrCat("read journal ", tx_, ": ", name == "." ? kJournalDir : name,
+                              own ? " can be written by everybody"
+                                  : absl::StrCat(" belongs to uid ", meta.uid)),
+                 own ? "look whether a deploy-tool wrote it; then correct the modes"
+                     : "run deploy-tool recover as that user");
+  }
+  return absl::OkStatus();
+}
+
+void Journal::DropForeignTargets() {
+  for (JournalStep& step : steps_) {
+    if (step.kind != StepKind::kSwitch && step.kind != StepKind::kActive) continue;
+    for (LinkChange& link : step.links) {
+      if (!IsOwnTarget(step.kind, link)) link.from.clear();
+    }
+  }
 }
 
 absl::Status Journal::DropCommit() {

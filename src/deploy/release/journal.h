@@ -99,6 +99,12 @@ class Journal {
 
   // Announces `steps`, durably. After an error they may be on disk or not: they count as announced.
   absl::Status Append(std::vector<JournalStep> steps);
+  // Whether `user_id` or root wrote it, into a directory of theirs that not everybody may write to.
+  // DT005: somebody else's.
+  absl::Status CheckOwner(uint32_t user_id);
+  // From here on, taking links back never sets a target that no deploy-tool sets: see IsOwnTarget.
+  // Not durable before Rewrite.
+  void DropForeignTargets();
   // Takes a COMMIT back whose Append failed and which may be on disk all the same. CHECK: it was
   // the last Append.
   absl::Status DropCommit();

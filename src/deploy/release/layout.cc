@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/json/json.h"
 #include "base/mutant.h"
@@ -29,8 +30,34 @@ constexpr const char* kRootDirs[] = {
 // What lies in a root without being reachable through a link is for its owner and group.
 constexpr uint32_t kDirMode = 0755;
 
+// Those that are missing: somebody may have taken one away.
+absl::Status MakeRootDirs(base::Dir& dir) {
+  for (const char* name : kRootDirs) {
+    SLIPWAY_ASSIGN_OR_RETURN(const auto there, StatIfAny(dir, name));
+    if (!there) SLIPWAY_RETURN_IF_ERROR(MakeDirsDurably(dir, name));
+  }
+  return absl::OkStatus();
+}
+
+// Who else may change what is installed here, and put a journal in.
+absl::StatusOr<std::vector<std::string>> WarningsOf(base::World& world, base::Dir& dir) {
+  constexpr uint32_t kRoot = 0;
+  std::vector<std::string> warnings;
+  SLIPWAY_ASSIGN_OR_RETURN(const base::Meta meta, dir.Stat("."));
+  if (meta.uid != kRoot && meta.uid != world.environment.UserId()) {
+    warnings.push_back(absl::StrCat("the deploy root belongs to uid ", meta.uid,
+                                    ", who may change what is installed here; run as that user"));
+  }
+  if ((meta.mode & 0002) != 0) {
+    warnings.emplace_back(
+        "everybody may write to the deploy root and change what is installed here; "
+        "take that away: chmod o-w");
+  }
+  return warnings;
+}
+
 absl::Status MakeRootFiles(base::World& world, base::Dir& dir) {
-  for (const char* name : kRootDirs) SLIPWAY_RETURN_IF_ERROR(MakeDirsDurably(dir, name));
+  SLIPWAY_RETURN_IF_ERROR(MakeRootDirs(dir));
   base::Json json = base::Json::MakeObject();
   json.Set("format", kRootFormat);
   json.Set("root_id", world.random.Hex(16));
@@ -51,12 +78,14 @@ absl::StatusOr<std::string> ReadRootId(base::Dir& dir, absl::string_view path) {
   const auto json = base::ParseJson(*text);
   const base::Json* format = json.ok() ? json->Find("format") : nullptr;
   const base::Json* id = json.ok() ? json->Find("root_id") : nullptr;
-  if (format == nullptr || !format->AsInt() || id == nullptr || id->AsString() == nullptr) {
+  const bool newer = format != nullptr && format->AsInt() && *format->AsInt() > kRootFormat;
+  const bool known = format != nullptr && format->AsInt() && id != nullptr && id->AsString();
+  if (!newer && !known) {
     return Error(Dt::kChecksum,
                  absl::StrCat("open deploy root ", path, ": ", kRootFile, " is damaged"),
                  "restore the file from a backup, or move it away and deploy again");
   }
-  if (*format->AsInt() > kRootFormat) {
+  if (newer) {
     return Error(Dt::kFormat,
                  absl::StrCat("open deploy root ", path, ": format ", *format->AsInt(),
                               " is newer than ", kRootFormat),
@@ -121,7 +150,18 @@ absl::StatusOr<Root> OpenRootDir(base::World& world, absl::string_view path,
     id = ReadRootId(**dir, *real);
   }
   if (!id.ok()) return RootError(id.status(), absl::StrCat("open deploy root ", *real));
-  return Root{world, *std::move(real), *std::move(id), *std::move(dir), options};
+  if (options.mode != OpenMode::kRead) {
+    const absl::Status made = MakeRootDirs(**dir);
+    if (!made.ok()) return RootError(made, absl::StrCat("open deploy root ", *real));
+  }
+  std::vector<std::string> warnings;
+  if (options.mode != OpenMode::kRead) {
+    auto found = WarningsOf(world, **dir);
+    if (!found.ok()) return RootError(found.status(), absl::StrCat("open deploy root ", *real));
+    warnings = *std::move(found);
+  }
+  return Root{world,           *std::move(real), *std::move(id),
+              *std::move(dir), options,          std::move(warnings)};
 }
 
 absl::StatusOr<std::vector<base::DirEntry>> ListSorted(base::Dir& dir, absl::string_view path) {
@@ -177,9 +217,17 @@ absl::Status RootError(const absl::Status& status, absl::string_view context) {
     case absl::StatusCode::kOk:
       return status;
     case absl::StatusCode::kResourceExhausted:
+      if (!IsOutOfSpace(status)) {
+        return Wrap(status, Dt::kStorage, context,
+                    "raise the limit of this process, or end others");
+      }
       return Wrap(status, Dt::kDiskSpace, context,
                   "free space on the file system of the deploy root");
     case absl::StatusCode::kPermissionDenied:
+      if (absl::StrContains(status.message(), "Read-only file system")) {
+        return Wrap(status, Dt::kPermission, context,
+                    "mount the file system of the deploy root for writing, or use another root");
+      }
       return Wrap(status, Dt::kPermission, context,
                   "run as the owner of the deploy root, or correct its owner and mode");
     case absl::StatusCode::kCancelled:

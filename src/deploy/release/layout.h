@@ -62,6 +62,7 @@ struct Root {
   std::string root_id;
   std::unique_ptr<base::Dir> dir;
   RootOptions options;
+  std::vector<std::string> warnings;  // of a root that others may change; not when only reading
 };
 
 // Opens or makes the root as `options.mode` asks; no recovery. Errors as DeployRoot::Open.

@@ -40,6 +40,34 @@ absl::StatusOr<std::string> NormalPath(const Root& root, const std::string& give
   return std::string(path);
 }
 
+bool IsAtOrAbove(absl::string_view path, absl::string_view other) {
+  return path == "/" || other == path || absl::StartsWith(other, absl::StrCat(path, "/"));
+}
+
+// `path`, absolute, without symbolic links above its last name, as far as it exists.
+std::string RealPlace(const Root& root, const std::string& path) {
+  auto [parent, rest] = base::SplitPath(path);
+  while (!parent.empty()) {
+    const auto real = root.world.files.Canonical(parent);
+    if (real.ok()) return base::JoinPath(*real, path.substr(parent.size() + 1));
+    parent = base::SplitPath(parent).first;
+  }
+  return path;
+}
+
+// What a link at `path` would take away, were it to replace what lies there (D26).
+absl::Status CheckTakesNothing(const Root& root, const LinkOptions& options,
+                               const std::string& given, const std::string& path) {
+  const std::string real =
+      RealPlace(root, absl::StartsWith(path, "/") ? path : base::JoinPath(root.path, path));
+  if (IsAtOrAbove(real, root.path)) return BadLink(given, "the deploy root is there, or below it");
+  for (const std::string& kept : options.keep) {
+    if (!IsAtOrAbove(real, RealPlace(root, kept))) continue;
+    return BadLink(given, absl::StrCat(base::EscapeForTerminal(kept), " is there, or below it"));
+  }
+  return absl::OkStatus();
+}
+
 // The type in "links/<type>[/…]" or "components/<type>/current[/…]", else empty.
 std::string TypeInTarget(absl::string_view target) {
   const std::vector<absl::string_view> parts = absl::StrSplit(target, '/');
@@ -142,7 +170,16 @@ absl::StatusOr<std::vector<WantedLink>> WantedCustomLinks(const Root& root,
   for (const CustomLink& custom : options.custom) {
     SLIPWAY_ASSIGN_OR_RETURN(WantedLink link, Wanted(root, custom));
     if (!paths.insert(link.path).second) return BadLink(custom.path, "the path is given twice");
+    SLIPWAY_RETURN_IF_ERROR(CheckTakesNothing(root, options, custom.path, link.path));
     wanted.push_back(std::move(link));
+  }
+  for (const WantedLink& link : wanted) {
+    const auto above = std::find_if(paths.begin(), paths.end(), [&](const std::string& path) {
+      return path != link.path && IsAtOrAbove(path, link.path);
+    });
+    if (above != paths.end()) {
+      return BadLink(link.path, absl::StrCat("it is below the custom link ", *above));
+    }
   }
   return wanted;
 }

@@ -21,8 +21,8 @@ struct WantedLink {
   std::string type;  // the component it leads to; empty: something else
 };
 
-// DT001: a path twice, inside components/, generations/ or .deploy-tool/, one of the built-in
-// links, or with ".." in it.
+// DT001: a path twice or below another one, inside components/, generations/ or .deploy-tool/, one
+// of the built-in links, with ".." in it, or one at or above the root or one of options.keep.
 absl::StatusOr<std::vector<WantedLink>> WantedCustomLinks(const Root& root,
                                                           const LinkOptions& options);
 

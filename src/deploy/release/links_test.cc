@@ -237,6 +237,54 @@ TEST_F(LinksTest, CustomLinksThatMakeNoSenseAreConfigErrors) {  // D26
   EXPECT_THAT(sim_.Deploy({"model:1.0.0"}, options), HasErrorCode("DT001"));
 }
 
+TEST_F(LinksTest, CustomLinkNeverTakesTheRootOrWhatIsKeptAway) {  // D26
+  ASSERT_THAT(sim_.world.files.MakeRoot("/home/project/stores/near"), IsOk());
+  ASSERT_THAT((*sim_.world.files.OpenRoot("/srv"))->Symlink("/home", "alias"), IsOk());
+  const std::string before = sim_.Snapshot();
+  for (const char* path :
+       {"/srv/root", "/srv/root/", "/srv", "/home/project", "/home", "/home/project/stores/near",
+        "/home/project/stores", "/srv/alias/project", "/srv/alias/project/stores"}) {
+    DeployOptions options;
+    options.links = Custom(path, "links/model");
+    options.links.adopt = true;
+    options.links.keep = {"/home/project", "/home/project/stores/near"};
+    const auto refused = sim_.Deploy({"model:1.0.0"}, options);
+    EXPECT_THAT(refused, HasErrorCode("DT001")) << path;
+    EXPECT_THAT(Repair(options.links), HasErrorCode("DT001")) << path;
+  }
+  EXPECT_EQ(sim_.Snapshot(), before);
+  DeployOptions options;
+  options.links = Custom("/home/project/model", "links/model");
+  options.links.keep = {"/home/project", "/home/project/stores/near"};
+  EXPECT_THAT(sim_.Deploy({"model:1.0.0"}, options), IsOk());
+}
+
+TEST_F(LinksTest, CustomLinkBelowAnotherIsAConfigError) {  // D26
+  DeployOptions options;
+  options.links = Custom("/srv/w", "links/model");
+  options.links.custom.push_back({"/srv/w/x", "links/model"});
+  options.links.create_parents = true;
+  EXPECT_THAT(sim_.Deploy({"model:1.0.0"}, options), HasErrorCode("DT001"));
+}
+
+// The directories of a root may be taken away by accident; what follows from the rest comes back.
+TEST_F(LinksTest, RepairMakesTheRootsOwnDirectoriesAgain) {  // D37
+  const base::sim::Files whole = sim_.world.files;
+  for (const char* taken : {"generations", "links", ".deploy-tool/locks", ".deploy-tool/journal",
+                            ".deploy-tool/staging", ".deploy-tool/state", ".deploy-tool/cache"}) {
+    SCOPED_TRACE(taken);
+    sim_.Mount(whole);
+    dir_ = *sim_.world.files.OpenRoot(kTestRoot);
+    ASSERT_THAT(base::RemoveTree(*dir_, taken), IsOk());
+    ASSERT_THAT(Repair(), IsOk());
+    EXPECT_THAT(Bad(), IsEmpty());
+    EXPECT_EQ(ReleaseSim::Complaint(sim_.world.files, "model"), "");
+    EXPECT_THAT(sim_.Deploy({"config:1.0.0"}), IsOk());
+    EXPECT_THAT(sim_.Switch("model", "1.0.0"), IsOk());
+    EXPECT_THAT(sim_.Open(), IsOk());
+  }
+}
+
 TEST_F(LinksTest, WithoutLinksOnlyCurrentIsKept) {
   DeployOptions options;
   options.links.enabled = false;

@@ -25,6 +25,9 @@ struct LinkOptions {
   std::vector<CustomLink> custom;
   bool create_parents = false;  // make missing parent directories of custom links
   bool adopt = false;           // move what occupies a link's path to <path>.bak-<utc>
+  // Absolute paths that no custom link may take or lie above: the project, its stores. The root
+  // itself is always one of them.
+  std::vector<std::string> keep;
 };
 
 // kFull: contents are on disk before a version becomes visible. kFast: only links, state and

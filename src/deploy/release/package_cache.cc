@@ -20,6 +20,8 @@ namespace {
 
 constexpr size_t kReadBytes = 1 << 20;
 constexpr uint64_t kStampBytesMax = 256;
+// A fetch of a large package by another change takes its time; whoever waits can be interrupted.
+constexpr absl::Duration kFetchWaitMin = absl::Minutes(10);
 
 std::string CacheDir(const std::string& sha256) {
   return absl::StrCat(kPackageCacheDir, "/", absl::string_view(sha256).substr(0, 2));
@@ -119,10 +121,18 @@ base::Owned<base::File> TryOpenPart(const Root& root, const Manifest& manifest) 
   return file;
 }
 
+// Whoever fetches the same package for another type is waited for: types do not disturb each other
+// (D1). Null: the package has come into the cache meanwhile.
 base::Owned<base::File> OpenPart(const Root& root, const Manifest& manifest) {
   std::unique_ptr<base::File> part;
-  const absl::Status opened = RetryWhileLocked(root, root.options.wait_lock, [&]() -> absl::Status {
-    SLIPWAY_ASSIGN_OR_RETURN(part, TryOpenPart(root, manifest));
+  const absl::Duration wait = std::max(root.options.wait_lock, kFetchWaitMin);
+  const absl::Status opened = RetryWhileLocked(root, wait, [&]() -> absl::Status {
+    part = nullptr;
+    SLIPWAY_ASSIGN_OR_RETURN(auto locked, TryOpenPart(root, manifest));
+    SLIPWAY_ASSIGN_OR_RETURN(const auto there,
+                             StatIfAny(*root.dir, CachePath(manifest.package.sha256)));
+    if (there) return RemoveFile(*root.dir, PartPath(manifest.package.sha256));
+    part = std::move(locked);
     return absl::OkStatus();
   });
   if (!opened.ok()) return RootError(opened, "write the package cache");
@@ -164,7 +174,18 @@ absl::Status Keep(const Root& root, const std::string& sha256, base::File& part)
   return WriteStamp(root, sha256, part);
 }
 
-// One try of one source. DT007: wrong bytes, which are kept.
+// What its digest cannot show: a manifest that states another size.
+absl::Status CheckSize(const Manifest& manifest, base::File& package) {
+  SLIPWAY_ASSIGN_OR_RETURN(const base::Meta meta, package.Stat());
+  if (meta.size_bytes == manifest.package.size_bytes) return absl::OkStatus();
+  return Error(Dt::kChecksum,
+               absl::StrCat("it has ", meta.size_bytes, " bytes, the manifest states ",
+                            manifest.package.size_bytes),
+               "publish the version again: its manifest does not belong to this package");
+}
+
+// One try of one source; without a file where somebody else has brought the package meanwhile.
+// DT007: wrong bytes, which are kept.
 absl::StatusOr<FetchedPackage> FetchFrom(const Root& root, const DeployComponent& component,
                                          const PackageSource& source, const ProgressFn& progress) {
   const Manifest& manifest = component.manifest;
@@ -172,11 +193,13 @@ absl::StatusOr<FetchedPackage> FetchFrom(const Root& root, const DeployComponent
   SLIPWAY_LOG(kInfo, absl::StrCat("downloading package from ", source.name));
   const absl::Duration start = root.world.clock.Monotonic();
   SLIPWAY_ASSIGN_OR_RETURN(auto part, OpenPart(root, manifest));
+  if (part == nullptr) return FetchedPackage();
   auto got = Download(root, component, source, *part, progress);
   if (got.ok() && *got != expected && !SLIPWAY_MUTANT("skip-digest")) {
     got = Error(Dt::kChecksum,
                 absl::StrCat("its SHA-256 is ", *got, ", the manifest states ", expected));
   }
+  if (const absl::Status size = CheckSize(manifest, *part); got.ok() && !size.ok()) got = size;
   const std::string code = base::GetErrorInfo(got.status()).code;
   if (code == DtName(Dt::kChecksum)) {
     KeepBad(root, PartPath(expected), Describe(manifest, source.name, got.status().message()));
@@ -204,22 +227,20 @@ bool IsOurs(const absl::Status& status) {
          code == DtName(Dt::kDiskSpace) || code == DtName(Dt::kLocked);
 }
 
-}  // namespace
-
-absl::StatusOr<bool> InCache(const Root& root, const Manifest& manifest) {
-  SLIPWAY_ASSIGN_OR_RETURN(const auto meta,
-                           StatIfAny(*root.dir, CachePath(manifest.package.sha256)));
-  return meta && meta->size_bytes == manifest.package.size_bytes;
-}
-
-absl::StatusOr<FetchedPackage> FetchPackage(const Root& root, const DeployComponent& component,
-                                            bool paranoid, const ProgressFn& progress,
-                                            std::vector<std::string>& warnings) {
+// From the cache or the sources; without a file as FetchFrom.
+absl::StatusOr<FetchedPackage> TryFetch(const Root& root, const DeployComponent& component,
+                                        bool paranoid, const ProgressFn& progress,
+                                        std::vector<std::string>& warnings) {
   const Manifest& manifest = component.manifest;
   SLIPWAY_FAILPOINT("deploy.fetch.before");
   auto cached = OpenCached(root, component, paranoid, progress, warnings);
   if (!cached.ok()) return RootError(cached.status(), "read the package cache");
   if (*cached != nullptr) {
+    const absl::Status size = CheckSize(manifest, **cached);
+    if (!size.ok()) {
+      return RootError(size,
+                       absl::StrCat("take ", manifest.component.ToString(), " from the cache"));
+    }
     FetchedPackage fetched;
     fetched.file = *std::move(cached);
     fetched.cache_hit = true;
@@ -246,6 +267,28 @@ absl::StatusOr<FetchedPackage> FetchPackage(const Root& root, const DeployCompon
     if (base::GetErrorInfo(failed).code != DtName(Dt::kChecksum)) failed = error;
   }
   return failed;
+}
+
+}  // namespace
+
+absl::StatusOr<bool> InCache(const Root& root, const Manifest& manifest) {
+  SLIPWAY_ASSIGN_OR_RETURN(const auto meta,
+                           StatIfAny(*root.dir, CachePath(manifest.package.sha256)));
+  return meta && meta->size_bytes == manifest.package.size_bytes;
+}
+
+absl::StatusOr<FetchedPackage> FetchPackage(const Root& root, const DeployComponent& component,
+                                            bool paranoid, const ProgressFn& progress,
+                                            std::vector<std::string>& warnings) {
+  constexpr int kTries = 3;  // what somebody else brings may be damaged again
+  for (int i = 0; i < kTries; ++i) {
+    auto fetched = TryFetch(root, component, paranoid, progress, warnings);
+    if (!fetched.ok() || fetched->file != nullptr) return fetched;
+  }
+  return Error(Dt::kLocked,
+               absl::StrCat("fetch ", component.manifest.component.ToString(),
+                            ": others fetch this package and it gets damaged each time"),
+               "try again when they are done");
 }
 
 void KeepBadPackage(const Root& root, const Manifest& manifest, absl::string_view source,

@@ -8,6 +8,7 @@
 #include "base/log/log.h"
 #include "deploy/model/errors.h"
 #include "deploy/release/journal.h"
+#include "deploy/release/journal_check.h"
 #include "deploy/release/locks.h"
 #include "deploy/release/steps.h"
 
@@ -15,11 +16,16 @@ namespace slipway::deploy {
 namespace {
 
 absl::Status CannotRecover(const std::string& tx, const absl::Status& status) {
-  if (absl::IsCancelled(status) || base::GetErrorInfo(status).code == DtName(Dt::kLocked)) {
-    return status;
+  const base::ErrorInfo info = base::GetErrorInfo(status);
+  if (absl::IsCancelled(status) || info.code == DtName(Dt::kLocked)) return status;
+  const std::string context = absl::StrCat("recover transaction ", base::EscapeForTerminal(tx));
+  // For a newer tool, or for another user: nothing is wrong with it.
+  if (info.code == DtName(Dt::kFormat) || info.code == DtName(Dt::kPermission)) {
+    return base::Annotate(status, context);
   }
-  return Error(Dt::kUnfinished, absl::StrCat("recover transaction ", tx, ": ", status.message()),
-               "correct the cause, then run: deploy-tool recover");
+  const bool advice = info.code == DtName(Dt::kChecksum) && !info.hint.empty();
+  return Error(Dt::kUnfinished, absl::StrCat(context, ": ", status.message()),
+               advice ? info.hint : "correct the cause, then run: deploy-tool recover");
 }
 
 // The locks of the types of a journal, or nullopt while somebody holds one of them.
@@ -43,6 +49,7 @@ absl::Status RecoverOne(const Root& root, const std::string& tx, const RecoverSc
   const auto steps = Journal::Peek(*root.dir, tx);
   if (absl::IsNotFound(steps.status())) return absl::OkStatus();
   SLIPWAY_RETURN_IF_ERROR(steps.status());
+  SLIPWAY_RETURN_IF_ERROR(CheckJournal(root.path, tx, *steps));
   std::optional<std::vector<Lock>> locks;
   if (!InRootPhase(steps->back().kind)) {
     SLIPWAY_ASSIGN_OR_RETURN(locks, TryTypes(root, steps->front().begin.types, scope));
@@ -55,6 +62,9 @@ absl::Status RecoverOne(const Root& root, const std::string& tx, const RecoverSc
   if (absl::IsNotFound(opened.status())) return absl::OkStatus();  // it finished before the locks
   SLIPWAY_RETURN_IF_ERROR(opened.status());
   Journal& journal = **opened;
+  SLIPWAY_RETURN_IF_ERROR(journal.CheckOwner(root.world.environment.UserId()));
+  SLIPWAY_RETURN_IF_ERROR(CheckJournal(root.path, tx, journal.steps()));
+  journal.DropForeignTargets();
   RecoveredTx done{tx, journal.begin().operation, journal.begin().components, {}};
   const bool ended = HasStep(journal.steps(), StepKind::kEnd);
   const bool committed = HasStep(journal.steps(), StepKind::kCommit);

@@ -18,8 +18,9 @@ struct RecoverScope {
 };
 
 // A journal is a dead one's when its type locks are free, or when it has come to the steps under
-// the root lock, which is held here. DT015: one cannot be read, undone or finished. DT021, DT026:
-// waiting for the root lock.
+// the root lock, which is held here. DT015: one cannot be read, undone or finished, or is none
+// that a change of this root writes. DT025: a newer tool wrote it. DT005: somebody else did. DT021,
+// DT026: waiting for the root lock.
 absl::StatusOr<Recovery> RecoverCrashed(const Root& root, const RecoverScope& scope);
 
 // Removes staging directories without a journal; how many.

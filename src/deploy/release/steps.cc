@@ -69,6 +69,12 @@ absl::Status UndoPlace(const Root& root, const JournalStep& step) {
   return RemoveLinkDirs(root, step.dirs);
 }
 
+// What is active by now stays, whoever made it so.
+absl::Status UndoGeneration(const Root& root, uint64_t number) {
+  SLIPWAY_ASSIGN_OR_RETURN(const auto active, ReadActiveGeneration(*root.dir));
+  return active == number ? absl::OkStatus() : RemoveGeneration(*root.dir, number);
+}
+
 absl::Status UndoStep(const Root& root, absl::string_view tx, const JournalStep& step) {
   SLIPWAY_FAILPOINT("deploy.undo.before");
   switch (step.kind) {
@@ -76,7 +82,7 @@ absl::Status UndoStep(const Root& root, absl::string_view tx, const JournalStep&
       SLIPWAY_RETURN_IF_ERROR(UndoPlace(root, step));
       break;
     case StepKind::kGen:
-      SLIPWAY_RETURN_IF_ERROR(RemoveGeneration(*root.dir, step.generation));
+      SLIPWAY_RETURN_IF_ERROR(UndoGeneration(root, step.generation));
       break;
     case StepKind::kSwitch:
     case StepKind::kActive:

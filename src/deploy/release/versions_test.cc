@@ -134,6 +134,28 @@ TEST(Versions, RollbackOfTheRootTwiceGoesBackTwice) {  // D173, D174
   EXPECT_EQ(now(), "1.1.0 1.0.0");
 }
 
+// A generation that only lacks a type changes nothing, so it is no place to go back to.
+TEST(Versions, RollbackOfTheRootPassesOverGenerationsThatWouldChangeNothing) {  // D173
+  ReleaseSim sim;
+  for (const char* version : {"model:1.0.0", "model:1.1.0", "config:1.0.0"}) {
+    ASSERT_THAT(sim.Deploy({version}), IsOk());
+  }
+  const auto root = sim.Open();
+  const auto current = [&] {
+    return *sim.world.files.ReadLink(InRoot("components/model/current"));
+  };
+  const auto back = (*root)->RollbackGeneration(std::nullopt, {});
+  ASSERT_THAT(back, IsOk());
+  EXPECT_NE(back->tx, "");
+  EXPECT_EQ(current(), "1.0.0");
+  EXPECT_THAT(back->warnings, ElementsAre(HasSubstr("config")));
+  EXPECT_THAT((*root)->RollbackGeneration(std::nullopt, {}), HasErrorCode("DT010"));
+  RollbackOptions forward;
+  forward.forward = true;
+  ASSERT_THAT((*root)->RollbackGeneration(std::nullopt, forward), IsOk());
+  EXPECT_EQ(current(), "1.1.0");
+}
+
 TEST(Versions, TenGenerationRecordsAreKept) {  // D173
   ReleaseSim sim;
   ASSERT_THAT(sim.Deploy({"model:1.0.0"}), IsOk());
@@ -280,9 +302,31 @@ TEST(Versions, OpensOnlyWhatIsADeployRoot) {  // D290
   const auto dir = sim.world.files.OpenRoot(InRoot(".deploy-tool"));
   ASSERT_THAT(base::WriteFileDurably(**dir, "root.json", "{\"format\": 2, \"root_id\": \"x\"}"),
               IsOk());
+  EXPECT_THAT(sim.Open(OpenMode::kRead), HasErrorCode("DT025"));
+  ASSERT_THAT(base::WriteFileDurably(**dir, "root.json", "{\"format\": 9, \"other\": []}"), IsOk());
   const auto newer = sim.Open(OpenMode::kRead);
   EXPECT_THAT(newer, HasErrorCode("DT025"));
   EXPECT_THAT(std::string(newer.status().message()), HasSubstr("newer"));
+}
+
+TEST(Versions, RootThatOthersMayChangeIsWarnedOf) {  // D4
+  ReleaseSim sim;
+  ASSERT_THAT(sim.Deploy({"model:1.0.0"}), IsOk());
+  EXPECT_THAT((*sim.Open())->warnings(), IsEmpty());
+  const auto dir = sim.world.files.OpenRoot(kTestRoot);
+  ASSERT_THAT((*dir)->SetMeta(".", {.mode = 0777}), IsOk());
+  EXPECT_THAT((*sim.Open())->warnings(), ElementsAre(HasSubstr("everybody")));
+  EXPECT_THAT((*sim.Open(OpenMode::kRead))->warnings(), IsEmpty());
+  ASSERT_THAT((*dir)->SetMeta(".", {.mode = 0755}), IsOk());
+  ReleaseSim foreign;
+  ASSERT_THAT(foreign.world.files.MakeRoot("/srv"), IsOk());
+  ASSERT_THAT((*foreign.world.files.OpenRoot("/srv"))->SetMeta(".", {.mode = 0777}), IsOk());
+  foreign.world.SetUser("eve", 1000);
+  ASSERT_THAT(foreign.world.files.MakeRoot(kTestRoot), IsOk());
+  foreign.world.SetUser("root", 0);
+  const auto opened = foreign.Open(OpenMode::kCreate);
+  ASSERT_THAT(opened, IsOk());
+  EXPECT_THAT((*opened)->warnings(), ElementsAre(HasSubstr("uid 1000")));
 }
 
 TEST(Versions, HistoryTellsWhoDidWhat) {  // D179

@@ -47,7 +47,8 @@ struct PublishTarget {
 struct PublishOptions {
   // True: all targets or none; what is new in this run is removed again after a failure.
   bool atomic = true;
-  // Replaces other content of the same version. After a failure the version may be gone there.
+  // Replaces other content of the same version. While that goes on, and after a failure, the version
+  // is not there; the next publish of it, with or without force, makes it whole.
   bool force = false;
   bool dry_run = false;  // checks everything, writes nothing
   // Absent: no release. Empty: UTC date and ".N". Else YYYY.MM.DD[.N], SemVer or, with a warning,

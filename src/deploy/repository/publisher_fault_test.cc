@@ -35,10 +35,28 @@ class Scene {
   base::sim::Files& files() { return files_; }
   TestProject& project() { return project_; }
 
-  absl::Status Publish() {
+  absl::Status Publish(bool force = false) {
     PublishRequest request = project_.Request({kModel}, clock_, pool_);
-    request.options.release_version = "2024.01.20";
+    if (release) request.options.release_version = "2024.01.20";
+    request.options.force = force;
     return deploy::Publish(request).status;
+  }
+
+  bool release = true;  // publish one too
+
+  // What each store shows: the package, "none", or "mixed" where it is not what its manifest says.
+  std::vector<std::string> Shown() {
+    std::vector<std::string> shown;
+    for (const PublishTarget& target : project_.targets) {
+      const auto resolved =
+          Resolver({{target.name, 0, *target.repository}}).Resolve({"model", "1.0.0"});
+      const auto package =
+          GetText(*target.repository, ObjectKey(kModel, "model-1.0.0.tar.gz"), kLimit);
+      const bool whole =
+          resolved.ok() && package.ok() && HexOf(*package) == resolved->manifest.package.sha256;
+      shown.push_back(!resolved.ok() ? "none" : whole ? *package : "mixed");
+    }
+    return shown;
   }
 
   // Not there, or there whole; returns in how many stores it is.
@@ -120,6 +138,45 @@ TEST(PublisherFaults, PowerLossAtAnyOperation) { CutOffEverywhere(base::sim::Los
 
 TEST(PublisherFaults, PowerLossThatKeepsOnlyWhatWasSynced) {
   CutOffEverywhere(base::sim::Loss::kLoseAllUnsynced, 1);
+}
+
+// D18: a replacement that is cut off leaves the old version, the new one or none, and the next
+// publish makes it whole, without force too, unless the old one still stands untouched.
+TEST(PublisherFaults, ForcedReplacementThatIsCutOffIsCompletedByThePublishAfterIt) {
+  Scene first(Packed());
+  first.release = false;
+  ASSERT_OK(first.Publish());
+  first.project().Pack(kModel, "other bytes");
+  first.files().Settle();
+  const base::sim::Files before = first.files();
+  bool completed = false;
+  int gone = 0;
+  for (int n = 1; n <= kStepsMax && !completed; ++n) {
+    for (const base::sim::Loss loss : {base::sim::Loss::kKeepAll, base::sim::Loss::kSeeded}) {
+      SCOPED_TRACE(absl::StrCat("n ", n));
+      Scene scene(before);
+      scene.release = false;
+      scene.files().PowerLossAt(n);
+      const absl::Status status = scene.Publish(/*force=*/true);
+      completed = !scene.files().off();
+      EXPECT_EQ(completed, status.ok()) << status;
+      Scene after(scene.files().AfterReboot(loss, 0));
+      after.release = false;
+      int untouched = 0;
+      for (const std::string& shown : after.Shown()) {
+        EXPECT_THAT(shown, ::testing::AnyOf("none", kContent, "other bytes"));
+        untouched += shown == kContent ? 1 : 0;
+        gone += shown == "none" ? 1 : 0;
+      }
+      const absl::Status again = after.Publish();
+      EXPECT_EQ(again.ok(), untouched == 0) << again;
+      EXPECT_OK(after.Publish(/*force=*/true));
+      EXPECT_THAT(after.Shown(), ::testing::Each("other bytes"));
+      if (::testing::Test::HasFailure()) return;
+    }
+  }
+  EXPECT_TRUE(completed) << "more steps than " << kStepsMax;
+  EXPECT_GT(gone, 0);  // so the way back was taken
 }
 
 // D284: reported with its id, nothing half shown, and all is well once the disk is.

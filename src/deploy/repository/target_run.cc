@@ -13,6 +13,12 @@
 namespace slipway::deploy {
 namespace {
 
+// Says that a version is being replaced by force. While it is there without a manifest, whatever
+// else lies there is of no use to anybody, and any publish may go on.
+std::string ReplaceMarkName(const Component& component) {
+  return absl::StrCat(component.type, "-", component.version, ".replacing");
+}
+
 bool Names(const std::optional<SideFile>& side, const LocalObject& object) {
   return side && side->file == object.file && side->sha256 == object.sha256;
 }
@@ -29,7 +35,7 @@ absl::Status TargetError(const absl::Status& status, absl::string_view what) {
       code = Dt::kPermission;
       break;
     case absl::StatusCode::kResourceExhausted:
-      code = Dt::kDiskSpace;
+      if (IsOutOfSpace(status)) code = Dt::kDiskSpace;
       break;
     case absl::StatusCode::kCancelled:
       code = Dt::kCancelled;
@@ -47,7 +53,12 @@ absl::Status TargetItem::Probe() {
   wanted_ = package_.objects;
   const absl::StatusOr<std::string> text =
       GetText(*target_.repository, Key(ManifestFileName(package_.component())), kManifestBytesMax);
-  if (absl::IsNotFound(text.status())) return absl::OkStatus();
+  if (absl::IsNotFound(text.status())) {
+    const auto mark = target_.repository->Stat(Key(ReplaceMarkName(package_.component())));
+    replaced_ = mark.ok();
+    const bool known = mark.ok() || absl::IsNotFound(mark.status());
+    return known ? absl::OkStatus() : TargetError(mark.status(), "look for the version");
+  }
   if (!text.ok()) return TargetError(text.status(), "look for the version");
   const absl::StatusOr<Manifest> published = ParseManifest(*text);
   if (published.ok() && published->package.sha256 == package_.manifest.package.sha256) {
@@ -99,11 +110,17 @@ absl::Status TargetItem::Adopt(const Manifest& published) {
 
 absl::Status TargetItem::Upload(uint64_t& done, uint64_t total) {
   if (replaced_) {
-    // Nobody may see the new package under the old manifest.
+    // Nobody may see the new package under the old manifest. Whoever is cut off from here on leaves
+    // no version, but one that the next publish makes whole (D18).
     changed_ = true;
+    const absl::Status marked =
+        PutText(*target_.repository, Key(ReplaceMarkName(package_.component())), "", If::kAny);
+    SLIPWAY_RETURN_IF_ERROR(TargetError(marked, "say that the version is being replaced"));
+    SLIPWAY_FAILPOINT("publish.replace.before");
     const std::string key = Key(ManifestFileName(package_.component()));
     SLIPWAY_RETURN_IF_ERROR(
         TargetError(target_.repository->Remove(key), "remove the old manifest"));
+    SLIPWAY_FAILPOINT("publish.replace.after");
   }
   // What is there already counts as done.
   uint64_t wanted_bytes = 0;
@@ -196,6 +213,10 @@ absl::Status TargetItem::ShowManifest() {
   if (!put.ok()) return TargetError(put, "write the manifest");
   new_keys_.push_back(key);
   changed_ = visible_ = true;
+  if (replaced_) {
+    // One that stays is of no harm: it counts only where there is no manifest.
+    target_.repository->Remove(Key(ReplaceMarkName(package_.component()))).IgnoreError();
+  }
   SLIPWAY_FAILPOINT("publish.manifest.after");
   return absl::OkStatus();
 }
