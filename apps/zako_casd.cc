@@ -87,8 +87,6 @@ void Notify(base::World& world, absl::string_view state) {
   }
 }
 
-base::Owned<cas::Index> OpenIndex(const std::string&) { return cas::MakeMemoryIndex(); }
-
 void WaitFor(const base::CancelToken& cancel) {
   base::Mutex mutex;
   base::CondVar changed;
@@ -124,9 +122,12 @@ absl::Status Serve(const cas::CasdConfig& config, const std::string& ports_file,
   base::os::ThreadLoop loop("casd");
   const int threads = config.io_threads > 0 ? config.io_threads : 2 * world.pool.threads();
   base::os::ThreadPool io("io", threads, 1024 + 4 * static_cast<size_t>(config.streams_max));
+  const cas::MakeIndex open_index = [&world](const std::string& root) {
+    return cas::OpenLmdbIndex(world.files, root);
+  };
   SLIPWAY_ASSIGN_OR_RETURN(
       const std::unique_ptr<cas::Casd> casd,
-      cas::Casd::Start(config, world, loop, io, metrics, OpenIndex, SLIPWAY_VERSION));
+      cas::Casd::Start(config, world, loop, io, metrics, open_index, SLIPWAY_VERSION));
   if (!ports_file.empty()) {
     SLIPWAY_RETURN_IF_ERROR(base::cli::WritePortsFile(world.files, ports_file,
                                                       {{"cas", casd->port("cas")},

@@ -39,6 +39,16 @@ class TestStore : public BlobStore {
     base::MutexLock lock(mutex_);
     return lookups_;
   }
+  std::vector<Digest> digests() {
+    base::MutexLock lock(mutex_);
+    std::vector<Digest> out;
+    for (const auto& [digest, text] : blobs_) out.push_back(digest);
+    return out;
+  }
+  bool Remove(const Digest& digest) {
+    base::MutexLock lock(mutex_);
+    return blobs_.erase(digest) > 0;
+  }
   Digest Add(absl::string_view text) {
     const Digest digest = DigestOf(base::AsBytes(text));
     base::MutexLock lock(mutex_);
