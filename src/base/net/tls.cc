@@ -14,6 +14,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "base/config/secret.h"
+#include "base/mutant.h"
 #include "base/status.h"
 #include "base/units.h"
 
@@ -106,8 +107,9 @@ absl::Status CheckPair(const std::vector<X509Ptr>& chain, const std::string& key
     return absl::InvalidArgumentError(absl::StrCat("load certificate ", options.cert, ": ",
                                                    SslReason(), "; issue a stronger one"));
   }
-  if (SSL_CTX_use_PrivateKey(context.get(), key.get()) != 1 ||
-      SSL_CTX_check_private_key(context.get()) != 1) {
+  if ((SSL_CTX_use_PrivateKey(context.get(), key.get()) != 1 ||
+       SSL_CTX_check_private_key(context.get()) != 1) &&
+      !SLIPWAY_MUTANT("tls-pair-unchecked")) {
     return absl::FailedPreconditionError(
         absl::StrCat("load key ", options.key, ": it does not belong to the certificate ",
                      options.cert, " (", SslReason(), "); install both of one pair"));

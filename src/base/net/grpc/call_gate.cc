@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/mutant.h"
 
 namespace slipway::base::net {
 
@@ -40,6 +41,7 @@ CallGate::Method* CallGate::Find(absl::string_view path) {
 }
 
 bool CallGate::Enter() {
+  if (SLIPWAY_MUTANT("calls-unlimited")) return true;
   if (calls_.fetch_add(1, std::memory_order_relaxed) < calls_max_) return true;
   Leave();
   return false;

@@ -1,13 +1,9 @@
-#include <arpa/inet.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <thread>
 
-#include "absl/cleanup/cleanup.h"
 #include "base/net/grpc/test_service.h"
+#include "base/net/grpc/test_socket.h"
 #include "base/testing/status_matchers.h"
 
 namespace slipway::base::net {
@@ -69,13 +65,7 @@ TEST(Drain, MayBeAskedForOftenAndFromManyThreads) {
 
 TEST(Drain, AConnectionThatNeverSpeaksDoesNotHoldItUp) {
   TestServer server;
-  const int fd = socket(AF_INET, SOCK_STREAM, 0);
-  const absl::Cleanup close_fd = [fd] { close(fd); };
-  sockaddr_in address = {};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(static_cast<uint16_t>(server.port()));
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  ASSERT_EQ(connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+  TestSocket silent(server.port());
   EXPECT_THAT(Echo(*OpenChannel(server.port()), "a"), IsOkAndHolds("a"));
   const absl::Time start = absl::Now();
   server.server->Drain(absl::Seconds(1));

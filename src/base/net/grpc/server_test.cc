@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/net/grpc/test_service.h"
+#include "base/net/grpc/test_socket.h"
 #include "base/testing/free_port.h"
 #include "base/testing/status_matchers.h"
 
@@ -162,6 +163,45 @@ TEST(Server, RefusesAMessageThatIsTooLarge) {
   EXPECT_THAT(Echo(*channel, std::string(2000, 'x')),
               StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("1000")));
   EXPECT_OK(Echo(*channel, std::string(900, 'x')));
+}
+
+TEST(Server, OneConnectionRunsOnlySoManyStreams) {
+  ServerOptions options;
+  options.streams_per_connection_max = 2;
+  TestServer server(options);
+  const auto channel = OpenChannel(server.port());
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 8; ++i) {
+    threads.emplace_back([&channel] {
+      EchoStream stream(*channel);
+      std::string back;
+      EXPECT_TRUE(stream.Send("x"));
+      EXPECT_TRUE(stream.Receive(&back));
+      EXPECT_OK(stream.Finish());
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_LE(server.echo.peak(), 2);
+}
+
+TEST(Server, ClosesConnectionsThatDoNotBeginOrHaveNothingToDo) {
+  ServerOptions options;
+  options.handshake_timeout = absl::Milliseconds(100);
+  TestServer silent(options);
+  EXPECT_TRUE(TestSocket(silent.port()).AwaitClose());
+  options = {};
+  options.idle_timeout = absl::Milliseconds(100);
+  TestServer idle(options);
+  const auto channel = OpenChannel(idle.port());
+  ASSERT_OK(Echo(*channel, "a"));
+  // Closed by the server, and opened again for the next call.
+  grpc_connectivity_state state = channel->raw().channel->GetState(false);
+  while (state == GRPC_CHANNEL_READY) {
+    ASSERT_TRUE(channel->raw().channel->WaitForStateChange(
+        state, absl::ToChronoTime(absl::Now() + absl::Seconds(20))));
+    state = channel->raw().channel->GetState(false);
+  }
+  EXPECT_OK(Echo(*channel, "a"));
 }
 
 TEST(Server, CountsCallsUnderNamesItKnows) {

@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/check.h"
 #include "base/net/grpc/test_service.h"
+#include "base/net/grpc/test_socket.h"
 #include "base/net/testing/test_certificates.h"
 #include "base/os/clock.h"
 #include "base/os/loop.h"
@@ -215,6 +216,14 @@ TEST_F(ServerTlsTest, SpeaksNoVersionBelowTheOneAskedFor) {
   EXPECT_EQ(Handshake(strict->port(), TLS1_3_VERSION), "TLSv1.3");
   EXPECT_EQ(Handshake(server->port(), TLS1_2_VERSION), "TLSv1.2");  // the other one is not touched
   plain_watcher->Stop();
+}
+
+TEST_F(ServerTlsTest, AConnectionThatDoesNotShakeHandsIsClosed) {
+  const auto server = Start(Options("server"));
+  ServerOptions options;
+  options.handshake_timeout = absl::Milliseconds(100);
+  TestServer hasty(options, {"127.0.0.1:0"}, watcher_);
+  EXPECT_TRUE(TestSocket(hasty.port()).AwaitClose());
 }
 
 TEST_F(ServerTlsTest, AServerNeedsACertificate) {

@@ -41,14 +41,14 @@ class EchoService : public Service {
 
   // Blocks until `count` calls of "wait" and streams run.
   void AwaitRunning(int count);
-  int cancelled();  // calls of "wait" that saw call().cancel
+  int cancelled();  // of them, those that saw call().cancel
+  int peak();       // the most that ran at once
   Call last_call();
 
  private:
-  friend class EchoMethods;
   class Methods;
   void Began(const Call& call);
-  void Ended();
+  void Ended(bool cancelled);
   void Note(const Call& call);
 
   std::unique_ptr<Methods> methods_;
@@ -56,6 +56,7 @@ class EchoService : public Service {
   Mutex mutex_;
   CondVar changed_;
   int running_ ABSL_GUARDED_BY(mutex_) = 0;
+  int peak_ ABSL_GUARDED_BY(mutex_) = 0;
   int cancelled_ ABSL_GUARDED_BY(mutex_) = 0;
   Call last_ ABSL_GUARDED_BY(mutex_);
 };

@@ -1,0 +1,43 @@
+// A TCP connection that says nothing. For the tests of this folder.
+#pragma once
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include <cstdint>
+
+#include "base/check.h"
+
+namespace slipway::base::net {
+
+class TestSocket {
+ public:
+  explicit TestSocket(int port) : fd_(socket(AF_INET, SOCK_STREAM, 0)) {
+    sockaddr_in address = {};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(static_cast<uint16_t>(port));
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    SLIPWAY_CHECK(connect(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
+  }
+  ~TestSocket() { close(fd_); }
+  TestSocket(const TestSocket&) = delete;
+  TestSocket& operator=(const TestSocket&) = delete;
+
+  // Whether the other side closes the connection within 20 seconds; what it says is dropped.
+  bool AwaitClose() {
+    const timeval limit = {20, 0};
+    setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    char buffer[256];
+    ssize_t got = 1;
+    while (got > 0) got = recv(fd_, buffer, sizeof buffer, 0);
+    return got == 0 || errno == ECONNRESET;
+  }
+
+ private:
+  const int fd_;
+};
+
+}  // namespace slipway::base::net
