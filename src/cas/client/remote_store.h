@@ -13,8 +13,10 @@
 #include "base/clock.h"
 #include "base/config/secret.h"
 #include "base/net/grpc/channel.h"
+#include "base/net/trace.h"
 #include "base/random.h"
 #include "base/status.h"
+#include "base/sync/cancel.h"
 #include "cas/blob_store.h"
 #include "cas/digest.h"
 
@@ -26,7 +28,9 @@ struct RemoteOptions {
   absl::Duration call_timeout = absl::Seconds(30);   // of one answer
   absl::Duration stall_timeout = absl::Seconds(60);  // of a stream without a byte
   int attempts = 4;                                  // UNAVAILABLE, RESOURCE_EXHAUSTED; jitter
-  size_t chunk_bytes = 1 << 20;
+  size_t chunk_bytes = 1 << 20;                      // of one message of an upload
+  base::CancelToken cancel;                          // ends calls in flight with Cancelled
+  base::net::Trace trace;                            // sent along; empty: none
 };
 
 class RemoteStore : public BlobStore {
@@ -36,7 +40,17 @@ class RemoteStore : public BlobStore {
   virtual int recommended_concurrency() = 0;
 };
 
-// Connects on first use; the transport is found by GetTransportDetails (Z6, Z10, Z11).
+// Connects on first use; the transport is found by GetTransportDetails (Z6, Z10, Z11). A token that
+// the transport refuses is renewed once a call. Calls that have had no effect yet are tried again.
+//
+// Store asks first whether the blob is there. Its writer sends while it is filled; when another
+// store of the blob was faster, it takes the rest and Commit is OK. A reader of a whole blob hashes
+// what it gives out: bytes that are not the blob's end in DataLoss before the 0 of the end, never
+// after it. A part of a blob cannot be checked so.
+//
+// Beside the contract's: Unavailable and DeadlineExceeded (ZK4003: server cannot be reached, or
+// stalls), Unauthenticated and PermissionDenied (ZK4004), Cancelled.
+// InvalidArgument, errors of LoadTls: `channel`.
 base::Owned<RemoteStore> OpenRemoteStore(const RemoteOptions& options, base::Files& files,
                                          base::Clock& clock, base::Random& random);
 
