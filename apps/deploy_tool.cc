@@ -9,6 +9,7 @@
 #include "base/os/world.h"
 #include "base/sync/cancel.h"
 #include "deploy/cli/deploy_tool.h"
+#include "platform/deploy_on_cas.h"
 
 namespace {
 
@@ -39,7 +40,8 @@ int main(int argc, char** argv) {
   streams.out_is_terminal = terminal.out;
   streams.err_is_terminal = terminal.err;
   streams.width = terminal.width;
-  deploy::cli::DeployTool tool(SLIPWAY_VERSION);
+  streams.out_reader_gone = base::os::OutputReaderGone;
+  deploy::cli::DeployTool tool(SLIPWAY_VERSION, {{"cas", platform::CasStoreOpener()}});
   return tool.program().Run(std::vector<std::string>(argv + 1, argv + argc), streams, world.world(),
                             cancel.token());
 }

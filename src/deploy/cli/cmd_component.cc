@@ -179,7 +179,8 @@ absl::Status RunReleaseList(Context& context, const ListCommand& o, Invocation& 
 
 absl::Status RunReleaseShow(Context& context, const ListCommand& o, Invocation& in) {
   SLIPWAY_ASSIGN_OR_RETURN(const Project* project, context.RequireProject(in));
-  SLIPWAY_ASSIGN_OR_RETURN(std::vector<Store> sources, OpenSources(in.world, *project, ""));
+  SLIPWAY_ASSIGN_OR_RETURN(std::vector<Store> sources,
+                           OpenSources(context.StoresOf(in, *project), ""));
   SLIPWAY_ASSIGN_OR_RETURN(const Release release,
                            FindRelease(in.world, *project, sources, o.release));
   in.result = ReleaseJson(release);

@@ -108,7 +108,8 @@ ChangeResult PlanForNewRoot(const std::string& path,
 absl::Status RunDeploy(Context& context, const DeployCommand& o, Invocation& in) {
   SLIPWAY_RETURN_IF_ERROR(SpecsOf(o).status());
   SLIPWAY_ASSIGN_OR_RETURN(const Project* project, context.AnyProject(in));
-  SLIPWAY_ASSIGN_OR_RETURN(std::vector<Store> sources, OpenSources(in.world, *project, o.source));
+  SLIPWAY_ASSIGN_OR_RETURN(std::vector<Store> sources,
+                           OpenSources(context.StoresOf(in, *project), o.source));
   SLIPWAY_ASSIGN_OR_RETURN(const ChangeOptions change, context.MakeChange(in));
   DeployOptions options;
   static_cast<ChangeOptions&>(options) = change;

@@ -133,7 +133,7 @@ absl::Status RunPublish(Context& context, const PublishCommand& o, Invocation& i
     SLIPWAY_RETURN_IF_ERROR(CheckReleaseVersion(*o.release_version).status());
   }
   SLIPWAY_ASSIGN_OR_RETURN(std::vector<Store> stores,
-                           OpenTargets(in.world, *project, o.to, dry_run));
+                           OpenTargets(context.StoresOf(in, *project), o.to, dry_run));
   SLIPWAY_ASSIGN_OR_RETURN(const Folders folders, OpenFolders(in, *project, dry_run));
   std::vector<PublishTarget> targets;
   targets.reserve(stores.size());

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -25,7 +26,7 @@ constexpr std::pair<absl::string_view, Durability> kDurabilities[] = {{"full", D
 constexpr std::pair<absl::string_view, absl::string_view> kProjectTypes[] = {
     {"algorithm", "algorithm"}, {"model", "model"}, {"service", "service"}, {"general", "general"}};
 constexpr std::pair<absl::string_view, absl::string_view> kStoreTypes[] = {
-    {"filesystem", "filesystem"}, {"fs", "filesystem"}, {"local", "filesystem"}};
+    {"filesystem", "filesystem"}, {"fs", "filesystem"}, {"local", "filesystem"}, {"cas", "cas"}};
 constexpr std::pair<absl::string_view, absl::string_view> kLogLevels[] = {
     {"debug", "debug"}, {"info", "info"}, {"warn", "warn"}, {"error", "error"}};
 
@@ -61,6 +62,21 @@ void CheckLevel(ConfigReader& r, absl::string_view key, base::Codec codec, int l
                               "; write a number from ", lowest, " to ", highest));
 }
 
+// A number is no path, though a directory may be called so: `./5` says that it is one.
+std::string CheckPath(absl::string_view path) {
+  double number = 0;
+  return absl::SimpleAtod(path, &number) ? "is a number; write a path, like ./DIR" : "";
+}
+
+// Names are printed and recorded, so the value is not repeated: it may hold a URL with credentials.
+void CheckStoreName(ConfigReader& r, absl::string_view name) {
+  const bool plain = std::all_of(name.begin(), name.end(), [](char c) {
+    return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '.' || c == '_' || c == '-' ||
+           c == ' ';
+  });
+  if (!plain) r.Problem("name", "is no name; use letters, digits, dot, - and _");
+}
+
 // What looks like a URL would become a directory of that name, and every record would hold the
 // credentials in it; so the value is not repeated either (D16).
 void RefuseUrl(ConfigReader& r, absl::string_view key, absl::string_view path) {
@@ -68,13 +84,8 @@ void RefuseUrl(ConfigReader& r, absl::string_view key, absl::string_view path) {
   r.Problem(key, "is a URL; this version knows directories only: write a path");
 }
 
-void BindStore(ConfigReader& r, StoreConfig& store, bool reference) {
-  r.Text("name", &store.name, "Name of the store");
-  r.Require("name", "give the store a name");
-  BindWord(r, "type", &store.type, kStoreTypes, "Kind of the store");
-  if (!reference) r.Require("type", "write type: filesystem");
-  r.Int("priority", &store.priority, 0, 1'000'000, "Lower ones are asked first");
-  r.Text("path", &store.path, "Directory of a file store");
+void BindFileStore(ConfigReader& r, StoreConfig& store) {
+  r.Text("path", &store.path, "Directory of a file store", CheckPath);
   if (store.type == "filesystem") r.Require("path", "write the directory of the store");
   RefuseUrl(r, "path", store.path);
   r.Text("prefix", &store.prefix, "Directory below path", [](absl::string_view prefix) {
@@ -82,20 +93,71 @@ void BindStore(ConfigReader& r, StoreConfig& store, bool reference) {
                ? ""
                : "is no relative path; write names separated by /";
   });
-  std::string mode = "0644";
-  r.Text("mode", &mode, "Permission bits of stored files, octal", [](absl::string_view text) {
-    const bool octal = text.size() >= 3 && text.size() <= 4 &&
-                       text.find_first_not_of("01234567") == absl::string_view::npos;
-    return octal ? "" : "are no permission bits; write them in octal, like 0644";
-  });
+  std::string mode;
+  r.Text("mode", &mode, "Permission bits of stored files, octal; empty: 0666 without the umask",
+         [](absl::string_view text) {
+           const bool octal = text.size() >= 3 && text.size() <= 4 &&
+                              text.find_first_not_of("01234567") == absl::string_view::npos;
+           const uint64_t bits = std::strtoul(std::string(text).c_str(), nullptr, 8);
+           if (text.empty() || (octal && bits <= 0777 && (bits & 0600) == 0600)) return "";
+           return octal ? "let the owner not read and write, or set special bits; write 0600 to 0777"
+                        : "are no permission bits; write them in octal, like 0644";
+         });
   store.mode = static_cast<uint32_t>(std::strtoul(mode.c_str(), nullptr, 8));
+}
+
+bool IsLocal(absl::string_view endpoint) {
+  return absl::StartsWith(endpoint, "localhost:") || absl::StartsWith(endpoint, "127.") ||
+         absl::StartsWith(endpoint, "[::1]:");
+}
+
+void BindCasStore(ConfigReader& r, StoreConfig& store) {
+  r.Text("endpoint", &store.endpoint, "Address of a CAS server, host:port");
+  const bool plain = absl::StrContains(store.endpoint, ':') &&
+                     !absl::StrContains(store.endpoint, "//") &&
+                     !absl::StrContains(store.endpoint, '@');
+  // Not repeated: it may be a URL with credentials (D16).
+  if (!store.endpoint.empty() && !plain) r.Problem("endpoint", "is no address; write host:port");
+  StoreConfig::Tls& tls = store.tls;
+  r.Text("tls.ca", &tls.ca, "Certificates of who signs the server's; unset: the system's");
+  r.Text("tls.cert", &tls.cert, "Own certificate, for servers that ask for one");
+  r.Text("tls.key", &tls.key, "Its key");
+  r.Text("tls.server_name", &tls.server_name, "Name in the server's certificate, if not the host");
+  const bool any = !tls.ca.empty() || !tls.cert.empty() || !tls.server_name.empty();
+  tls.enabled = any;
+  r.Bool("tls.enabled", &tls.enabled, "Encrypt; also without further keys of tls");
+  if (any && !tls.enabled) r.Problem("tls.enabled", "is false, but tls has keys; remove one");
+  if (tls.cert.empty() != tls.key.empty()) {
+    r.Problem(tls.cert.empty() ? "tls.key" : "tls.cert", "needs the other of cert and key");
+  }
+  r.Secret("token", &store.token, "Sent as authorization: Bearer");
+  if (store.type == "cas") {
+    r.Require("endpoint", "write the address of the server, host:port");
+    if (!store.token.empty() && !tls.enabled && !IsLocal(store.endpoint)) {
+      r.Warn("token", "is sent in the clear; add tls");
+    }
+    return;
+  }
+  for (const char* key : {"endpoint", "token"}) {
+    if (r.Has(key) && !store.type.empty()) r.Problem(key, "belongs to stores of type cas");
+  }
+}
+
+void BindStore(ConfigReader& r, StoreConfig& store, bool reference) {
+  r.Text("name", &store.name, "Name of the store");
+  r.Require("name", "give the store a name");
+  CheckStoreName(r, store.name);
+  BindWord(r, "type", &store.type, kStoreTypes, "Kind of the store");
+  if (!reference) r.Require("type", "write type: filesystem");
+  r.Int("priority", &store.priority, 0, 1'000'000, "Lower ones are asked first");
+  BindFileStore(r, store);
+  BindCasStore(r, store);
   for (const char* later :
-       {"connections",        "part_size",     "ca_file",       "client_cert",      "client_key",
-        "max_rate",           "endpoint",      "region",        "bucket",           "addressing",
-        "access_key",         "secret_key",    "session_token", "credentials_file", "profile",
-        "credential_command", "storage_class", "sse",           "sts_token",        "url",
-        "bearer_token",       "user",          "password",      "headers",          "token",
-        "insecure_tls"}) {
+       {"connections",   "part_size",     "ca_file",          "client_cert", "client_key",
+        "max_rate",      "region",        "bucket",           "addressing",  "access_key",
+        "secret_key",    "session_token", "credentials_file", "profile",     "credential_command",
+        "storage_class", "sse",           "sts_token",        "url",         "bearer_token",
+        "user",          "password",      "headers",          "insecure_tls"}) {
     r.Later(later);
   }
 }
@@ -138,14 +200,17 @@ void BindProject(ConfigReader& r, Config& c) {
   r.Text("project.name", &c.name, "Name of the project");
   BindWord(r, "project.type", &c.type, kProjectTypes, "Kind of the project");
   r.Text("project.description", &c.description, "For people");
-  r.Text("project.root", &c.root, "Where relative paths start");
-  r.Text("paths.deployment", &c.deployment, "Records and manifests");
-  r.Text("paths.manifests", &c.manifests, "Manifests; unset: manifests below paths.deployment");
-  r.Text("paths.releases", &c.releases, "Releases; unset: releases below paths.deployment");
-  r.Text("paths.configs", &c.configs, "Unset: package-configs below paths.deployment");
-  r.Text("paths.publish", &c.publish, "Publish records; unset: publish below paths.deployment");
-  r.Text("paths.dist", &c.dist, "Finished packages");
-  r.Text("paths.cache", &c.cache, "May be deleted at any time");
+  r.Text("project.root", &c.root, "Where relative paths start", CheckPath);
+  r.Text("paths.deployment", &c.deployment, "Records and manifests", CheckPath);
+  r.Text("paths.manifests", &c.manifests, "Manifests; unset: manifests below paths.deployment",
+         CheckPath);
+  r.Text("paths.releases", &c.releases, "Releases; unset: releases below paths.deployment",
+         CheckPath);
+  r.Text("paths.configs", &c.configs, "Unset: package-configs below paths.deployment", CheckPath);
+  r.Text("paths.publish", &c.publish, "Publish records; unset: publish below paths.deployment",
+         CheckPath);
+  r.Text("paths.dist", &c.dist, "Finished packages", CheckPath);
+  r.Text("paths.cache", &c.cache, "May be deleted at any time", CheckPath);
 }
 
 void BindPack(ConfigReader& r, Config& c) {
@@ -163,7 +228,7 @@ void BindPack(ConfigReader& r, Config& c) {
 }
 
 void BindDeploy(ConfigReader& r, Config& c) {
-  r.Text("deploy.root", &c.deploy_root, "Deploy root");
+  r.Text("deploy.root", &c.deploy_root, "Deploy root", CheckPath);
   RefuseUrl(r, "deploy.root", c.deploy_root);
   r.Bool("deploy.links.enabled", &c.links_enabled, "Keep links/<type>");
   r.TextMap("deploy.custom_links", &c.custom_links, "Path of a link to its target");
@@ -174,7 +239,7 @@ void BindDeploy(ConfigReader& r, Config& c) {
   r.Map<TargetConfig>(
       "deploy.targets", &c.targets, "<name>",
       [](ConfigReader& target, const std::string&, TargetConfig& t) {
-        target.Text("root", &t.root, "Deploy root of this target");
+        target.Text("root", &t.root, "Deploy root of this target", CheckPath);
         RefuseUrl(target, "root", t.root);
         target.Later("manager");
         target.Later("selector");
@@ -188,7 +253,7 @@ void BindDeploy(ConfigReader& r, Config& c) {
 
 // {name, priority} means the target of that name; with a type it is a store of its own.
 void BindSource(ConfigReader& r, const Config& c, StoreConfig& store) {
-  BindStore(r, store, /*reference=*/!r.Has("type") && !r.Has("path"));
+  BindStore(r, store, /*reference=*/!r.Has("type") && !r.Has("path") && !r.Has("endpoint"));
   if (!store.type.empty() || store.name.empty()) return;
   std::vector<std::string> names;
   for (const StoreConfig& target : c.publish_targets) {
@@ -253,6 +318,22 @@ void FillPaths(Config& c) {
   }
 }
 
+// A source may be the name of a target alone: `[local]` is `[{name: local}]`.
+void ExpandSourceNames(base::ConfigNode& root) {
+  base::ConfigNode* deploy = root.Find("deploy");
+  base::ConfigNode* sources = deploy == nullptr ? nullptr : deploy->Find("sources");
+  if (sources == nullptr) return;
+  for (base::ConfigNode& source : sources->items) {
+    if (source.kind != base::ConfigNode::Kind::kScalar) continue;
+    base::ConfigNode map;
+    map.kind = base::ConfigNode::Kind::kMap;
+    map.origin = source.origin;
+    const base::ConfigOrigin origin = source.origin;
+    map.entries.push_back({"name", origin, std::move(source)});
+    source = std::move(map);
+  }
+}
+
 // Takes `environments.<name>` out of the tree and lays it over the rest.
 absl::Status ApplyEnvironment(base::ConfigNode& root, const std::string& name) {
   if (name.empty()) return absl::OkStatus();
@@ -313,6 +394,7 @@ absl::StatusOr<LoadedConfig> BindConfig(ConfigSources sources, base::World& worl
   SLIPWAY_RETURN_IF_ERROR(problems.ToStatus(info));
   base::OverlayEnvironment(sources.file, kEnvironmentPrefix, world.environment, problems);
   SLIPWAY_RETURN_IF_ERROR(problems.ToStatus(info));
+  ExpandSourceNames(sources.file);
   LoadedConfig loaded;
   ConfigReader reader(sources.file, {&world.environment, &world.files, sources.directory});
   BindAll(reader, loaded.config);
@@ -330,6 +412,9 @@ absl::StatusOr<LoadedConfig> BindConfig(ConfigSources sources, base::World& worl
   FillPaths(loaded.config);
   loaded.warnings = reader.Warnings();
   loaded.values = reader.values();
+  // Whatever is in it, a password even: it is not this program's to show (D16).
+  std::erase_if(loaded.values,
+                [](const base::ConfigField& field) { return field.Key() == "metadata"; });
   loaded.schema = reader.schema();
   return loaded;
 }

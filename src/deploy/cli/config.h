@@ -11,6 +11,7 @@
 #include "absl/strings/string_view.h"
 #include "base/codec/codec.h"
 #include "base/config/reader.h"
+#include "base/config/secret.h"
 #include "base/world.h"
 #include "deploy/model/component.h"
 #include "deploy/model/manifest.h"
@@ -34,13 +35,22 @@ struct ComponentConfig {
   std::map<std::string, std::string> custom_links;
 };
 
-// A store to publish to or to deploy from. This version knows file stores.
+// A store to publish to or to deploy from.
 struct StoreConfig {
   std::string name;
-  std::string type;  // "filesystem"
+  std::string type;  // "filesystem", "cas"
   int64_t priority = 100;
+  // filesystem
   std::string path, prefix;
-  uint32_t mode = 0644;
+  uint32_t mode = 0;  // 0: by the umask
+  // cas
+  std::string endpoint;  // "host:port"
+  struct Tls {
+    bool enabled = false;       // also without a file: the system's authorities
+    std::string ca, cert, key;  // paths, relative to the project root unless absolute
+    std::string server_name;    // expected in the certificate, if not the host
+  } tls;
+  base::Secret token;
 };
 
 struct TargetConfig {

@@ -13,6 +13,7 @@
 #include "base/cli/program.h"
 #include "base/cli/progress.h"
 #include "deploy/cli/project.h"
+#include "deploy/cli/stores.h"
 #include "deploy/release/deploy_root.h"
 
 namespace slipway::deploy::cli {
@@ -35,10 +36,16 @@ struct GlobalOptions {
 
 class Context {
  public:
-  explicit Context(std::string tool_version) : tool_version_(std::move(tool_version)) {}
+  Context(std::string tool_version, StoreOpeners openers)
+      : tool_version_(std::move(tool_version)), openers_(std::move(openers)) {}
 
   GlobalOptions& options() { return options_; }
   const std::string& tool_version() const { return tool_version_; }
+
+  // For OpenTargets and OpenSources; borrows `in`, `project` and this.
+  OpenStores StoresOf(Invocation& in, const Project& project) const {
+    return {in.world, project, openers_, in.cancel};
+  }
 
   // The project, or one of defaults where there is none; its warnings are passed on once.
   absl::StatusOr<const Project*> AnyProject(Invocation& in);
@@ -57,6 +64,7 @@ class Context {
 
  private:
   const std::string tool_version_;
+  const StoreOpeners openers_;
   GlobalOptions options_;
   std::optional<Project> project_;
 };

@@ -76,6 +76,7 @@ base::cli::ProgramOptions MakeOptions(const std::string& version) {
   options.usage_id = DtName(Dt::kConfig);
   options.missing_id = DtName(Dt::kMissing);
   options.internal_id = DtName(Dt::kInternal);
+  options.output_id = DtName(Dt::kDiskSpace);
   options.envelope = [version](const base::cli::Outcome& outcome) {
     return Envelope(version, outcome);
   };
@@ -157,8 +158,8 @@ base::cli::Completer CompleteSpecs(Context&) {
   };
 }
 
-DeployTool::DeployTool(const std::string& version)
-    : context_(version),
+DeployTool::DeployTool(const std::string& version, StoreOpeners openers)
+    : context_(version, std::move(openers)),
       program_(std::make_unique<Program>(
           kProgramName, "Packs, publishes, deploys and switches versions of components.",
           MakeOptions(version))) {

@@ -6,13 +6,15 @@
 
 #include "base/cli/program.h"
 #include "deploy/cli/context.h"
+#include "deploy/cli/stores.h"
 
 namespace slipway::deploy::cli {
 
 // A program for one run, with its context.
 class DeployTool {
  public:
-  explicit DeployTool(const std::string& version);
+  // `openers`: for stores of types that deploy does not know itself.
+  explicit DeployTool(const std::string& version, StoreOpeners openers = {});
   ~DeployTool();
   base::cli::Program& program() { return *program_; }
 

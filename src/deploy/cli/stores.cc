@@ -28,22 +28,62 @@ std::string StorePath(const Project& project, const StoreConfig& config) {
 
 enum class Missing : uint8_t { kCreate, kError, kEmpty };
 
-// Opening a repository makes its directory, so one that must not appear is looked for first.
-Store OpenStore(base::World& world, const Project& project, const StoreConfig& config,
-                Missing missing) {
+// The project's publish record of a version; the project outlives what asks for it.
+absl::StatusOr<std::optional<PublishRecord>> ReadRecord(base::World& world, const Project& project,
+                                                        const Component& component) {
+  const std::string path =
+      absl::StrCat(project.Resolve(project.config().publish), "/", RecordFileName(component));
+  const auto text = base::ReadUserFile(world.files, path, kManifestBytesMax);
+  if (absl::IsNotFound(text.status())) return std::optional<PublishRecord>();
+  if (!text.ok()) {
+    return Wrap(text.status(), FileErrorCode(text.status(), Dt::kStorage), "read publish record");
+  }
+  const absl::StatusOr<PublishRecord> record = ParseRecord(*text);
+  if (!record.ok()) {
+    return Wrap(record.status(), Dt::kChecksum, absl::StrCat("read ", path),
+                "restore the file, or publish the version again");
+  }
+  return std::optional<PublishRecord>(*record);
+}
+
+base::Owned<Repository> OpenForeign(const OpenStores& open, const StoreConfig& config) {
+  const auto opener = open.openers.find(config.type);
+  if (opener == open.openers.end()) {
+    return Error(Dt::kStorage, absl::StrCat("this program knows no stores of type ", config.type),
+                 "use a deploy-tool that was built with them");
+  }
+  StoreConfig resolved = config;
+  for (std::string* path : {&resolved.tls.ca, &resolved.tls.cert, &resolved.tls.key}) {
+    if (!path->empty()) *path = open.project.Resolve(*path);
+  }
+  return opener->second(
+      {open.world, resolved, open.cancel,
+       [&world = open.world, &project = open.project](const Component& component) {
+         return ReadRecord(world, project, component);
+       }});
+}
+
+base::Owned<Repository> OpenFileStore(const OpenStores& open, const StoreConfig& config,
+                                      Missing missing) {
+  // Opening a repository makes its directory, so one that must not appear is looked for first.
+  const std::string path = StorePath(open.project, config);
+  const absl::Status there =
+      missing == Missing::kCreate ? absl::OkStatus() : open.world.files.OpenRoot(path).status();
+  if (absl::IsNotFound(there) && missing == Missing::kEmpty) {
+    return MakeMemoryRepository(config.name, open.world.clock);
+  }
+  if (!there.ok()) return there;
+  const uint32_t mode =
+      config.mode != 0 ? config.mode : 0666 & ~open.world.environment.Umask();
+  return OpenFilesystemRepository(open.world.files, config.name, path, mode);
+}
+
+Store OpenStore(const OpenStores& open, const StoreConfig& config, Missing missing) {
   Store store;
   store.name = config.name;
   store.priority = config.priority;
-  const std::string path = StorePath(project, config);
-  const absl::Status there =
-      missing == Missing::kCreate ? absl::OkStatus() : world.files.OpenRoot(path).status();
-  if (absl::IsNotFound(there) && missing == Missing::kEmpty) {
-    store.repository = MakeMemoryRepository(config.name, world.clock);
-    return store;
-  }
-  auto repository = there.ok()
-                        ? OpenFilesystemRepository(world.files, config.name, path, config.mode)
-                        : base::Owned<Repository>(there);
+  const bool own = config.type == "filesystem";
+  auto repository = own ? OpenFileStore(open, config, missing) : OpenForeign(open, config);
   if (repository.ok()) {
     store.repository = *std::move(repository);
     return store;
@@ -51,7 +91,9 @@ Store OpenStore(base::World& world, const Project& project, const StoreConfig& c
   const Dt code = FileErrorCode(repository.status(), Dt::kStorage);
   store.status = Wrap(repository.status(), code == Dt::kPathNotFound ? Dt::kStorage : code,
                       absl::StrCat("open store ", config.name),
-                      code == Dt::kPermission ? "" : "check its path in the configuration");
+                      code == Dt::kPermission ? ""
+                      : own                   ? "check its path in the configuration"
+                                              : "check its keys in the configuration");
   return store;
 }
 
@@ -174,9 +216,33 @@ absl::Status NotPublished(std::vector<Store>& sources, const ComponentSpec& spec
 
 }  // namespace
 
-absl::StatusOr<std::vector<Store>> OpenTargets(base::World& world, const Project& project,
+std::vector<PublishedVersion> ListPublished(std::vector<Store>& sources, absl::string_view type,
+                                            std::vector<std::string>& warnings) {
+  std::vector<PublishedVersion> published;
+  for (Store& source : sources) {
+    const auto versions = source.repository != nullptr
+                              ? PublishedVersions(*source.repository, type)
+                              : absl::StatusOr<std::vector<std::string>>(source.status);
+    if (!versions.ok()) {
+      warnings.push_back(
+          absl::StrCat("list store ", source.name, ": ", versions.status().message()));
+      continue;
+    }
+    for (const std::string& version : *versions) {
+      auto known = std::find_if(published.begin(), published.end(),
+                                [&](const auto& one) { return one.version == version; });
+      if (known == published.end()) known = published.insert(known, {version, {}});
+      known->stores.push_back(source.name);
+    }
+  }
+  std::sort(published.begin(), published.end(),
+            [](const auto& a, const auto& b) { return CompareVersions(a.version, b.version) > 0; });
+  return published;
+}
+
+absl::StatusOr<std::vector<Store>> OpenTargets(const OpenStores& open,
                                                absl::Span<const std::string> names, bool dry_run) {
-  const std::vector<StoreConfig>& configured = project.config().publish_targets;
+  const std::vector<StoreConfig>& configured = open.project.config().publish_targets;
   if (configured.empty()) {
     return Error(
         Dt::kMissing, "publish: publish.targets is empty",
@@ -192,22 +258,20 @@ absl::StatusOr<std::vector<Store>> OpenTargets(base::World& world, const Project
   for (const StoreConfig& config : configured) {
     if (!names.empty() && std::find(names.begin(), names.end(), config.name) == names.end())
       continue;
-    stores.push_back(
-        OpenStore(world, project, config, dry_run ? Missing::kEmpty : Missing::kCreate));
+    stores.push_back(OpenStore(open, config, dry_run ? Missing::kEmpty : Missing::kCreate));
     SLIPWAY_RETURN_IF_ERROR(stores.back().status);
   }
   return stores;
 }
 
-absl::StatusOr<std::vector<Store>> OpenSources(base::World& world, const Project& project,
-                                               absl::string_view only) {
-  const Config& config = project.config();
+absl::StatusOr<std::vector<Store>> OpenSources(const OpenStores& open, absl::string_view only) {
+  const Config& config = open.project.config();
   const bool own = !config.deploy_sources.empty();
   const std::vector<StoreConfig>& configured = own ? config.deploy_sources : config.publish_targets;
   std::vector<Store> stores;
   for (const StoreConfig& store : configured) {
     if (only.empty() || store.name == only) {
-      stores.push_back(OpenStore(world, project, store, Missing::kError));
+      stores.push_back(OpenStore(open, store, Missing::kError));
     }
   }
   if (stores.empty() && !only.empty()) {
@@ -296,8 +360,12 @@ absl::StatusOr<DeployComponent> FindPublished(std::vector<Store>& sources,
     auto text = GetText(*source.repository, ObjectKey(component, ManifestFileName(component)),
                         kManifestBytesMax);
     if (!text.ok()) {
-      if (!absl::IsNotFound(text.status())) {
-        note(Wrap(text.status(), Dt::kStorage, absl::StrCat("read store ", source.name)));
+      // Without an id: the version is not published there. With one: it is, but was lost.
+      if (!absl::IsNotFound(text.status()) || !base::GetErrorInfo(text.status()).code.empty()) {
+        const bool too_large =
+            absl::IsResourceExhausted(text.status()) && !IsOutOfSpace(text.status());
+        note(Wrap(text.status(), too_large ? Dt::kChecksum : Dt::kStorage,
+                  absl::StrCat("read store ", source.name)));
       }
       continue;
     }
