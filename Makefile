@@ -18,7 +18,7 @@ build: deps  ## build everything (preset dev)
 	@tools/build $(PRESET)
 
 run: deps  ## build, then show the main job on real input
-	@tools/build $(PRESET) deploy-tool
+	@tools/build $(PRESET) deploy-tool zako zako-casd
 	@examples/tesseract-model/run $(BUILD)/$(PRESET)/bin/deploy-tool
 
 test: build  ## build and run every test; as root also once more as an unprivileged user

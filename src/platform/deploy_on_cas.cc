@@ -8,7 +8,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "base/digest/blake3.h"
-#include "base/mutant.h"
 #include "base/status.h"
 #include "base/sync/mutex.h"
 #include "base/units.h"

@@ -2,6 +2,7 @@
 """`zako cas …` against zako-casd, with the real programs (Z143, Z26)."""
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -117,6 +118,17 @@ class ZakoCas(rig.unittest.TestCase):
             process.wait(20)
         self.assertEqual(process.returncode, 130)
         self.assertEqual(self.server.objects(), set())
+
+    def test_the_commands_of_the_guide_work_in_their_order(self):
+        page = (rig.SOURCE / "docs" / "zako-cas.md").read_text()
+        script = "".join(re.findall(r"^```sh\n(.*?)^```$", page, re.M | re.S))
+        self.assertIn("zako cas gc", script)
+        (self.folder / "work").mkdir()
+        done = subprocess.run(["bash", "-eu", "-o", "pipefail", "-v"], input=script, cwd=self.folder / "work", text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60, check=False,
+                              env=casd_rig.environment({"ZAKO_CAS": self.server.address(), "TMPDIR": str(self.folder),
+                                                        "PATH": f"{rig.BUILD / 'bin'}:{os.environ['PATH']}"}))
+        self.assertEqual(done.returncode, 0, done.stdout[-3000:])
 
     def test_version_and_help(self):
         self.assertRegex(self.zako("--version").stdout.decode(), r"\d+\.\d+")
