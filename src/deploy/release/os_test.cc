@@ -79,8 +79,13 @@ TEST_F(OsTest, ReadersNeverMissAFileDuringAThousandSwitches) {  // D3, D173
   ASSERT_THAT(Deploy({"model", "config"}, "1.1.0"), IsOk());
   std::atomic<bool> done{false};
   std::atomic<uint64_t> reads{0}, missed{0}, mixed{0}, wrong{0};
+  std::atomic<int> switches{0};
   const auto reader = [&](const std::string& path) {
-    while (!done) {
+    for (int round = 0;; ++round) {
+      const int seen = switches;  // before `done` is looked at: the last change comes after it
+      if (done) return;
+      // Some reads a switch, or eight readers would leave no processor to the switches.
+      if (round % 8 == 7) switches.wait(seen);
       const std::string text = Read(AT_FDCWD, path);
       missed += text.empty() ? 1 : 0;
       wrong += !text.empty() && text != "model 1.0.0\n" && text != "model 1.1.0\n" ? 1 : 0;
@@ -94,7 +99,6 @@ TEST_F(OsTest, ReadersNeverMissAFileDuringAThousandSwitches) {  // D3, D173
       }
       close(active);
       ++reads;
-      usleep(300);  // leaves the processors to the switches
     }
   };
   std::vector<std::thread> readers;
@@ -103,11 +107,17 @@ TEST_F(OsTest, ReadersNeverMissAFileDuringAThousandSwitches) {  // D3, D173
         path_ + (i % 2 == 0 ? "/links/model/name.txt" : "/components/model/current/name.txt");
     readers.push_back(base::os::StartThread("reader", [&reader, path] { reader(path); }));
   }
-  for (int i = 0; i < 1000; ++i) {
-    ASSERT_THAT(Deploy({"model", "config"}, i % 2 == 0 ? "1.0.0" : "1.1.0"), IsOk());
+  absl::Status deployed;
+  for (int i = 0; i < 1000 && deployed.ok(); ++i) {
+    deployed = Deploy({"model", "config"}, i % 2 == 0 ? "1.0.0" : "1.1.0");
+    ++switches;
+    switches.notify_all();
   }
   done = true;
+  ++switches;
+  switches.notify_all();
   for (std::thread& thread : readers) thread.join();
+  EXPECT_THAT(deployed, IsOk());
   EXPECT_GT(reads, 1000u);
   EXPECT_EQ(missed, 0u);
   EXPECT_EQ(wrong, 0u);
@@ -124,9 +134,11 @@ TEST_F(OsTest, ForcedRedeployOfTheRunningVersionIsSeamless) {  // D122
   });
   DeployOptions force;
   force.force = true;
-  for (int i = 0; i < 50; ++i) ASSERT_THAT(Deploy({"model"}, "1.0.0", force), IsOk());
+  absl::Status deployed;
+  for (int i = 0; i < 50 && deployed.ok(); ++i) deployed = Deploy({"model"}, "1.0.0", force);
   done = true;
   reader.join();
+  EXPECT_THAT(deployed, IsOk());
   EXPECT_EQ(missed, 0u);
   EXPECT_THAT(root_->VerifyVersion({"model", "1.0.0"}, {}), IsOkAndHolds(IsEmpty()));
 }
