@@ -47,6 +47,18 @@ class Versions(Base):
         self.assertEqual(text.splitlines()[4].split(), ["1.1.0", "current", "TIME", "TIME", "17B", "2", "local"])
         self.assertEqual(text.splitlines()[1].split(), ["1.10.0", "TIME", "-", "6B", "1", "local"])
 
+    def test_available_adds_what_the_stores_have(self):  # D31
+        self.p.write_source("source-model", {"v": "2"})
+        self.p.ok("pack", "./source-model", "--type", "model", "--version", "2.0.0")
+        self.p.ok("publish", "model:2.0.0", "--to", "backup", "--yes")
+        listed = self.p.ok("version", "list", "model", "--available", "--json").json()["data"]["versions"]
+        self.assertEqual([(v["version"], v["installed"], v["available"]) for v in listed],
+                         [("2.0.0", False, ["backup"]), ("1.1.0", True, ["local", "backup"]),
+                          ("1.0.0", True, ["local", "backup"])])
+        first = self.p.ok("version", "list", "model", "--available", "--limit", "1").out.splitlines()[1]
+        self.assertRegex(first, r"^2\.0\.0 +not installed .* backup$")
+        self.assertEqual(self.p.run("version", "list", "nothing", "--available").code, 6)
+
     def test_switch_writes_history_and_is_nothing_the_second_time(self):  # D30
         self.p.ok("version", "switch", "model", "1.0.0", "--reason", "compare")
         self.assertEqual((self.p.root / "links/model/weights.bin").read_text(), "weights 1.0.0\n")
@@ -194,6 +206,15 @@ class Paths(Base):
         self.assertEqual(self.p.ok("-C", self.p.project, "paths", "--json", cwd="/").json()["data"], expected)
         self.assertEqual(self.p.ok("paths", "--resolve", "models/../dist").out, f"{self.p.project}/dist\n")
 
+    def test_tree_and_config_show_where_things_lie(self):  # D105
+        tree = self.p.ok("paths", "--tree").out.splitlines()
+        self.assertEqual(tree[0], f"{self.p.project}/")
+        self.assertIn("  ./dist/", tree)
+        self.assertIn("      model-1.0.0.manifest.json", tree)
+        keys = {v["key"]: v["origin"] for v in self.p.ok("paths", "--show-config", "--json").json()["data"]["values"]}
+        self.assertRegex(keys["deploy.root"], r"\.deploy-tool\.yaml:\d+:\d+$")
+        self.assertEqual(keys["paths.dist"], "default")
+
     def test_strength_of_default_file_environment_and_option(self):  # D39, DECISIONS 3
         def root(*options, **more):
             return self.p.ok(*options, "paths", "--json", **more).json()["data"]["deploy_root"]
@@ -274,7 +295,7 @@ class Terminal(Base):
 
     def test_piped_progress_is_plain_lines_and_quiet_has_none(self):  # D200
         done = self.p.ok("pack", "--type", "model", "--version", "4.0.0")
-        self.assertRegex(done.err, r"\Apack model:4\.0\.0: .*\n")
+        self.assertRegex(done.err, r"\Apack model:4\.0\.0\npack model:4\.0\.0: .*\n")
         self.assertNotIn("\r", done.err)
         self.assertEqual(self.p.ok("-q", "pack", "--type", "model", "--version", "4.0.1").err, "")
 

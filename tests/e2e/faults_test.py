@@ -258,6 +258,42 @@ def own_mounts():
     return subprocess.run(["mount", "--make-rprivate", "/"], check=False, capture_output=True).returncode == 0
 
 
+class Limits(Faults):
+    """What the process may not do, and outputs that take nothing more."""
+
+    def setUp(self):
+        folder = rig.scratch("slipway-limits-")
+        self.addCleanup(rig.remove_tree, folder)
+        self.p = rig.Project(folder)
+        two_published(self.p)
+
+    def test_a_limit_on_the_size_of_files_is_an_error_and_not_a_signal(self):
+        before = walker.facts(self.p.root)
+        self.p.publish("model", "3.0.0", {"big": random.Random(3).randbytes(100_000)})
+        result = self.p.run("deploy", "model:3.0.0", "--yes", prefix=("prlimit", "--fsize=20000"))
+        self.assertClean(result, (4, 12), ("DT004",))
+        self.assertEqual(walker.facts(self.p.root), before)
+        self.assertRecovers(self.p, ("deploy", "model:3.0.0"))
+
+    def test_too_few_descriptors_are_not_taken_for_a_full_disk(self):
+        result = self.p.run("publish", "model:1.0.0", prefix=("prlimit", "--nofile=9"))
+        if not DIES.search(result.err):
+            self.assertClean(result, (4,), ("DT004",))
+            self.assertIn("Too many open files", result.err)
+
+    def test_a_reader_that_has_gone_is_no_error_and_a_full_device_is_one(self):
+        for command in (("status",), ("status", "--json"), ("--help",), ("version", "list", "model")):
+            with self.subTest(command):
+                reading, writing = os.pipe()
+                os.close(reading)
+                with os.fdopen(writing, "wb") as pipe, open("/dev/full", "wb") as full:
+                    for output, code, told in ((pipe, 0, ""), (full, 4, "error[DT006]: write the result")):
+                        done = subprocess.run([rig.TOOL, *command], cwd=self.p.project, env=self.p.environment(),
+                                              stdout=output, stderr=subprocess.PIPE, text=True, check=False)
+                        self.assertEqual(done.returncode, code, done.stderr)
+                        self.assertEqual(done.stderr[:len(told) or None], told)
+
+
 class RealFilesystem(Faults):
     """On a tmpfs of a few MiB that is full, and on one that is read-only."""
 
@@ -313,6 +349,29 @@ class RealFilesystem(Faults):
                 self.assertGreaterEqual(self.free(self.p.root) + cache, start)
         self.assertRecovers(self.p, ("deploy", "model:2.0.0"))
         self.assertEqual(walker.read_tree(self.p.root / "links" / "model"), walker.content(self.BIG))
+
+    def test_too_few_inodes_are_said_before_anything_is_fetched(self):  # D29
+        self.mount(self.p.root, "size=6m,nr_inodes=200")
+        self.p.publish("model", "1.0.0", ONE)
+        self.p.publish("model", "2.0.0", {f"file{i}": "x" for i in range(150)})
+        self.p.ok("deploy", "model:1.0.0", "--yes")
+        before = walker.facts(self.p.root)
+        result = self.p.run("deploy", "model:2.0.0", "--yes")
+        self.assertClean(result, (4,), ("DT006",))
+        self.assertRegex(result.err, r"\d+ inodes are needed, \d+ are free")
+        self.assertEqual(walker.facts(self.p.root), before)
+
+    def test_too_little_space_is_said_before_anything_is_fetched(self):  # D29
+        self.mount(self.p.root, "size=6m")
+        self.p.publish("model", "1.0.0", ONE)
+        self.p.publish("model", "2.0.0", self.BIG)
+        self.p.ok("deploy", "model:1.0.0", "--yes")
+        self.fill(self.p.root, 1_500_000)
+        before = walker.facts(self.p.root)
+        result = self.p.run("deploy", "model:2.0.0", "--yes")
+        self.assertClean(result, (4,), ("DT006",))
+        self.assertRegex(result.err, r"are needed, .* are free")
+        self.assertEqual(walker.facts(self.p.root), before)
 
     def test_switch_on_a_full_disk(self):
         self.mount(self.p.root, "size=6m")

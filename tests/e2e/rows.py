@@ -55,7 +55,7 @@ environments:
 """
 
 
-PROGRESS = re.compile(r"(pack|publish|fetch|verify|extract|sync|switch)( [A-Za-z][\w-]*:\S+)?: [\d.]+[KMGT]?i?B")
+PROGRESS = re.compile(r"(pack|publish|fetch|verify|extract|sync|switch)( [A-Za-z][\w-]*:\S+)?(: ([\d.]+[KMGT]?i?B|in )|$)")
 # Who held a lock last, for the message to those who wait.
 LOCKS = ("deployments/.deploy-tool/lock", "deployments/.deploy-tool/locks")
 UNSTABLE = ((r"\b[0-9a-f]{64}\b", "SHA256"), (r"\d{8}T\d{6}\.\d+Z-[0-9a-f]{8}", "TX"),

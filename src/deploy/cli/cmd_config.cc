@@ -1,6 +1,8 @@
 // config show, config validate, paths (D38, D39, D105).
+#include <algorithm>
 #include <memory>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "base/bytes.h"
@@ -12,7 +14,7 @@ namespace slipway::deploy::cli {
 namespace {
 
 struct ConfigCommand {
-  bool defaults = false, origin = false, table = false;
+  bool defaults = false, origin = false, table = false, tree = false, show_config = false;
   std::optional<std::string> resolve, validate;
 };
 
@@ -86,8 +88,79 @@ absl::Status ValidatePath(Invocation& in, const Project& project, const std::str
                "name a path inside the project");
 }
 
+// The keys that say where things lie, with where they come from.
+void ShowPathKeys(Invocation& in, const Project& project) {
+  std::vector<base::ConfigField> fields;
+  for (const base::ConfigField& field : project.loaded.values) {
+    const std::string key = field.Key();
+    const bool place = absl::StartsWith(key, "paths.") || key == "project.root" ||
+                       key == "deploy.root" || absl::EndsWith(key, ".path");
+    if (place) fields.push_back(field);
+  }
+  in.result = base::Json::MakeObject({{"file", TextJson(project.file)}});
+  in.result.Set("values", FieldsJson(fields));
+  if (!in.json) in.streams.out << base::ShowConfig(fields, /*origins=*/true);
+}
+
+// What lies in `dir`, by name; at most `left` more lines.
+absl::Status AddTree(base::Dir& dir, const std::string& indent, int depth, size_t& left,
+                     std::string& out) {
+  std::vector<base::DirEntry> entries;
+  SLIPWAY_ASSIGN_OR_RETURN(const auto cursor, dir.List());
+  for (;;) {
+    SLIPWAY_ASSIGN_OR_RETURN(std::optional<base::DirEntry> entry, cursor->Next());
+    if (!entry) break;
+    entries.push_back(*std::move(entry));
+  }
+  std::sort(entries.begin(), entries.end(),
+            [](const base::DirEntry& a, const base::DirEntry& b) { return a.name < b.name; });
+  for (const base::DirEntry& entry : entries) {
+    if (left == 0) {
+      absl::StrAppend(&out, indent, "...\n");
+      return absl::OkStatus();
+    }
+    --left;
+    const bool directory = entry.kind == base::FileKind::kDirectory;
+    absl::StrAppend(&out, indent, base::EscapeForTerminal(entry.name), directory ? "/" : "", "\n");
+    if (!directory || depth <= 1) continue;
+    const auto below = dir.OpenDir(entry.name);
+    if (below.ok()) SLIPWAY_RETURN_IF_ERROR(AddTree(**below, indent + "  ", depth - 1, left, out));
+  }
+  return absl::OkStatus();
+}
+
+// The directories that the tool keeps in the project, with what is in them.
+absl::Status ShowTree(Invocation& in, const Project& project) {
+  constexpr int kDepth = 3;
+  size_t left = 1000;  // lines
+  std::string text = absl::StrCat(base::EscapeForTerminal(project.root), "/\n");
+  for (const std::string* path : {&project.config().deployment, &project.config().dist}) {
+    const std::string full = project.Resolve(*path);
+    const auto dir = in.world.files.OpenRoot(full);
+    absl::StrAppend(&text, "  ", base::EscapeForTerminal(project.Relative(full)), "/",
+                    dir.ok() ? "" : "  (not there)", "\n");
+    if (!dir.ok()) continue;
+    const absl::Status added = AddTree(**dir, "    ", kDepth, left, text);
+    if (!added.ok()) return Wrap(added, FileErrorCode(added, Dt::kStorage), "read project");
+  }
+  in.result = base::Json::MakeObject({{"tree", text}});
+  if (!in.json) in.streams.out << text;
+  return absl::OkStatus();
+}
+
 absl::Status RunPaths(Context& context, const ConfigCommand& o, Invocation& in) {
   SLIPWAY_ASSIGN_OR_RETURN(const Project* project, context.RequireProject(in));
+  if (o.tree) return ShowTree(in, *project);
+  if (o.show_config) {
+    ShowPathKeys(in, *project);
+    return absl::OkStatus();
+  }
+  for (const auto& path : {o.validate, o.resolve}) {
+    if (!path.has_value() || !StartsAtHome(*path) || !project->home.empty()) continue;
+    return Error(Dt::kConfig,
+                 absl::StrCat("resolve ", *path, ": the variable HOME holds no absolute path"),
+                 "set HOME, or write the path out");
+  }
   if (o.validate.has_value()) return ValidatePath(in, *project, *o.validate);
   if (o.resolve.has_value()) {
     const std::string path = project->Resolve(*o.resolve);
@@ -136,6 +209,9 @@ void AddConfig(Program& program, Context& context) {
   Command& paths = program.Add("paths", "Print where things lie");
   paths.Example("deploy-tool paths");
   paths.Example("deploy-tool paths --resolve ./models");
+  paths.Flag("--tree", &o->tree,
+             "The directories of the tool in the project, with what is in them");
+  paths.Flag("--show-config", &o->show_config, "The keys behind the paths, and their origin");
   paths.Text("--resolve", "PATH", &o->resolve, "The absolute form of a project path");
   paths.Text("--validate", "PATH", &o->validate, "Check that a path lies inside the project");
   paths.Run([o, &context](Invocation& in) { return RunPaths(context, *o, in); });

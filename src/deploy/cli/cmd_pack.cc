@@ -10,6 +10,7 @@
 #include "base/units.h"
 #include "deploy/cli/commands.h"
 #include "deploy/cli/render.h"
+#include "deploy/cli/secret_words.h"
 #include "deploy/model/errors.h"
 #include "deploy/pack/packer.h"
 #include "deploy/repository/codec.h"
@@ -165,12 +166,24 @@ absl::Status SetMetadata(Invocation& in, const PackCommand& o, const Project& pr
       return Error(Dt::kConfig, absl::StrCat("pack: --label ", label, " is not KEY=VALUE"),
                    "write it like --label team=nlp");
     }
+    if (IsSecretKey(parts.first)) {
+      return Error(Dt::kSecret,
+                   absl::StrCat("pack: the label ", base::EscapeForTerminal(parts.first),
+                                " is named like a secret; nothing was done"),
+                   "labels are read by everybody; leave it out, or call it otherwise");
+    }
     options.labels[parts.first] = parts.second;
   }
   options.description = !o.description.empty() ? o.description : c != nullptr ? c->description : "";
   // The manifest is read by others (D16).
   std::string written = absl::StrCat(options.source_path, "\n", options.description, "\n");
   for (const auto& [key, value] : options.labels) absl::StrAppend(&written, key, "\n", value, "\n");
+  if (const absl::string_view found = SecretShape(written); !found.empty()) {
+    return Error(Dt::kSecret,
+                 absl::StrCat("pack: the path, the description or a label holds ", found,
+                              "; nothing was done"),
+                 "take it out: manifests are read by everybody");
+  }
   return ScrubCheck(written, EnvironmentSecrets(in.world.environment));
 }
 

@@ -9,6 +9,7 @@
 #include "base/units.h"
 #include "deploy/cli/commands.h"
 #include "deploy/cli/render.h"
+#include "deploy/cli/stores.h"
 #include "deploy/model/errors.h"
 
 namespace slipway::deploy::cli {
@@ -17,7 +18,7 @@ namespace {
 struct VersionCommand {
   std::string type, version, spec;
   std::optional<int> limit;
-  bool quick = false, deep = false;
+  bool quick = false, deep = false, available = false;
 };
 
 std::string Marks(const VersionInfo& version) {
@@ -30,28 +31,104 @@ std::string Marks(const VersionInfo& version) {
   return absl::StrJoin(marks, " ");
 }
 
+// One line of the list: installed, published, or both.
+struct ListedVersion {
+  std::string version;
+  std::optional<VersionInfo> installed;
+  std::vector<std::string> stores;
+};
+
+absl::StatusOr<std::vector<ListedVersion>> InstalledOf(Context& context, const VersionCommand& o,
+                                                       Invocation& in) {
+  std::vector<ListedVersion> listed;
+  const auto root = context.OpenRoot(in, OpenMode::kRead);
+  // Without any root, or anything of the type in it, there may still be something to deploy.
+  const bool none = o.available && absl::IsNotFound(root.status());
+  if (none) return listed;
+  SLIPWAY_RETURN_IF_ERROR(root.status());
+  in.result.Set("root", (*root)->path());
+  auto versions = (*root)->ListVersions(o.type);
+  if (o.available && absl::IsNotFound(versions.status())) return listed;
+  SLIPWAY_RETURN_IF_ERROR(versions.status());
+  for (VersionInfo& version : *versions) {
+    std::string name = version.component.version;
+    listed.push_back({std::move(name), std::move(version), {}});
+  }
+  return listed;
+}
+
+// Adds what the sources have; afterwards highest first.
+absl::Status AddPublished(Context& context, const VersionCommand& o, Invocation& in,
+                          std::vector<ListedVersion>& listed) {
+  SLIPWAY_ASSIGN_OR_RETURN(const Project* project, context.AnyProject(in));
+  SLIPWAY_ASSIGN_OR_RETURN(std::vector<Store> sources,
+                           OpenSources(context.StoresOf(in, *project), ""));
+  std::vector<std::string> warnings;
+  for (PublishedVersion& published : ListPublished(sources, o.type, warnings)) {
+    auto known = std::find_if(listed.begin(), listed.end(), [&](const ListedVersion& one) {
+      return one.version == published.version;
+    });
+    if (known == listed.end()) {
+      known = listed.insert(listed.end(), {published.version, std::nullopt, {}});
+    }
+    known->stores = std::move(published.stores);
+  }
+  for (const std::string& warning : warnings) in.Warn(DtName(Dt::kStorage), warning);
+  std::stable_sort(listed.begin(), listed.end(), [](const auto& a, const auto& b) {
+    return CompareVersions(a.version, b.version) > 0;
+  });
+  if (!listed.empty()) return absl::OkStatus();
+  return Error(Dt::kNotFound,
+               absl::StrCat("list ", o.type, ": nothing of it is installed or published"),
+               absl::StrCat("deploy-tool publish ", o.type));
+}
+
+base::Json ListedJson(const ListedVersion& one, const std::string& type, bool available) {
+  base::Json json =
+      one.installed ? VersionJson(*one.installed) : ComponentJson(Component{type, one.version});
+  if (!available) return json;
+  json.Set("installed", one.installed.has_value());
+  base::Json& stores = json.Set("available", base::Json::MakeArray());
+  for (const std::string& store : one.stores) stores.Append(store);
+  return json;
+}
+
+std::vector<std::string> ListedRow(const ListedVersion& one) {
+  if (!one.installed) return {one.version, "not installed", "-", "-", "-", "-", "-"};
+  const VersionInfo& version = *one.installed;
+  return {one.version,
+          Marks(version),
+          TimeText(version.deployed_at),
+          TimeText(version.last_active_at),
+          base::FormatSize(version.bytes),
+          absl::StrCat(version.files),
+          OrDash(version.source)};
+}
+
 absl::Status RunList(Context& context, const VersionCommand& o, Invocation& in) {
   SLIPWAY_RETURN_IF_ERROR(CheckType(o.type));
-  SLIPWAY_ASSIGN_OR_RETURN(auto root, context.OpenRoot(in, OpenMode::kRead));
-  SLIPWAY_ASSIGN_OR_RETURN(std::vector<VersionInfo> versions, root->ListVersions(o.type));
+  in.result = base::Json::MakeObject({{"type", o.type}});
+  SLIPWAY_ASSIGN_OR_RETURN(std::vector<ListedVersion> versions, InstalledOf(context, o, in));
+  if (o.available) SLIPWAY_RETURN_IF_ERROR(AddPublished(context, o, in, versions));
   if (o.limit.has_value() && versions.size() > static_cast<size_t>(*o.limit)) {
-    versions.resize(static_cast<size_t>(*o.limit));
+    versions.erase(versions.begin() + *o.limit, versions.end());
   }
-  in.result = base::Json::MakeObject({{"type", o.type}, {"root", root->path()}});
   base::Json& list = in.result.Set("versions", base::Json::MakeArray());
-  base::cli::Table table({{"VERSION", base::cli::Align::kLeft, true},
-                          {"STATE"},
-                          {"DEPLOYED"},
-                          {"LAST ACTIVE"},
-                          {"SIZE", base::cli::Align::kRight},
-                          {"FILES", base::cli::Align::kRight},
-                          {"SOURCE", base::cli::Align::kLeft, true}});
-  for (const VersionInfo& version : versions) {
-    list.Append(VersionJson(version));
-    table.AddRow({version.component.version, Marks(version), TimeText(version.deployed_at),
-                  TimeText(version.last_active_at), base::FormatSize(version.bytes),
-                  absl::StrCat(version.files), OrDash(version.source)},
-                 version.current ? base::cli::Tone::kGreen : base::cli::Tone::kPlain);
+  std::vector<base::cli::Column> columns = {{"VERSION", base::cli::Align::kLeft, true},
+                                            {"STATE"},
+                                            {"DEPLOYED"},
+                                            {"LAST ACTIVE"},
+                                            {"SIZE", base::cli::Align::kRight},
+                                            {"FILES", base::cli::Align::kRight},
+                                            {"SOURCE", base::cli::Align::kLeft, true}};
+  if (o.available) columns.push_back({"PUBLISHED IN", base::cli::Align::kLeft, true});
+  base::cli::Table table(std::move(columns));
+  for (const ListedVersion& version : versions) {
+    list.Append(ListedJson(version, o.type, o.available));
+    std::vector<std::string> row = ListedRow(version);
+    if (o.available) row.push_back(OrDash(absl::StrJoin(version.stores, ", ")));
+    const bool current = version.installed && version.installed->current;
+    table.AddRow(std::move(row), current ? base::cli::Tone::kGreen : base::cli::Tone::kPlain);
   }
   if (!in.json) in.streams.out << table.Render(in.streams);
   return absl::OkStatus();
@@ -129,6 +206,8 @@ void AddVersion(Program& program, Context& context) {
   Command& list = program.Add("version list", "List the installed versions of a component");
   list.Example("deploy-tool version list model");
   list.Argument("TYPE", &o->type, "Component type").Required().Completes(CompleteTypes(context));
+  list.Example("deploy-tool version list model --available", "with what could be deployed");
+  list.Flag("--available", &o->available, "Also the versions that the sources have");
   list.Int("--limit", "N", &o->limit, 1, 1'000'000, "At most so many");
   list.Run([o, &context](Invocation& in) { return RunList(context, *o, in); });
 

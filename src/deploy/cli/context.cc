@@ -93,6 +93,7 @@ base::Owned<DeployRoot> Context::OpenRoot(Invocation& in, OpenMode mode, absl::s
   options.cancel = in.cancel;
   SLIPWAY_ASSIGN_OR_RETURN(std::unique_ptr<DeployRoot> root,
                            DeployRoot::Open(in.world, path, options));
+  for (const std::string& warning : root->warnings()) in.Warn(DtName(Dt::kPermission), warning);
   for (const RecoveredTx& tx : root->recovery().transactions) {
     std::vector<std::string> components;
     for (const Component& component : tx.components) components.push_back(component.ToString());
@@ -153,6 +154,18 @@ LinkOptions LinksOf(const Project& project, bool adopt) {
       links.custom.push_back({project.Resolve(path), target});
     }
   };
+  links.keep = {project.root};
+  for (const std::string* path :
+       {&project.config().deployment, &project.config().manifests, &project.config().releases,
+        &project.config().publish, &project.config().dist}) {
+    links.keep.push_back(project.Resolve(*path));
+  }
+  if (project.exists()) links.keep.push_back(project.file);
+  for (const auto* stores : {&project.config().publish_targets, &project.config().deploy_sources}) {
+    for (const StoreConfig& store : *stores) {
+      if (!store.path.empty()) links.keep.push_back(project.Resolve(store.path));
+    }
+  }
   add(project.config().custom_links);
   for (const auto& [type, component] : project.config().components) add(component.custom_links);
   return links;

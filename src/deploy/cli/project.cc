@@ -8,6 +8,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "deploy/cli/secret_words.h"
 #include "deploy/model/errors.h"
 #include "deploy/repository/codec.h"
 
@@ -83,7 +84,30 @@ absl::StatusOr<std::pair<std::string, std::string>> Locate(base::World& world,
   return std::pair(*found, absl::StrCat(*found, "/", kConfigFile));
 }
 
+// D39: without a home, "~/x" would be /x.
+absl::Status CheckHome(const Project& project) {
+  if (!project.home.empty()) return absl::OkStatus();
+  std::vector<std::string> paths;
+  for (const base::ConfigField& field : project.loaded.values) {
+    if (StartsAtHome(field.value)) paths.push_back(field.Key());
+  }
+  const auto add = [&](const std::map<std::string, std::string>& links) {
+    for (const auto& [path, target] : links) {
+      if (StartsAtHome(path) || StartsAtHome(target)) paths.push_back("custom_links");
+    }
+  };
+  add(project.config().custom_links);
+  for (const auto& [type, component] : project.config().components) add(component.custom_links);
+  if (paths.empty()) return absl::OkStatus();
+  return Error(Dt::kConfig,
+               absl::StrCat("read configuration: ", paths.front(),
+                            " starts at ~, but the variable HOME holds no absolute path"),
+               "set HOME, or write the path out");
+}
+
 }  // namespace
+
+bool StartsAtHome(absl::string_view path) { return path == "~" || absl::StartsWith(path, "~/"); }
 
 std::optional<std::string> FindProjectRoot(base::World& world, absl::string_view start) {
   std::string directory = Normalize(start);
@@ -104,7 +128,9 @@ absl::StatusOr<Project> LoadProject(base::World& world, const ProjectOptions& op
   Project project;
   project.root = located.first;
   project.file = located.second;
-  project.home = world.environment.Get("HOME").value_or("/");
+  // A relative one would be another directory in each place.
+  const std::string home = world.environment.Get("HOME").value_or("");
+  if (absl::StartsWith(home, "/")) project.home = home;
   ConfigSources sources;
   sources.directory = project.root;
   sources.environment = options.environment;
@@ -112,7 +138,10 @@ absl::StatusOr<Project> LoadProject(base::World& world, const ProjectOptions& op
   absl::StatusOr<base::ConfigNode> node = base::ParseConfig("", name);
   if (project.exists()) node = base::LoadConfig(world.files, project.file);
   if (!node.ok()) {
-    const Dt code = FileErrorCode(node.status(), Dt::kConfig);
+    // A limit of what a configuration may be, never a full disk.
+    const Dt code = absl::IsResourceExhausted(node.status())
+                        ? Dt::kConfig
+                        : FileErrorCode(node.status(), Dt::kConfig);
     const bool no_file = code != Dt::kConfig || absl::IsFailedPrecondition(node.status());
     absl::string_view hint = "correct it, then run deploy-tool config validate";
     if (no_file) hint = code == Dt::kPermission ? "" : "name an existing file with --config";
@@ -120,13 +149,13 @@ absl::StatusOr<Project> LoadProject(base::World& world, const ProjectOptions& op
   }
   sources.file = *std::move(node);
   SLIPWAY_ASSIGN_OR_RETURN(project.loaded, BindConfig(std::move(sources), world));
+  SLIPWAY_RETURN_IF_ERROR(CheckHome(project));
   project.root = project.Resolve(project.config().root);
   return project;
 }
 
 std::string Project::Resolve(absl::string_view path) const {
-  if (path == "~") return Normalize(home);
-  if (absl::ConsumePrefix(&path, "~/")) return Normalize(absl::StrCat(home, "/", path));
+  if (StartsAtHome(path) && !home.empty()) return Normalize(absl::StrCat(home, path.substr(1)));
   if (absl::StartsWith(path, "/")) return Normalize(path);
   return Normalize(absl::StrCat(root, "/", path));
 }
@@ -164,12 +193,15 @@ std::vector<std::string> EnvironmentSecrets(base::Environment& environment) {
 absl::Status CheckArguments(absl::Span<const std::string> args, base::World& world) {
   const std::vector<std::string> secrets = EnvironmentSecrets(world.environment);
   for (size_t i = 0; i < args.size(); ++i) {
-    if (ScrubCheck(args[i], secrets).ok()) continue;
-    return Error(Dt::kSecret,
-                 absl::StrCat("read arguments: argument ", i + 1,
-                              " holds a secret of the environment or a URL with credentials; "
-                              "nothing was done"),
-                 "leave it out: arguments are recorded, and everybody on this machine sees them");
+    absl::string_view found = SecretShape(args[i]);
+    if (!ScrubCheck(args[i], secrets).ok()) {
+      found = "a secret of the environment or a URL with credentials";
+    }
+    if (found.empty()) continue;
+    return Error(
+        Dt::kSecret,
+        absl::StrCat("read arguments: argument ", i + 1, " holds ", found, "; nothing was done"),
+        "leave it out: arguments are recorded, and everybody on this machine sees them");
   }
   return absl::OkStatus();
 }

@@ -23,11 +23,11 @@ struct Project {
 
   const Config& config() const { return loaded.config; }
   bool exists() const { return !file.empty(); }
-  // Absolute: what is relative starts at the root, "~/" at `home`.
+  // Absolute: what is relative starts at the root, "~/" at `home`, if there is one.
   std::string Resolve(absl::string_view path) const;
   // "./models" where `path` lies in the project, else `path` itself.
   std::string Relative(absl::string_view path) const;
-  std::string home;
+  std::string home;  // absolute; empty: HOME is not set, or relative
 
   const ComponentConfig* FindComponent(absl::string_view type) const;
   VersionScheme SchemeOf(absl::string_view type) const;
@@ -47,6 +47,9 @@ std::optional<std::string> FindProjectRoot(base::World& world, absl::string_view
 // Without any project one with `exists()` false and defaults. DT001, DT002, DT025.
 absl::StatusOr<Project> LoadProject(base::World& world, const ProjectOptions& options);
 
+// "~" or "~/...": a path that Resolve needs `home` for.
+bool StartsAtHome(absl::string_view path);
+
 // An absolute path from one that a person typed: relative to the working directory.
 std::string FromWorkingDirectory(base::World& world, absl::string_view path);
 
@@ -54,8 +57,9 @@ std::string FromWorkingDirectory(base::World& world, absl::string_view path);
 // (D16). A name that ends in _FILE, _DIR, _DIRECTORY or _PATH says where a secret lies.
 std::vector<std::string> EnvironmentSecrets(base::Environment& environment);
 
-// DT019 when an argument holds such a value, or a URL with credentials: arguments get into locks,
-// journals, the history and errors, and everybody on the machine sees them.
+// DT019 when an argument holds such a value, a URL with credentials or what has the shape of a
+// credential (SecretShape): arguments get into locks, journals, the history and errors, and
+// everybody on the machine sees them.
 absl::Status CheckArguments(absl::Span<const std::string> args, base::World& world);
 
 }  // namespace slipway::deploy::cli
