@@ -53,7 +53,10 @@ void Committer::Work(Jobs jobs) {
   SyncContents(group);
   ChangeNames(group);
   absl::Status status = SyncNames(group);
-  if (!status.ok()) TakeBack(group, status);
+  if (!status.ok()) {
+    TakeBack(group, status);
+    GiveUp(group);
+  }
   AddTouched(group);
   if (const absl::Status written = WriteIndex(group); !written.ok()) {
     TakeBack(group, written);
@@ -125,12 +128,16 @@ absl::Status Committer::ChangeName(CommitJob& job, Group& group) {
 
 absl::Status Committer::Publish(CommitJob& job, Group& group) {
   const Hash& hash = job.digest.blake3;
+  const Doubt doubt = DoubtOf(hash);
+  if (doubt == Doubt::kLost) {
+    return absl::DataLossError("its name could not be made durable before; restart the store");
+  }
   SLIPWAY_ASSIGN_OR_RETURN(base::Dir * dir, layout_.FanOut(hash[0]));
   // Before it has a name: what fails after that would have to be taken back.
   SLIPWAY_ASSIGN_OR_RETURN(const base::Meta meta, job.temp->Stat());
-  const bool doubtful = Doubtful(hash);
   group.dirty[hash[0]] = dir;
-  const auto mode = doubtful ? base::RenameMode::kReplace : base::RenameMode::kNoReplace;
+  const bool replace = doubt == Doubt::kBad;
+  const auto mode = replace ? base::RenameMode::kReplace : base::RenameMode::kNoReplace;
   absl::Status status = dir->Publish(*job.temp, ObjectName(hash), mode);
   if (absl::IsAlreadyExists(status)) {
     SLIPWAY_ASSIGN_OR_RETURN(const std::optional<base::Meta> there, layout_.StatObject(hash));
@@ -146,7 +153,8 @@ absl::Status Committer::Publish(CommitJob& job, Group& group) {
   }
   SLIPWAY_RETURN_IF_ERROR(status);
   group.made.push_back(&job);
-  if (doubtful) SetDoubtful(hash, false);
+  group.changed.push_back(&job);
+  if (replace) SetDoubt(hash, Doubt::kNone);
   group.records[hash] = RecordOf(meta, clock_.Wall());
   return absl::OkStatus();
 }
@@ -161,9 +169,9 @@ absl::Status Committer::Unlink(CommitJob& job, Group& group) {
   SLIPWAY_ASSIGN_OR_RETURN(base::Dir * dir, layout_.FanOut(hash[0]));
   SLIPWAY_RETURN_IF_ERROR(dir->Remove(ObjectName(hash)));
   group.dirty[hash[0]] = dir;
+  group.changed.push_back(&job);
   group.records[hash] = std::nullopt;
   job.found = true;
-  SetDoubtful(hash, false);
   return absl::OkStatus();
 }
 
@@ -172,13 +180,14 @@ absl::Status Committer::SetAside(CommitJob& job, Group& group) {
   SLIPWAY_ASSIGN_OR_RETURN(base::Dir * dir, layout_.FanOut(hash[0]));
   const absl::StatusOr<bool> moved = layout_.SetAside(hash, job.inode, job.reason);
   if (!moved.ok()) {
-    SetDoubtful(hash, true);  // it stays where it is, and must not be served
+    SetDoubt(hash, Doubt::kBad);  // it stays where it is, and must not be served
     group.records[hash] = std::nullopt;
     return moved.status();
   }
   job.found = *moved;
   if (!*moved) return absl::OkStatus();
   group.dirty[hash[0]] = dir;
+  group.changed.push_back(&job);
   group.quarantine_dirty = true;
   group.records[hash] = std::nullopt;
   return absl::OkStatus();
@@ -267,7 +276,7 @@ void Committer::TakeBack(Group& group, const absl::Status& status) {
       group.records[hash] = std::nullopt;
       continue;
     }
-    SetDoubtful(hash, true);
+    SetDoubt(hash, Doubt::kLost);
     SLIPWAY_LOG(kError, "blob that could not be made durable could not be removed either",
                 {{"store", layout_.path()},
                  {"blob", job->digest.ToString()},
@@ -294,21 +303,29 @@ bool Committer::Touched(const Hash& hash) {
   return touched_.contains(hash);
 }
 
-bool Committer::Doubtful(const Hash& hash) {
-  if (!AnyDoubtful()) return false;
-  const base::MutexLock lock(mutex_);
-  return doubtful_.contains(hash);
+// A failed sync has told its error once; the next one may succeed without having written what this
+// one was for. So these names are not used again before a restart.
+void Committer::GiveUp(const Group& group) {
+  for (const CommitJob* job : group.changed) SetDoubt(job->digest.blake3, Doubt::kLost);
 }
 
-void Committer::SetDoubtful(const Hash& hash, bool doubtful) {
-  if (!doubtful && !AnyDoubtful()) return;
+bool Committer::Doubtful(const Hash& hash) { return DoubtOf(hash) != Doubt::kNone; }
+
+Committer::Doubt Committer::DoubtOf(const Hash& hash) {
+  if (!AnyDoubtful()) return Doubt::kNone;
   const base::MutexLock lock(mutex_);
-  if (doubtful) {
-    doubtful_.insert(hash);
+  const auto it = doubts_.find(hash);
+  return it == doubts_.end() ? Doubt::kNone : it->second;
+}
+
+void Committer::SetDoubt(const Hash& hash, Doubt doubt) {
+  const base::MutexLock lock(mutex_);
+  if (doubt == Doubt::kNone) {
+    doubts_.erase(hash);
   } else {
-    doubtful_.erase(hash);
+    doubts_[hash] = std::max(doubts_[hash], doubt);
   }
-  any_doubtful_.store(!doubtful_.empty(), std::memory_order_relaxed);
+  any_doubtful_.store(!doubts_.empty(), std::memory_order_relaxed);
 }
 
 void Committer::UpdateGauges() {

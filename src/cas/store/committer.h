@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
-#include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/types/span.h"
 #include "base/clock.h"
@@ -61,8 +60,7 @@ class Committer {
   void Touch(const Hash& hash);
   bool Touched(const Hash& hash);  // since the last time they were written down
 
-  // Whether the name is there although it could be neither made durable nor taken back: to be
-  // treated as absent.
+  // Whether what the name leads to, if anything, does not count: to be treated as absent.
   bool Doubtful(const Hash& hash);
   bool AnyDoubtful() const { return any_doubtful_.load(std::memory_order_relaxed); }
   // How many syncs of the whole file system have failed. Such a failure is final also for files
@@ -72,12 +70,18 @@ class Committer {
 
  private:
   using Jobs = absl::Span<CommitJob* const>;
+  enum class Doubt : uint8_t {
+    kNone,
+    kBad,   // a file that should be away could not be moved: whoever stores the blob replaces it
+    kLost,  // a sync of the name failed: no later one can be trusted to make it durable
+  };
   // What a group changes. Lives for one group.
   struct Group {
     Jobs jobs;
     std::map<uint8_t, base::Dir*> dirty;  // directories whose names changed
     bool quarantine_dirty = false;
-    std::vector<CommitJob*> made;  // kStore jobs whose name is new
+    std::vector<CommitJob*> made;     // kStore jobs whose name is new
+    std::vector<CommitJob*> changed;  // jobs of any kind that changed a name
     // What the index is to hold; nullopt: nothing.
     std::map<Hash, std::optional<IndexRecord>> records;
   };
@@ -96,7 +100,10 @@ class Committer {
   void AddTouched(Group& group);
   // Of the stores of a group that failed as a whole: no name of theirs stays.
   void TakeBack(Group& group, const absl::Status& status);
-  void SetDoubtful(const Hash& hash, bool doubtful);
+  // The names of a group whose sync failed.
+  void GiveUp(const Group& group);
+  void SetDoubt(const Hash& hash, Doubt doubt);
+  Doubt DoubtOf(const Hash& hash);
   bool syncs() const { return options_.durability != Durability::kNone; }
 
   Layout& layout_;
@@ -109,7 +116,7 @@ class Committer {
   std::atomic<bool> any_doubtful_{false};
 
   base::Mutex mutex_;  // a leaf
-  absl::flat_hash_set<Hash> doubtful_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_map<Hash, Doubt> doubts_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_map<Hash, uint32_t> touched_ ABSL_GUARDED_BY(mutex_);
   absl::Duration touches_written_ ABSL_GUARDED_BY(mutex_);
 };

@@ -11,8 +11,10 @@
 namespace slipway::cas {
 namespace {
 
-// Entries of one directory of objects are written in groups of so many.
+// Entries are written in groups of so many, each a transaction; a small store needs one for each of
+// the parts that the pool's threads share.
 constexpr size_t kRebuildGroup = 4096;
+constexpr size_t kRebuildDirs = 16;
 
 absl::Status Stray(Layout& layout, const std::string& path) {
   return layout.SetAsideStray(path, "it stands among the objects and is none");
@@ -29,21 +31,25 @@ absl::Status IndexFile(Layout& layout, base::Dir& dir, const std::string& fan_ou
   return absl::OkStatus();
 }
 
-absl::Status IndexDir(Layout& layout, Index& index, const std::string& fan_out) {
+absl::Status FlushEntries(Index& index, std::vector<Index::Entry>& put) {
+  if (put.empty()) return absl::OkStatus();
+  // Not yet durable: the index counts for nothing before it is marked as clean.
+  SLIPWAY_RETURN_IF_ERROR(index.Apply(put, {}, /*durable=*/false));
+  put.clear();
+  return absl::OkStatus();
+}
+
+absl::Status IndexDir(Layout& layout, Index& index, const std::string& fan_out,
+                      std::vector<Index::Entry>& put) {
   base::Owned<base::Dir> dir = layout.objects().OpenDir(fan_out);
   if (absl::IsNotFound(dir.status())) return absl::OkStatus();
   SLIPWAY_RETURN_IF_ERROR(dir.status());
   SLIPWAY_ASSIGN_OR_RETURN(const auto cursor, (*dir)->List());
-  std::vector<Index::Entry> put;
   for (;;) {
     SLIPWAY_ASSIGN_OR_RETURN(const std::optional<base::DirEntry> entry, cursor->Next());
-    if (entry) SLIPWAY_RETURN_IF_ERROR(IndexFile(layout, **dir, fan_out, *entry, put));
-    if (put.empty() && !entry) return absl::OkStatus();
-    if (entry && put.size() < kRebuildGroup) continue;
-    // Not yet durable: the index counts for nothing before it is marked as clean.
-    SLIPWAY_RETURN_IF_ERROR(index.Apply(put, {}, /*durable=*/false));
-    put.clear();
     if (!entry) return absl::OkStatus();
+    SLIPWAY_RETURN_IF_ERROR(IndexFile(layout, **dir, fan_out, *entry, put));
+    if (put.size() >= kRebuildGroup) SLIPWAY_RETURN_IF_ERROR(FlushEntries(index, put));
   }
 }
 
@@ -90,8 +96,13 @@ absl::Status RebuildIndex(Layout& layout, Index& index, base::Pool& pool) {
   // one that may be relied on.
   SLIPWAY_RETURN_IF_ERROR(layout.root().SyncFilesystem());
   SLIPWAY_RETURN_IF_ERROR(SetStraysAside(layout));
-  return base::ParallelFor(pool, kFanOut,
-                           [&](size_t i) { return IndexDir(layout, index, FanOutName(i)); });
+  return base::ParallelFor(pool, kFanOut / kRebuildDirs, [&](size_t part) -> absl::Status {
+    std::vector<Index::Entry> put;
+    for (size_t i = 0; i < kRebuildDirs; ++i) {
+      SLIPWAY_RETURN_IF_ERROR(IndexDir(layout, index, FanOutName(part * kRebuildDirs + i), put));
+    }
+    return FlushEntries(index, put);
+  });
 }
 
 base::Owned<DiskStore> OpenDiskStore(const std::string& root, const DiskStoreOptions& options,

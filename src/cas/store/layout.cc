@@ -97,15 +97,16 @@ absl::StatusOr<base::Dir*> Layout::FanOut(uint8_t index) {
   if (slot != nullptr) return slot.get();
   const std::string name = FanOutName(index);
   if (lost_[index]) {
-    return absl::DataLossError(absl::StrCat("directory ", name, ": it could not be made durable"));
+    return absl::DataLossError(absl::StrCat(
+        "directory ", name, ": it could not be made durable before; restart the store"));
   }
   base::Owned<base::Dir> dir = objects_->OpenDir(name);
   if (absl::IsNotFound(dir.status())) {
     SLIPWAY_RETURN_IF_ERROR(objects_->MakeDir(name));
-    // Before it is used: a blob is not durable where its directory is not. When this sync fails the
-    // empty directory goes again, so that the next attempt does not take it for a durable one.
+    // Before it is used: a blob is not durable where its directory is not. After an error no later
+    // sync can be trusted with this name.
     if (const absl::Status synced = objects_->Sync(); !synced.ok()) {
-      lost_[index] = !objects_->Remove(name).ok();
+      lost_[index] = true;
       return synced;
     }
     dir = objects_->OpenDir(name);
