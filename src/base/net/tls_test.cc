@@ -1,4 +1,5 @@
 #include "base/net/tls.h"
+#include "absl/time/clock.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "absl/time/clock.h"
 #include "base/net/test_tls_files.h"
 #include "base/net/tls.h"
 #include "base/sim/world.h"

@@ -10,6 +10,7 @@
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
+#include "base/net/port_holder.h"
 
 namespace slipway::base::net {
 namespace {
@@ -17,6 +18,16 @@ namespace {
 absl::Status Refuse(const Endpoint& endpoint, absl::string_view reason, absl::string_view remedy) {
   return absl::UnavailableError(
       absl::StrCat("listen on ", endpoint.ToString(), ": ", reason, "; ", remedy));
+}
+
+absl::Status RefuseBind(const Endpoint& endpoint, int reason) {
+  const std::string text = std::strerror(reason);
+  if (reason == EACCES) {
+    return Refuse(endpoint, text, "use a port over 1023 or give the permission");
+  }
+  const std::string holder = reason == EADDRINUSE ? PortHolder(endpoint.port) : "";
+  return Refuse(endpoint, holder.empty() ? text : absl::StrCat(text, " by ", holder),
+                "stop what listens there or choose another port");
 }
 
 // 0, or errno.
@@ -57,9 +68,7 @@ absl::Status CheckBindable(const Endpoint& endpoint) {
     } else if (reason == EADDRNOTAVAIL || reason == EAFNOSUPPORT) {
       missing = reason;  // "localhost" on a machine without IPv6
     } else {
-      return Refuse(endpoint, std::strerror(reason),
-                    reason == EACCES ? "use a port over 1023 or give the permission"
-                                     : "stop what listens there or choose another port");
+      return RefuseBind(endpoint, reason);
     }
   }
   // The unspecified address is bound for IPv4 where there is no IPv6.

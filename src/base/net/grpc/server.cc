@@ -18,6 +18,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "base/check.h"
 #include "base/net/endpoint.h"
 #include "base/net/grpc/bind_check.h"
@@ -241,8 +242,8 @@ class RealServer final : public Server {
 
 }  // namespace
 
-Owned<Server> Server::Start(std::vector<Listener> listeners, ServerOptions options, Health& health,
-                            Metrics& metrics) {
+Owned<Server> Server::Start(const std::vector<Listener>& listeners, const ServerOptions& options,
+                            Health& health, Metrics& metrics) {
   InitGrpc();
   auto gate = std::make_shared<CallGate>(options.calls_max, metrics, options.metric_prefix);
   grpc::ResourceQuota quota("slipway");

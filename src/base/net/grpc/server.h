@@ -46,8 +46,8 @@ class Server {
  public:
   // Binds everything or nothing. Unavailable: an address cannot be bound, naming it (exit code 3 is
   // the caller's). InvalidArgument: an address does not parse.
-  static Owned<Server> Start(std::vector<Listener> listeners, ServerOptions options, Health& health,
-                             Metrics& metrics);
+  static Owned<Server> Start(const std::vector<Listener>& listeners, const ServerOptions& options,
+                             Health& health, Metrics& metrics);
   virtual ~Server() = default;  // as Drain(now)
   // The port of the first address of a listener.
   virtual int port(size_t listener_index) const = 0;

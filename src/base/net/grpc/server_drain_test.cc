@@ -2,6 +2,7 @@
 
 #include <thread>
 
+#include "absl/time/clock.h"
 #include "base/net/grpc/test_service.h"
 #include "base/net/grpc/test_socket.h"
 #include "base/testing/status_matchers.h"

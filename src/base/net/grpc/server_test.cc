@@ -1,4 +1,5 @@
 #include "base/net/grpc/server.h"
+#include "absl/time/clock.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -60,10 +61,10 @@ TEST(Server, RefusesAnAddressInUseAndNamesIt) {  // Z46
   Metrics metrics;
   EchoService echo;
   const std::string taken = absl::StrCat("127.0.0.1:", first.port());
-  EXPECT_THAT(
-      Server::Start({{{"127.0.0.1:0"}, nullptr, {&echo}}, {{taken}, nullptr, {&echo}}}, {}, health,
-                    metrics),
-      StatusIs(absl::StatusCode::kUnavailable, AllOf(HasSubstr(taken), HasSubstr("in use"))));
+  EXPECT_THAT(Server::Start({{{"127.0.0.1:0"}, nullptr, {&echo}}, {{taken}, nullptr, {&echo}}}, {},
+                            health, metrics),
+              StatusIs(absl::StatusCode::kUnavailable,
+                       AllOf(HasSubstr(taken), HasSubstr("in use by process"))));
   // Also where only one address of a name is in use.
   EXPECT_THAT(Server::Start({{{absl::StrCat("localhost:", first.port())}, nullptr, {&echo}}}, {},
                             health, metrics),

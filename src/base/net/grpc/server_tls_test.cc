@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "base/check.h"
 #include "base/net/grpc/test_service.h"
 #include "base/net/grpc/test_socket.h"

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "base/check.h"
 #include "compat/grpc/health/v1/health.pb.h"
 
@@ -265,8 +266,8 @@ TestServer::TestServer(ServerOptions options, std::vector<std::string> addresses
                        std::shared_ptr<TlsWatcher> tls) {
   health.SetPhase(Health::Phase::kServing);
   options.metric_prefix = "test";
-  Owned<Server> started = Server::Start({{std::move(addresses), std::move(tls), {&echo}}},
-                                        std::move(options), health, metrics);
+  Owned<Server> started =
+      Server::Start({{std::move(addresses), std::move(tls), {&echo}}}, options, health, metrics);
   SLIPWAY_CHECK(started.ok());
   server = *std::move(started);
 }
