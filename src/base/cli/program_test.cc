@@ -109,6 +109,14 @@ TEST(Program, WhatFollowsTwoDashesIsNoOption) {
   EXPECT_EQ(RunDemo({"deploy", "-"}).out, "-\n");
 }
 
+TEST(Program, AHintBringsNoControlCharacterToTheTerminal) {  // D193
+  RunSetup setup;
+  setup.options.hint_of = [](const absl::Status&) { return "run \x1b]0;title\x07 \u202e x"; };
+  const Ran ran = RunDemo({"fail", "plain"}, setup);
+  EXPECT_THAT(ran.err, HasSubstr("run \\x1b]0;title\\x07 \\xe2\\x80\\xae x"));
+  EXPECT_THAT(ran.err, Not(HasSubstr("\x1b")));
+}
+
 TEST(Program, ArgumentFilesAreReadLineByLine) {
   const Ran ran = RunDemo({"@/args/pack"});
   ASSERT_EQ(ran.exit, 0) << ran.err;
