@@ -329,6 +329,49 @@ TEST(DeployTool, SecretsOfTheEnvironmentAreWrittenNowhere) {
   EXPECT_THAT(machine.Disk(), Not(HasSubstr("canary")));
 }
 
+// D38: what is too large or too deep is wrong, and no disk is full.
+TEST(DeployTool, LimitsOfAConfigurationAreErrorsOfTheConfiguration) {
+  Machine machine;
+  const auto dir = machine.world().files.MakeRoot("/home/ann/p").value();
+  std::string values = "metadata: [";
+  for (int i = 0; i < 100'001; ++i) values += "1,";
+  for (const std::string& text :
+       {absl::StrCat("metadata: ", std::string(70, '['), std::string(70, ']')), values + "1]",
+        absl::StrCat("# ", std::string(5 << 20, 'x'))}) {
+    ASSERT_TRUE(base::WriteFileDurably(*dir, kConfigFile, text + "\n").ok());
+    const Ran ran = machine.Run({"config", "validate"});
+    EXPECT_EQ(ran.exit, 2) << ran.err;
+    EXPECT_THAT(ran.err, HasSubstr("error[DT001]: read configuration: "));
+  }
+}
+
+// D204: a store that holds an impossible manifest is damaged, not full.
+TEST(DeployTool, ManifestOfImpossibleSizeIsDamage) {
+  Machine machine;
+  MakeProject(machine);
+  const auto dir = machine.world().files.OpenRoot("/srv/store/model/1.1.0").value();
+  ASSERT_TRUE(
+      base::WriteFileDurably(*dir, "model-1.1.0.manifest.json", std::string(17 << 20, ' ')).ok());
+  const Ran ran = machine.Run({"deploy", "model:1.1.0"});
+  EXPECT_THAT(ran.err, HasSubstr("error[DT007]"));
+  EXPECT_EQ(ran.exit, 3);
+}
+
+// D193: marks that turn the direction of text around are shown, not obeyed.
+TEST(DeployTool, HistoryShowsMarksOfDirectionInsteadOfObeyingThem) {
+  Machine machine;
+  MakeProject(machine);
+  ASSERT_EQ(machine
+                .Run({"deploy", "model:1.1.0", "--reason",
+                      "a\xE2\x80\xAE"
+                      "b"})
+                .exit,
+            0);
+  const Ran ran = machine.Run({"history"});
+  EXPECT_THAT(ran.out, Not(HasSubstr("\xE2\x80\xAE")));
+  EXPECT_THAT(ran.out, HasSubstr("a\\xe2\\x80\\xaeb"));
+}
+
 TEST(DeployTool, CompletionKnowsComponentsOfTheProject) {  // D203
   Machine machine;
   MakeProject(machine);

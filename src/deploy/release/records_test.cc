@@ -1,4 +1,6 @@
 // Journal, state and history: what is written is read back, and damage is told or passed over.
+#include <cerrno>
+
 #include "absl/strings/str_cat.h"
 #include "base/sim/files.h"
 #include "base/testing/status_matchers.h"
@@ -11,9 +13,11 @@ namespace slipway::deploy {
 namespace {
 
 using base::testing::HasErrorCode;
+using base::testing::HasHint;
 using base::testing::IsOk;
 using base::testing::IsOkAndHolds;
 using base::testing::StatusIs;
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -145,6 +149,16 @@ TEST_F(JournalTest, CommitThatFailedCanBeTakenBack) {  // D283
   EXPECT_FALSE(HasStep(*Journal::Peek(*dir_, "t"), StepKind::kCommit));
   base::sim::Files rebooted = files_.AfterReboot(base::sim::Loss::kSeeded);
   EXPECT_FALSE(HasStep(*Journal::Peek(**rebooted.OpenRoot("/r"), "t"), StepKind::kCommit));
+}
+
+TEST(RootError, SaysWhatHelpsAgainstItsCause) {  // D204
+  const auto read_only = RootError(base::ErrnoError(EROFS, "make directory x"), "open root");
+  EXPECT_THAT(read_only, AllOf(HasErrorCode("DT005"), HasHint(HasSubstr("mount"))));
+  const auto denied = RootError(base::ErrnoError(EACCES, "make directory x"), "open root");
+  EXPECT_THAT(denied, AllOf(HasErrorCode("DT005"), HasHint(HasSubstr("owner"))));
+  const auto descriptors = RootError(base::ErrnoError(EMFILE, "open x"), "open root");
+  EXPECT_THAT(descriptors, AllOf(HasErrorCode("DT004"), HasHint(HasSubstr("limit"))));
+  EXPECT_THAT(RootError(base::ErrnoError(ENOSPC, "write x"), "open root"), HasErrorCode("DT006"));
 }
 
 // ---- State ----
