@@ -28,6 +28,8 @@ class Environment {
   virtual uint32_t UserId() = 0;
   virtual int ProcessId() = 0;
   virtual std::string WorkingDirectory() = 0;
+  // Permission bits that new files and directories of this process shall not have.
+  virtual uint32_t Umask() { return 022; }
 };
 
 struct World {

@@ -3,7 +3,9 @@
 #include <pwd.h>
 #include <unistd.h>
 
+#include <array>
 #include <climits>
+#include <cstdio>
 #include <cstdlib>
 #include <memory>
 #include <vector>
@@ -51,6 +53,18 @@ int ProcessEnvironment::ProcessId() { return getpid(); }
 std::string ProcessEnvironment::WorkingDirectory() {
   const std::unique_ptr<char, decltype(&std::free)> path(getcwd(nullptr, 0), &std::free);
   return path == nullptr ? std::string() : std::string(path.get());
+}
+
+// umask(2) can only be read by setting it, which other threads would notice.
+uint32_t ProcessEnvironment::Umask() {
+  const std::unique_ptr<FILE, int (*)(FILE*)> status(std::fopen("/proc/self/status", "re"),
+                                                     &std::fclose);
+  std::array<char, 256> line;
+  unsigned mask = 0;
+  while (status != nullptr && std::fgets(line.data(), line.size(), status.get()) != nullptr) {
+    if (std::sscanf(line.data(), "Umask: %o", &mask) == 1) return mask & 0777;
+  }
+  return 022;
 }
 
 }  // namespace slipway::base::os

@@ -14,6 +14,7 @@ class ProcessEnvironment : public Environment {
   uint32_t UserId() override;
   int ProcessId() override;
   std::string WorkingDirectory() override;  // empty when it has been removed
+  uint32_t Umask() override;                // 022 when /proc does not tell
 };
 
 }  // namespace slipway::base::os

@@ -16,10 +16,6 @@ struct FilesOptions {
   bool copy_file_range = true;  // else through a buffer
 };
 
-// Names beginning so are temporary files of CreateTemp and Publish. After a crash one may be left:
-// whoever owns the directory may remove it when nobody writes there.
-inline constexpr char kTempPrefix[] = ".slipway-tmp-";
-
 class LinuxFiles : public Files {
  public:
   explicit LinuxFiles(FilesOptions options = {}) : options_(options) {}

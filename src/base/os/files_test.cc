@@ -14,6 +14,7 @@
 #include "base/check.h"
 #include "base/os/fd.h"
 #include "base/os/lock_holder.h"
+#include "base/temp_files.h"
 #include "base/testing/files_contract.h"
 #include "base/testing/status_matchers.h"
 #include "base/testing/temp_dir.h"
@@ -188,6 +189,20 @@ TEST_P(LinuxFilesTest, TemporaryFilesArePublishedOnceAndLeaveNothing) {
   EXPECT_OK(dir_->Publish(*other, "e", RenameMode::kReplace));
   EXPECT_EQ(CountNames(), 3u);
   EXPECT_THAT(ReadFile(*dir_, "f", 10), IsOkAndHolds("newer"));
+}
+
+TEST_P(LinuxFilesTest, OnlyTemporaryFilesThatNobodyHoldsAreSweptAway) {
+  Put(".slipway-tmp-left", "of a killed process");
+  Put("f", "old");
+  ASSERT_OK(dir_->MakeDir("d"));
+  ASSERT_OK_AND_ASSIGN(const auto live, dir_->CreateTemp());
+  // It cannot replace a directory, and keeps the name it got for that.
+  EXPECT_FALSE(dir_->Publish(*live, "d", RenameMode::kReplace).ok());
+  EXPECT_EQ(CountNames(), 4u);
+  EXPECT_THAT(RemoveStaleTemps(*dir_), IsOkAndHolds(1u));
+  EXPECT_THAT(dir_->Stat(".slipway-tmp-left"), StatusIs(StatusCode::kNotFound));
+  EXPECT_OK(dir_->Publish(*live, "f", RenameMode::kReplace));
+  EXPECT_EQ(CountNames(), 2u);
 }
 
 TEST_P(LinuxFilesTest, ATemporaryFileIsRemovedAlsoAfterItsDirectoryMoved) {

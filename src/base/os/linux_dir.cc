@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/check.h"
 #include "base/os/random.h"
+#include "base/temp_files.h"
 
 namespace slipway::base::os {
 namespace {
@@ -147,12 +148,15 @@ Owned<File> LinuxDir::CreateTemp() {
       return Error(errno, "create a temporary file in", "");
     }
   }
-  const std::string name = absl::StrCat(kTempPrefix, RandomName());
-  Fd opened(openat(fd(), name.c_str(), O_CREAT | O_EXCL | O_NOFOLLOW | O_RDWR | O_CLOEXEC, 0600));
-  if (!opened.valid()) return Error(errno, "create a temporary file in", "");
-  auto file = std::make_unique<LinuxFile>(std::move(opened), Shown(name), options_);
-  file->MarkTemp(LinuxFile::Temp::kNamed, handle_, name);
-  return file;
+  while (true) {
+    const std::string name = absl::StrCat(kTempPrefix, RandomName());
+    Fd opened(openat(fd(), name.c_str(), O_CREAT | O_EXCL | O_NOFOLLOW | O_RDWR | O_CLOEXEC, 0600));
+    if (!opened.valid()) return Error(errno, "create a temporary file in", "");
+    auto file = std::make_unique<LinuxFile>(std::move(opened), Shown(name), options_);
+    if (!file->HoldTemp()) continue;  // swept away in the moment before
+    file->MarkTemp(LinuxFile::Temp::kNamed, handle_, name);
+    return file;
+  }
 }
 
 absl::Status LinuxDir::Publish(File& temp, absl::string_view name, RenameMode mode) {

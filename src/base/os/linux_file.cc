@@ -11,6 +11,7 @@
 #include "base/os/beneath.h"
 #include "base/os/lock_holder.h"
 #include "base/os/random.h"
+#include "base/temp_files.h"
 #include "base/units.h"
 
 namespace slipway::base::os {
@@ -159,6 +160,12 @@ void LinuxFile::MarkTemp(Temp temp, std::shared_ptr<const DirHandle> dir, std::s
   temp_name_ = std::move(temp_name);
 }
 
+bool LinuxFile::HoldTemp() {
+  RetryInterrupted([&] { return flock(fd_.get(), LOCK_EX | LOCK_NB); });
+  struct stat info;
+  return fstat(fd_.get(), &info) != 0 || info.st_nlink > 0;
+}
+
 // One more name for this file; errno is that of linkat.
 absl::Status LinuxFile::LinkTo(const DirHandle& dir, const std::string& name) {
   const int to = dir.fd.get();
@@ -199,6 +206,7 @@ absl::Status LinuxFile::PublishTo(const std::shared_ptr<const DirHandle>& dir,
     // A link never replaces, so the file gets a name of its own first and is renamed. When that
     // fails it keeps the name: the kernel gives a file that had one no other once it is gone.
     if (temp_ == Temp::kAnonymous) {
+      HoldTemp();  // before it has the name
       std::string own = absl::StrCat(kTempPrefix, RandomName());
       SLIPWAY_RETURN_IF_ERROR(LinkTo(*dir, own));
       MarkTemp(Temp::kNamed, dir, std::move(own));

@@ -49,6 +49,9 @@ class LinuxFile : public File {
   // What CreateTemp and Publish of LinuxDir need to know.
   enum class Temp { kNo, kAnonymous, kNamed };
   void MarkTemp(Temp temp, std::shared_ptr<const DirHandle> dir, std::string temp_name);
+  // Takes the lock that keeps RemoveStaleTemps away, as far as the file system has locks. False:
+  // that was faster, and the file has no name any more.
+  bool HoldTemp();
   absl::Status PublishTo(const std::shared_ptr<const DirHandle>& dir, const std::string& name,
                          RenameMode mode);
 

@@ -1,6 +1,7 @@
 #include "base/os/world.h"
 
 #include <pthread.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -91,6 +92,10 @@ TEST(Environment, TellsAboutTheProcess) {
   EXPECT_NE(environment.HostName(), "");
   EXPECT_NE(environment.UserName(), "");
   EXPECT_THAT(world.world().files.OpenRoot(environment.WorkingDirectory()), IsOk());
+  const mode_t before = umask(0037);
+  EXPECT_EQ(environment.Umask(), 037u);
+  umask(before);
+  EXPECT_EQ(environment.Umask(), before);
 }
 
 TEST(SystemRandom, FillsEveryByte) {

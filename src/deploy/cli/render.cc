@@ -8,6 +8,7 @@
 #include "base/units.h"
 #include "deploy/model/errors.h"
 #include "deploy/release/deploy_root.h"
+#include "deploy/repository/repository.h"
 
 namespace slipway::deploy::cli {
 namespace {
@@ -250,7 +251,7 @@ base::Owned<base::Dir> OpenDirectory(base::World& world, const std::string& path
 
 base::Owned<base::Dir> MakeDirectory(base::World& world, const std::string& path,
                                      absl::string_view doing) {
-  return Named(world.files.MakeRoot(path), doing);
+  return Named(MakeRootWithMode(world.files, path, 0777 & ~world.environment.Umask()), doing);
 }
 
 }  // namespace slipway::deploy::cli

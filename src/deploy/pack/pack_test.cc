@@ -1,5 +1,8 @@
 // From a tree to a package and back (D2, D6-D12, D140, D141, D150, D151).
+#include <sys/stat.h>
+
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/strings/match.h"
@@ -7,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/digest/sha256.h"
 #include "base/os/pool.h"
+#include "base/os/thread.h"
 #include "base/os/world.h"
 #include "base/sim/random.h"
 #include "base/testing/status_matchers.h"
@@ -128,6 +132,73 @@ TEST_F(PackTest, TreeComesBackAsItWas) {  // D2
       EXPECT_EQ(drift->size(), 0u);
     }
   }
+}
+
+TEST_F(PackTest, FilesTakeTheirModesFromTheUmask) {  // D51
+  ASSERT_THAT(PutFile(*source, "secret", "x", 0600), IsOk());
+  const mode_t before = umask(0077);
+  const auto packed = Run(Options());
+  umask(before);
+  ASSERT_THAT(packed, IsOk());
+  for (const std::string& name :
+       {packed->manifest.package.file, packed->manifest.package.index->file,
+        packed->manifest.package.pieces->file}) {
+    EXPECT_EQ(dist->Stat(name)->mode, 0600u) << name;
+  }
+  EXPECT_EQ(manifests->Stat("model-1.0.0.manifest.json")->mode, 0600u);
+  EXPECT_EQ(Index(packed->manifest).entries.at(0).mode, 0600u);  // its own, whatever the umask
+}
+
+// The files of one packer and the manifest of another are no package.
+TEST_F(PackTest, PackersOfOneVersionDoNotMix) {  // D12
+  const auto pack = [&](const std::string& tree) {
+    PackOptions options = Options(base::Codec::kNone);
+    options.force = true;
+    return Pack(world, *Make(tree), *dist, *manifests, options, {}).status();
+  };
+  for (const std::string tree : {"one", "two"}) {
+    ASSERT_THAT(PutFile(*Make(tree), "f", std::string(tree == "one" ? 300'000 : 200'000, 'x')),
+                IsOk());
+  }
+  for (int round = 0; round < 10; ++round) {
+    absl::Status one, two;
+    std::thread first = base::os::StartThread("one", [&] { one = pack("one"); });
+    std::thread second = base::os::StartThread("two", [&] { two = pack("two"); });
+    first.join();
+    second.join();
+    EXPECT_THAT(one, IsOk());
+    EXPECT_THAT(two, IsOk());
+    const auto manifest = ParseManifest(Text(*manifests, "model-1.0.0.manifest.json"));
+    ASSERT_THAT(manifest, IsOk());
+    const auto digest = [&](const std::string& name) {
+      return base::ToHex(base::Sha256Of(base::AsBytes(Text(*dist, name))));
+    };
+    EXPECT_EQ(digest(manifest->package.file), manifest->package.sha256);
+    EXPECT_EQ(digest(manifest->package.index->file), manifest->package.index->sha256);
+    EXPECT_EQ(digest(manifest->package.pieces->file), manifest->package.pieces->sha256);
+  }
+}
+
+TEST_F(PackTest, WaitsForAnotherPackerAndThenSaysSo) {  // D12, D177
+  ASSERT_THAT(PutFile(*source, "f", "x"), IsOk());
+  auto lock = dist->Open(".lock", {.write = true, .create = true});
+  ASSERT_THAT(lock, IsOk());
+  ASSERT_THAT((*lock)->TryLock(), IsOk());
+  PackOptions options = Options();
+  options.lock_wait = absl::Milliseconds(20);
+  EXPECT_EQ(base::GetErrorInfo(Run(options).status()).code, "DT021");
+  EXPECT_FALSE(manifests->Stat("model-1.0.0.manifest.json").ok());
+  *lock = nullptr;
+  EXPECT_THAT(Run(options), IsOk());
+}
+
+TEST_F(PackTest, WhatAKilledPackLeftGoesWithTheNext) {  // D12, D24
+  ASSERT_THAT(PutFile(*source, "f", "x"), IsOk());
+  ASSERT_THAT(PutFile(*dist, ".slipway-tmp-left", "a whole package"), IsOk());
+  ASSERT_THAT(PutFile(*manifests, ".slipway-tmp-left", "a manifest"), IsOk());
+  ASSERT_THAT(Run(Options()), IsOk());
+  EXPECT_FALSE(dist->Stat(".slipway-tmp-left").ok());
+  EXPECT_FALSE(manifests->Stat(".slipway-tmp-left").ok());
 }
 
 // What was read since the process began, as the kernel counts it.

@@ -12,12 +12,11 @@ namespace slipway::deploy {
 namespace {
 constexpr size_t kWriteBytes = 256 << 10;
 constexpr size_t kHashBytes = 2 << 20;  // handed to the hashing jobs at a time
-constexpr uint32_t kFileMode = 0644;
 }  // namespace
 
-PackageOutput::PackageOutput(base::Dir& dir, base::Pool& pool, std::string name,
+PackageOutput::PackageOutput(base::Dir& dir, base::Pool& pool, std::string name, uint32_t mode,
                              std::unique_ptr<base::File> file)
-    : dir_(dir), name_(std::move(name)), file_(std::move(file)), jobs_(pool) {}
+    : dir_(dir), name_(std::move(name)), mode_(mode), file_(std::move(file)), jobs_(pool) {}
 PackageOutput::~PackageOutput() = default;
 
 absl::Status PackageOutput::FileError(const absl::Status& status) const {
@@ -26,14 +25,15 @@ absl::Status PackageOutput::FileError(const absl::Status& status) const {
 
 absl::StatusOr<std::unique_ptr<PackageOutput>> PackageOutput::Create(base::Dir& dir,
                                                                      base::Pool& pool,
-                                                                     std::string name) {
+                                                                     std::string name,
+                                                                     uint32_t mode) {
   base::Owned<base::File> file = dir.CreateTemp();
   if (!file.ok()) {
     return Wrap(file.status(), FileErrorCode(file.status(), Dt::kStorage),
                 absl::StrCat("write ", name));
   }
   return std::unique_ptr<PackageOutput>(
-      new PackageOutput(dir, pool, std::move(name), *std::move(file)));
+      new PackageOutput(dir, pool, std::move(name), mode, *std::move(file)));
 }
 
 absl::Status PackageOutput::Append(base::BytesView data) {
@@ -88,8 +88,7 @@ absl::Status PackageOutput::Finish() {
     const base::Sha256Digest digest = piece_hash_.Finish();
     pieces_.insert(pieces_.end(), digest.begin(), digest.end());
   }
-  SLIPWAY_RETURN_IF_ERROR(
-      FileError(file_->SetMeta({.mode = kFileMode, .mtime = {}, .xattrs = {}})));
+  SLIPWAY_RETURN_IF_ERROR(FileError(file_->SetMeta({.mode = mode_, .mtime = {}, .xattrs = {}})));
   if (SLIPWAY_MUTANT("no-fsync")) return absl::OkStatus();
   return FileError(file_->Sync());
 }

@@ -23,12 +23,12 @@ inline constexpr uint64_t kPieceBytes = 8 << 20;  // D151
 class PackageOutput {
  public:
   static absl::StatusOr<std::unique_ptr<PackageOutput>> Create(base::Dir& dir, base::Pool& pool,
-                                                               std::string name);
+                                                               std::string name, uint32_t mode);
   ~PackageOutput();  // waits for its jobs; the file vanishes unless it was published
 
   // DT006, DT005, DT004.
   absl::Status Append(base::BytesView data);
-  // After the last Append: everything written and synced, mode 0644.
+  // After the last Append: everything written and synced, and the mode set.
   absl::Status Finish();
   // Gives the file its name, durable with the next Sync of the directory. DT012 when the name is
   // taken and `replace` false.
@@ -41,7 +41,7 @@ class PackageOutput {
   const base::Bytes& pieces() const { return pieces_; }  // 32 bytes for each piece
 
  private:
-  PackageOutput(base::Dir& dir, base::Pool& pool, std::string name,
+  PackageOutput(base::Dir& dir, base::Pool& pool, std::string name, uint32_t mode,
                 std::unique_ptr<base::File> file);
   absl::Status Write();
   void Hash();
@@ -49,6 +49,7 @@ class PackageOutput {
 
   base::Dir& dir_;
   const std::string name_;
+  const uint32_t mode_;
   std::unique_ptr<base::File> file_;
   uint64_t size_bytes_ = 0;
   uint64_t written_bytes_ = 0;

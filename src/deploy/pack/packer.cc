@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/failpoint.h"
 #include "base/status.h"
+#include "base/temp_files.h"
 #include "deploy/model/errors.h"
 #include "deploy/pack/file_index_text.h"
 #include "deploy/pack/folders.h"
@@ -15,6 +16,7 @@
 #include "deploy/pack/publication.h"
 #include "deploy/pack/source_reader.h"
 #include "deploy/pack/walker.h"
+#include "deploy/repository/folder_lock.h"
 
 namespace slipway::deploy {
 namespace {
@@ -145,6 +147,23 @@ absl::StatusOr<Packed> PackTree(base::Pool& pool, base::Dir& source, const PackO
   return packed;
 }
 
+// Several packers of one version: the last one's files and manifest stand there, not a mixture.
+base::Owned<base::File> LockDist(base::Clock& clock, base::Dir& dist, base::Dir& manifests,
+                                 const PackOptions& options, const base::CancelToken& cancel) {
+  SLIPWAY_ASSIGN_OR_RETURN(
+      std::unique_ptr<base::File> lock,
+      LockFolder(dist, clock,
+                 {.what = "the folder of packages",
+                  .hint = "another pack is running; try again when it has ended",
+                  .wait = options.lock_wait},
+                 cancel));
+  for (base::Dir* dir : {&dist, &manifests}) {
+    const absl::Status swept = base::RemoveStaleTemps(*dir).status();  // of a pack that was killed
+    if (!swept.ok()) return Wrap(swept, FileErrorCode(swept, Dt::kStorage), "pack");
+  }
+  return lock;
+}
+
 }  // namespace
 
 absl::StatusOr<PackResult> Pack(base::World& world, base::Dir& source, base::Dir& dist,
@@ -155,28 +174,33 @@ absl::StatusOr<PackResult> Pack(base::World& world, base::Dir& source, base::Dir
   if (options.dry_run) return DryRun(source, options, cancel);
 
   base::Pool& pool = world.pool;
+  const uint32_t mode = 0666 & ~world.environment.Umask();
   const std::string package_name =
       absl::StrCat(options.component.type, "-", options.component.version, ".tar",
                    base::CodecSuffix(options.codec));
-  SLIPWAY_ASSIGN_OR_RETURN(const auto package, PackageOutput::Create(dist, pool, package_name));
+  SLIPWAY_ASSIGN_OR_RETURN(const auto package,
+                           PackageOutput::Create(dist, pool, package_name, mode));
   SLIPWAY_FAILPOINT("pack.stream.before");
   SLIPWAY_ASSIGN_OR_RETURN(Packed packed, PackTree(pool, source, options, *package, cancel));
   SLIPWAY_RETURN_IF_ERROR(package->Finish());
   SLIPWAY_FAILPOINT("pack.stream.after");
 
-  SLIPWAY_ASSIGN_OR_RETURN(const auto index,
-                           PackageOutput::Create(dist, pool, IndexFileName(options.component)));
+  SLIPWAY_ASSIGN_OR_RETURN(
+      const auto index, PackageOutput::Create(dist, pool, IndexFileName(options.component), mode));
   SLIPWAY_RETURN_IF_ERROR(WriteIndex(packed.index, pool, *index));
-  SLIPWAY_ASSIGN_OR_RETURN(const auto pieces,
-                           PackageOutput::Create(dist, pool, PiecesFileName(options.component)));
+  SLIPWAY_ASSIGN_OR_RETURN(
+      const auto pieces,
+      PackageOutput::Create(dist, pool, PiecesFileName(options.component), mode));
   SLIPWAY_RETURN_IF_ERROR(pieces->Append(package->pieces()));
   SLIPWAY_RETURN_IF_ERROR(pieces->Finish());
   SLIPWAY_RETURN_IF_ERROR(CheckCancelled(cancel, "pack"));
 
-  const PackedFiles files{.package = *package, .index = *index, .pieces = *pieces};
+  const PackedFiles files{.package = *package, .index = *index, .pieces = *pieces, .mode = mode};
   Content content{.files = packed.totals.files,
                   .bytes = packed.totals.bytes,
                   .tree = TreeDigest(packed.index.entries)};
+  SLIPWAY_ASSIGN_OR_RETURN(const auto lock,
+                           LockDist(world.clock, dist, manifests, options, cancel));
   SLIPWAY_ASSIGN_OR_RETURN(
       Publication published,
       PublishPackage(dist, manifests, files,

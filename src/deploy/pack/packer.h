@@ -42,7 +42,8 @@ struct PackOptions {
   bool skip_special = false;    // devices, FIFOs, sockets: warn instead of DT018
   bool allow_changing = false;  // a file changed while read: warn instead of DT016
   bool force = false;           // replace a different existing package
-  bool dry_run = false;         // list and count only
+  absl::Duration lock_wait = absl::Seconds(30);  // for another packer that is finishing
+  bool dry_run = false;                          // list and count only
   std::string tool_version;
   std::string source_path;  // for the manifest
   absl::Time created_at;
@@ -62,8 +63,9 @@ struct PackResult {
 
 // Packs the tree of `source` into `dist` (package, file index, pieces) and writes the manifest into
 // `manifests`, in this order, each durable. Nothing stands under a final name unless it is whole,
-// and no manifest without its package. Errors: DT002, 005, 006, 012, 016, 018, 026 as D12 says. The
-// calling thread reads and writes; compression and hashing run on world.pool.
+// and no manifest without its package. The files have mode 0666 without the umask. Errors: DT002,
+// 005, 006, 012, 016, 018, 021 (another packer), 026 as D12 says. The calling thread reads and
+// writes; compression and hashing run on world.pool.
 absl::StatusOr<PackResult> Pack(base::World& world, base::Dir& source, base::Dir& dist,
                                 base::Dir& manifests, const PackOptions& options,
                                 const base::CancelToken& cancel);

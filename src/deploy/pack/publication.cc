@@ -85,12 +85,12 @@ absl::StatusOr<bool> Place(base::Dir& dist, PackageOutput& file, bool replace,
   return true;
 }
 
-absl::Status PlaceManifest(base::Dir& manifests, const Manifest& manifest) {
+absl::Status PlaceManifest(base::Dir& manifests, const Manifest& manifest, uint32_t mode) {
   SLIPWAY_FAILPOINT("pack.manifest.before");
   SLIPWAY_RETURN_IF_ERROR(CheckManifest(manifest));
   SLIPWAY_RETURN_IF_ERROR(StorageError(
       base::WriteFileDurably(manifests, ManifestFileName(manifest.component),
-                             WriteManifest(manifest), 0644, base::RenameMode::kNoReplace),
+                             WriteManifest(manifest), mode, base::RenameMode::kNoReplace),
       manifest));
   SLIPWAY_FAILPOINT("pack.manifest.after");
   return absl::OkStatus();
@@ -132,7 +132,7 @@ absl::StatusOr<Publication> PublishPackage(base::Dir& dist, base::Dir& manifests
   const absl::StatusOr<bool> wrote = PlaceFiles(dist, files, force, cancel);
   if (!wrote.ok()) return StorageError(wrote.status(), manifest);
   if (keep) return Publication{.manifest = *old->parsed, .unchanged = !*wrote};
-  SLIPWAY_RETURN_IF_ERROR(PlaceManifest(manifests, manifest));
+  SLIPWAY_RETURN_IF_ERROR(PlaceManifest(manifests, manifest, files.mode));
   return Publication{.manifest = manifest, .unchanged = false};
 }
 

@@ -14,6 +14,7 @@ struct PackedFiles {
   PackageOutput& package;
   PackageOutput& index;
   PackageOutput& pieces;
+  uint32_t mode = 0644;  // of the manifest
 };
 
 struct Publication {
@@ -21,9 +22,10 @@ struct Publication {
   bool unchanged = false;  // nothing had to be written
 };
 
-// Publishes the finished files in `dist` and then `manifest` in `manifests`. What is there already
-// and equal stays. DT012 for something different, unless `force`: then the old manifest goes first,
-// so that at no moment it describes a package it was not made for. DT004, DT005, DT006.
+// Under the lock of `dist`. Publishes the finished files in `dist` and then `manifest` in
+// `manifests`. What is there already and equal stays. DT012 for something different, unless
+// `force`: then the old manifest goes first, so that at no moment it describes a package it was not
+// made for. DT004, DT005, DT006.
 absl::StatusOr<Publication> PublishPackage(base::Dir& dist, base::Dir& manifests,
                                            const PackedFiles& files, const Manifest& manifest,
                                            bool force, const base::CancelToken& cancel);

@@ -105,6 +105,7 @@ base::Owned<base::File> TryOpenPart(const Root& root, const Manifest& manifest) 
   base::OpenOptions options;
   options.write = true;
   options.create = true;
+  options.mode = 0666 & ~root.world.environment.Umask();  // it may hold files that few may read
   SLIPWAY_RETURN_IF_ERROR(base::MakeDirs(*root.dir, CacheDir(manifest.package.sha256)));
   SLIPWAY_ASSIGN_OR_RETURN(auto file, root.dir->Open(path, options));
   const absl::Status busy =

@@ -8,6 +8,7 @@
 #include "absl/strings/str_split.h"
 #include "base/mutant.h"
 #include "base/status.h"
+#include "base/temp_files.h"
 #include "base/units.h"
 #include "deploy/repository/repository.h"
 
@@ -29,6 +30,9 @@ std::string FileUrl(absl::string_view path) {
   }
   return url;
 }
+
+// Who may read an object may find it.
+uint32_t DirMode(uint32_t file_mode) { return file_mode | (file_mode & 0444) >> 2; }
 
 // All of `source` into `file`; OutOfRange unless it is `size_bytes` long.
 absl::Status CopyAll(base::ByteSource& source, uint64_t size_bytes, base::File& file) {
@@ -233,7 +237,7 @@ class FilesystemRepository : public Repository {
     SLIPWAY_ASSIGN_OR_RETURN(std::unique_ptr<base::Dir> dir, root_->OpenDir(""));
     if (path.empty()) return dir;
     for (const absl::string_view part : absl::StrSplit(path, '/')) {
-      const absl::Status made = dir->MakeDir(part);
+      const absl::Status made = dir->MakeDir(part, DirMode(file_mode_));
       if (!made.ok() && !absl::IsAlreadyExists(made)) return made;
       SLIPWAY_RETURN_IF_ERROR(dir->Sync());
       SLIPWAY_ASSIGN_OR_RETURN(dir, dir->OpenDir(part));
@@ -262,6 +266,7 @@ class FilesystemRepository : public Repository {
 
   absl::Status StoreIn(base::Dir& dir, absl::string_view name, If condition,
                        absl::FunctionRef<absl::Status(base::File&)> fill) {
+    base::RemoveStaleTemps(dir).IgnoreError();  // of a publish that was killed
     SLIPWAY_ASSIGN_OR_RETURN(const std::unique_ptr<base::File> file, dir.CreateTemp());
     SLIPWAY_RETURN_IF_ERROR(fill(*file));
     SLIPWAY_RETURN_IF_ERROR(file->SetMeta({.mode = file_mode_, .mtime = {}, .xattrs = {}}));
@@ -285,9 +290,19 @@ class FilesystemRepository : public Repository {
 
 }  // namespace
 
+base::Owned<base::Dir> MakeRootWithMode(base::Files& files, const std::string& path,
+                                        uint32_t mode) {
+  base::Owned<base::Dir> there = files.OpenRoot(path);
+  if (!absl::IsNotFound(there.status())) return there;
+  SLIPWAY_ASSIGN_OR_RETURN(std::unique_ptr<base::Dir> made, files.MakeRoot(path));
+  SLIPWAY_RETURN_IF_ERROR(made->SetMeta("", {.mode = mode, .mtime = {}, .xattrs = {}}));
+  return made;
+}
+
 base::Owned<Repository> OpenFilesystemRepository(base::Files& files, std::string name,
                                                  const std::string& path, uint32_t file_mode) {
-  SLIPWAY_ASSIGN_OR_RETURN(std::unique_ptr<base::Dir> root, files.MakeRoot(path));
+  SLIPWAY_ASSIGN_OR_RETURN(std::unique_ptr<base::Dir> root,
+                           MakeRootWithMode(files, path, DirMode(file_mode)));
   SLIPWAY_ASSIGN_OR_RETURN(std::string real, files.Canonical(path));
   return std::make_unique<FilesystemRepository>(std::move(root), std::move(name), std::move(real),
                                                 file_mode);

@@ -44,7 +44,21 @@ TEST(FilesystemRepository, ObjectsHaveTheConfiguredMode) {
   auto root = files.OpenRoot("/s");
   ASSERT_OK(root);
   EXPECT_EQ((*root)->Stat("a/b")->mode, 0640u);
-  EXPECT_EQ((*root)->Stat("a")->mode, 0755u);
+  EXPECT_EQ((*root)->Stat("a")->mode, 0750u);  // to be searched by whoever may read
+  EXPECT_EQ((*root)->Stat("")->mode, 0750u);
+}
+
+TEST(FilesystemRepository, WhatAKilledPublishLeftGoesWithTheNextObject) {  // D24, D289
+  base::testing::TempDir dir;
+  base::os::LinuxFiles files;
+  auto repository = OpenFilesystemRepository(files, "local", dir.path());
+  ASSERT_OK(repository);
+  ASSERT_OK(PutText(**repository, "a/b", "x", If::kAny));
+  auto folder = files.OpenRoot(dir.Join("a"));
+  ASSERT_OK(folder);
+  ASSERT_OK(base::WriteFileDurably(**folder, ".slipway-tmp-1", "left over"));
+  ASSERT_OK(PutText(**repository, "a/c", "x", If::kAny));
+  EXPECT_THAT((*folder)->Stat(".slipway-tmp-1"), StatusIs(absl::StatusCode::kNotFound));
 }
 
 TEST(FilesystemRepository, ForeignThingsInTheFolderAreNoObjects) {

@@ -4,56 +4,25 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/failpoint.h"
-#include "base/mutant.h"
 #include "base/status.h"
-#include "base/sync/mutex.h"
+#include "base/temp_files.h"
 #include "deploy/model/errors.h"
 #include "deploy/repository/codec.h"
+#include "deploy/repository/folder_lock.h"
 #include "deploy/repository/local_package.h"
 
 namespace slipway::deploy {
-namespace {
-
-constexpr char kLockFile[] = ".lock";
-constexpr absl::Duration kPollFirst = absl::Milliseconds(5);
-constexpr absl::Duration kPollMax = absl::Milliseconds(200);
-
-// Until `duration` passed or the token fires.
-void Pause(const base::CancelToken& cancel, absl::Duration duration) {
-  base::Mutex mutex;
-  base::CondVar wake;
-  const std::shared_ptr<void> registered = cancel.OnCancel([&] {
-    const base::MutexLock lock(mutex);
-    wake.NotifyAll();
-  });
-  const base::MutexLock lock(mutex);
-  if (!cancel.cancelled()) wake.WaitFor(mutex, duration);
-}
-
-}  // namespace
-
 base::Owned<base::File> LockRecords(const PublishRequest& request) {
-  base::OpenOptions options;
-  options.write = true;
-  options.create = true;
-  base::Owned<base::File> file = request.folders.records.Open(kLockFile, options);
-  if (!file.ok()) {
-    return Wrap(file.status(), FileErrorCode(file.status(), Dt::kStorage), "lock publish records");
-  }
-  if (SLIPWAY_MUTANT("drop-lock")) return file;
-  const absl::Duration give_up = request.clock.Monotonic() + request.options.lock_wait;
-  for (absl::Duration pause = kPollFirst;; pause = std::min(2 * pause, kPollMax)) {
-    const absl::Status locked = (*file)->TryLock();
-    if (locked.ok()) return file;
-    if (!absl::IsAborted(locked)) return Wrap(locked, Dt::kStorage, "lock publish records");
-    const absl::Duration left = give_up - request.clock.Monotonic();
-    if (left <= absl::ZeroDuration()) {
-      return Wrap(locked, Dt::kLocked, "lock publish records",
-                  "another publish is running; try again when it has ended");
-    }
-    Pause(request.cancel, std::min(pause, left));
-    SLIPWAY_RETURN_IF_ERROR(CancelError(request.cancel));
-  }
+  base::Dir& records = request.folders.records;
+  SLIPWAY_ASSIGN_OR_RETURN(
+      std::unique_ptr<base::File> lock,
+      LockFolder(records, request.clock,
+                 {.what = "publish records",
+                  .hint = "another publish is running; try again when it has ended",
+                  .wait = request.options.lock_wait},
+                 request.cancel));
+  base::RemoveStaleTemps(records).IgnoreError();  // of a publish that was killed
+  return lock;
 }
 
 absl::StatusOr<RecordFile> RecordFile::Read(const PublishRequest& request,

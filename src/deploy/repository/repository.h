@@ -71,11 +71,15 @@ class Repository {
 inline constexpr size_t kPageObjectsMax = 1000;
 
 // A directory as a repository: the object a/b is the file a/b beneath it. It is created when
-// missing. `file_mode` of objects (D51: 0644). Directories made for keys stay when their objects
-// go.
+// missing. `file_mode` of objects (D51), exactly; directories that are made get it too, and may be
+// searched by whoever may read. They stay when their objects go, and lose what a killed publish
+// left in them when the next object comes.
 base::Owned<Repository> OpenFilesystemRepository(base::Files& files, std::string name,
                                                  const std::string& path,
                                                  uint32_t file_mode = 0644);
+
+// Opens the directory `path`, made with `mode` when it is missing (its missing parents: 0755).
+base::Owned<base::Dir> MakeRootWithMode(base::Files& files, const std::string& path, uint32_t mode);
 
 // Keeps objects in memory: for tests; the second implementation of the contract.
 std::unique_ptr<Repository> MakeMemoryRepository(std::string name, base::Clock& clock);
