@@ -5,8 +5,8 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "base/bytes.h"
 #include "base/check.h"
+#include "base/cli/help.h"
 #include "base/status.h"
 
 namespace slipway::base::cli {
@@ -24,7 +24,7 @@ void Invocation::Warn(absl::string_view code, absl::string_view message) {
   warnings.push_back({std::string(code), std::string(message)});
   if (json || quiet) return;
   const std::string label = code.empty() ? "warning:" : absl::StrCat("warning[", code, "]:");
-  streams.err << Paint(label, Tone::kYellow, streams.color_err) << " " << EscapeForTerminal(message)
+  streams.err << Paint(label, Tone::kYellow, streams.color_err) << " " << MessageText(message)
               << "\n";
 }
 

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "base/bytes.h"
 
 namespace slipway::base::cli {
 namespace {
@@ -199,6 +200,12 @@ std::string HelpText(const Program& program, absl::string_view path, int width) 
   const Command* command = program.Find(path);
   return command != nullptr ? CommandHelp(program, *command, width)
                             : GroupHelp(program, path, width);
+}
+
+std::string MessageText(absl::string_view message) {
+  return absl::StrJoin(
+      absl::StrSplit(message, '\\'), "\\",
+      [](std::string* out, absl::string_view part) { *out += EscapeForTerminal(part); });
 }
 
 }  // namespace slipway::base::cli

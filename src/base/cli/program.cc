@@ -8,7 +8,6 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
-#include "base/bytes.h"
 #include "base/check.h"
 #include "base/cli/completion.h"
 #include "base/cli/help.h"
@@ -110,7 +109,8 @@ int Program::Run(absl::Span<const std::string> args, Streams& streams, World& wo
   // Wrong usage is told as JSON too, so --json is looked for before the words are understood.
   const bool json = std::find(args.begin(), std::find(args.begin(), args.end(), "--"), "--json") !=
                     std::find(args.begin(), args.end(), "--");
-  absl::StatusOr<std::vector<std::string>> expanded = ExpandArgumentFiles(args, world.files, streams.in);
+  absl::StatusOr<std::vector<std::string>> expanded =
+      ExpandArgumentFiles(args, world.files, streams.in);
   if (!expanded.ok()) return FailUsage(expanded.status(), "", streams, json);
   if (options_.check_arguments) {
     const absl::Status checked = options_.check_arguments(*expanded, world);
@@ -191,10 +191,9 @@ int Program::Flush(Streams& streams, int exit) const {
   if (streams.out || exit != kExitOk) return exit;
   // Whoever stopped reading (`| head`) has seen enough.
   if (streams.out_reader_gone && streams.out_reader_gone()) return exit;
-  const absl::Status status =
-      MakeError(absl::StatusCode::kUnavailable,
-                "write the result: standard output is full or closed",
-                {options_.output_id, "what was asked for is done; send the output somewhere else"});
+  const absl::Status status = MakeError(
+      absl::StatusCode::kUnavailable, "write the result: standard output is full or closed",
+      {options_.output_id, "what was asked for is done; send the output somewhere else"});
   RenderError(status, streams);
   return options_.output_id.empty() ? kExitFailure : ExitCodeOf(status);
 }
@@ -241,12 +240,12 @@ void Program::RenderError(const absl::Status& status, Streams& streams) const {
       absl::StrSplit(std::string(status.message()), '\n', absl::SkipEmpty());
   streams.err << Paint(label, Tone::kRed, streams.color_err);
   for (size_t i = 0; i < lines.size(); ++i) {
-    streams.err << (i == 0 ? " " : "  ") << EscapeForTerminal(lines[i]) << "\n";
+    streams.err << (i == 0 ? " " : "  ") << MessageText(lines[i]) << "\n";
   }
   if (lines.empty()) streams.err << " " << absl::StatusCodeToString(status.code()) << "\n";
   if (!info.hint.empty()) {
     streams.err << "  " << Paint("hint:", Tone::kCyan, streams.color_err) << " "
-                << EscapeForTerminal(info.hint) << "\n";
+                << MessageText(info.hint) << "\n";
   }
   streams.err << std::flush;
 }

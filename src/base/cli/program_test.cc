@@ -117,6 +117,11 @@ TEST(Program, AHintBringsNoControlCharacterToTheTerminal) {  // D193
   EXPECT_THAT(ran.err, Not(HasSubstr("\x1b")));
 }
 
+TEST(Program, WhatIsEscapedInAMessageIsNotEscapedAgain) {
+  EXPECT_THAT(RunDemo({"de\x1b[31mploy"}).err, HasSubstr("unknown command de\\x1b[31mploy;"));
+  EXPECT_THAT(RunDemo({"de\\x1bploy"}).err, HasSubstr("unknown command de\\\\x1bploy;"));
+}
+
 TEST(Program, ArgumentFilesAreReadLineByLine) {
   const Ran ran = RunDemo({"@/args/pack"});
   ASSERT_EQ(ran.exit, 0) << ran.err;
