@@ -147,6 +147,7 @@ UNDO = points("deploy", "undo*7", "rename.before*2", "end")
 FINISH = points("deploy", "commit.after", "state", "history", "end")
 PACK = points("pack", "stream", "package", "sides.after", "manifest")
 PUBLISH = points("publish", "object*6", "manifest*2", "target-record*2", "record", "release")
+REPLACE = points("publish", "replace")
 PUBLISH_UNDO = points("publish", "object*3", "object.before", "undo*2")
 
 
@@ -363,6 +364,36 @@ class PublishCrash(trials.BenchTest):
     def test_publish_a_release_to_two_stores(self):
         self.run_publish(PUBLISH, self.pack, ("publish", "model:1.0.0", "--release-version", "r1"))
 
+    def test_replacing_by_force(self):
+        """The old version, the new one or none; the next publish, without force, completes it (D18)."""
+        def prepare(p):
+            p.publish("model", "1.0.0", TWO)
+            p.write_source("source-model", ONE)
+            p.ok("pack", "./source-model", "--type", "model", "--version", "1.0.0", "--force")
+        bench = self.bench(prepare)
+        known = {"old": walker.content(TWO), "new": walker.content(ONE)}
+        command, number, gone = ("publish", "model:1.0.0", "--force"), 1, 0
+        while True:
+            p = bench.copy()
+            killed = crash(p, "publish.*", number, command)
+            if killed.code != KILLED:
+                self.assertEqual(killed.code, 0, str(killed))
+                break
+            shown = []
+            for name in ("local", "backup"):
+                root = p.folder / f"reader-{name}"
+                deployed = p.run("deploy", "model:1.0.0", "--yes", "--source", name, "--root", root)
+                self.assertIn(deployed.code, (0, 6), f"pass {number}: {deployed}")
+                shown.append(walker.readable_version(root / "links" / "model", known) if deployed.code == 0 else "none")
+            gone += "none" in shown
+            again = p.run("publish", "model:1.0.0", "--yes")
+            self.assertEqual(again.code, 7 if "old" in shown else 0, f"pass {number}, {shown}: {again}")
+            p.ok(*command, "--yes")
+            self.assertEqual(sorted(p.store("local").rglob("*.replacing")), [])
+            number += 1
+        self.assertGreater(number, 2 * len(REPLACE))
+        self.assertGreater(gone, 0)
+
     def test_undo_of_a_publish_that_fails(self):
         def prepare(p):
             self.pack(p)
@@ -374,7 +405,7 @@ class PublishCrash(trials.BenchTest):
 
 class Table(unittest.TestCase):
     def test_every_failpoint_of_the_sources_is_passed_by_a_scenario(self):
-        passed = {*UNDO, *FINISH, *PACK, *PUBLISH, *PUBLISH_UNDO}
+        passed = {*UNDO, *FINISH, *PACK, *PUBLISH, *REPLACE, *PUBLISH_UNDO}
         for scenario in SCENARIOS:
             passed.update(scenario.passes)
         self.assertEqual(table() - passed, set())
