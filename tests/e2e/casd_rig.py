@@ -35,6 +35,33 @@ def free_port():
         return probe.getsockname()[1]
 
 
+class Authority:
+    """Certificates in `folder`: an authority of its own, and what it signs, by the openssl program."""
+
+    def __init__(self, folder, name="test authority"):
+        self.folder = pathlib.Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.ca, self.ca_key = self.folder / "ca.pem", self.folder / "ca.key"
+        self._openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+                      "-subj", f"/CN={name}", "-keyout", self.ca_key, "-out", self.ca)
+
+    @staticmethod
+    def _openssl(*arguments):
+        subprocess.run(["openssl", *map(str, arguments)], check=True, capture_output=True)
+
+    def issue(self, name, san="DNS:localhost,IP:127.0.0.1", days=2):
+        """Certificate and key files, with `name` as common name."""
+        cert, key, request = (self.folder / f"{name}.{end}" for end in ("pem", "key", "csr"))
+        extensions = self.folder / f"{name}.ext"
+        extensions.write_text(f"subjectAltName={san}\n")
+        self._openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", f"/CN={name}",
+                      "-keyout", key, "-out", request)
+        key.chmod(0o600)
+        self._openssl("x509", "-req", "-in", request, "-CA", self.ca, "-CAkey", self.ca_key, "-CAcreateserial",
+                      "-days", str(days), "-extfile", extensions, "-out", cert)
+        return cert, key
+
+
 class Casd:
     """A server in `folder`: its store, configuration and log are there. Ports are free ones.
 

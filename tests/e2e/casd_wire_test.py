@@ -287,6 +287,64 @@ class Keys(CasdTest):
             self.assertNotIn(secret, server.log())
 
 
+class Tls(CasdTest):
+    def setUp(self):
+        super().setUp()
+        self.authority = casd_rig.Authority(self.folder / "certificates")
+        self.cert, self.key = self.authority.issue("server")
+
+    def tls(self, **more):
+        return {"tls": {"cert": str(self.cert), "key": str(self.key), **more}}
+
+    def credentials(self, cert=None, key=None):
+        return grpc.ssl_channel_credentials(self.authority.ca.read_bytes(), key and key.read_bytes(), cert and cert.read_bytes())
+
+    def test_plaintext_and_tls_do_not_mix(self):
+        server = self.start(self.tls())
+        client = self.connect(server, credentials=self.credentials())
+        self.assertTrue(client.details().token)
+        self.assertFails(Code.UNAVAILABLE, lambda: self.connect(server).details())
+        context = ssl.create_default_context(cafile=str(self.authority.ca))
+        self.assertEqual(server.http("/readyz", scheme="https", context=context)[0], 200)
+        plain = casd_rig.Casd(self.folder / "plain").start()
+        self.addCleanup(plain.kill)
+        self.assertFails(Code.UNAVAILABLE, lambda: self.connect(plain, credentials=self.credentials()).details())
+
+    def test_the_certificate_says_who_the_client_is(self):
+        audit = self.folder / "audit.jsonl"
+        server = self.start({**self.tls(ca=str(self.authority.ca), client_auth="require"), "auth": {"mode": "mtls"},
+                             "log": {"audit_file": str(audit)}})
+        cert, key = self.authority.issue("build-7", san="DNS:build-7.example")
+        self.assertTrue(self.connect(server, credentials=self.credentials(cert, key)).details().token)
+        self.assertIn('"actor":"build-7.example"', audit.read_text())
+        self.assertFails(Code.UNAVAILABLE, lambda: self.connect(server, credentials=self.credentials()).details())
+        # The probe shows the server's own certificate.
+        result = casd_rig.run("--config", server.config_file, "--probe", f"localhost:{server.ports['cas']}")
+        self.assertEqual(result.code, 0, str(result))
+
+    def test_a_new_certificate_is_used_and_a_bad_one_is_not(self):
+        server = self.start(self.tls())
+        def serial():
+            pem = ssl.get_server_certificate(("127.0.0.1", server.ports["cas"]))
+            return hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest()
+        first = serial()
+        old = self.key.read_bytes()
+        self.authority.issue("server")
+        server.signal(signal.SIGHUP)
+        deadline = time.monotonic() + 10
+        while serial() == first:
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.05)
+        second = serial()
+        self.key.write_bytes(old)  # does not belong to the certificate any more
+        server.signal(signal.SIGHUP)
+        context = ssl.create_default_context(cafile=str(self.authority.ca))
+        while "zako_tls_reload_failures_total 0" in server.http("/metrics", scheme="https", context=context)[1]:
+            self.assertLess(time.monotonic(), deadline + 10)
+            time.sleep(0.05)
+        self.assertEqual(serial(), second)
+
+
 class Running(CasdTest):
     def test_health_status_and_metrics(self):
         server = self.start()

@@ -10,17 +10,19 @@
 namespace slipway::cas {
 namespace {
 
-constexpr char kFailures[] = "zako_auth_failures_total";
-constexpr char kFailuresHelp[] = "Calls refused for who makes them, by reason.";
+base::Counter& Failures(base::Metrics& m, absl::string_view reason) {
+  return m.AddCounter("zako_auth_failures_total", "Calls refused for who makes them, by reason.",
+                      {{"reason", std::string(reason)}});
+}
 
 }  // namespace
 
 AuthMetrics::AuthMetrics(base::Metrics& m)
     : issued(m.AddCounter("zako_tokens_issued_total", "Transport tokens issued.")),
       active(m.AddGauge("zako_tokens_active", "Transport tokens that have not expired.")),
-      missing(m.AddCounter(kFailures, kFailuresHelp, {{"reason", "missing"}})),
-      unknown(m.AddCounter(kFailures, kFailuresHelp, {{"reason", "unknown"}})),
-      role(m.AddCounter(kFailures, kFailuresHelp, {{"reason", "role"}})) {}
+      missing(Failures(m, "missing")),
+      unknown(Failures(m, "unknown")),
+      role(Failures(m, "role")) {}
 
 std::optional<absl::string_view> BearerOf(absl::string_view authorization) {
   constexpr absl::string_view kScheme = "bearer ";
