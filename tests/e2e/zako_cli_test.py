@@ -130,6 +130,42 @@ class ZakoCas(rig.unittest.TestCase):
                                                         "PATH": f"{rig.BUILD / 'bin'}:{os.environ['PATH']}"}))
         self.assertEqual(done.returncode, 0, done.stdout[-3000:])
 
+    def certificate(self, name, alternative, signer=None):
+        """Makes NAME.pem and NAME.key in the folder, signed by `signer` or by itself."""
+        sign = ["-CA", f"{signer}.pem", "-CAkey", f"{signer}.key"] if signer else []
+        kind = ["-addext", "basicConstraints=critical,CA:" + ("FALSE" if signer else "TRUE")]
+        done = subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                               "-days", "2", "-subj", f"/CN={name}", "-addext", f"subjectAltName={alternative}",
+                               "-keyout", f"{name}.key", "-out", f"{name}.pem", *kind, *sign],
+                              cwd=self.folder, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise AssertionError(done.stderr)
+        os.chmod(self.folder / f"{name}.key", 0o600)
+
+    def test_an_advertised_address_is_dialled_under_the_name_of_the_cas(self):  # Z11, Z40
+        self.server.stop()
+        self.certificate("ca", "DNS:ca")
+        self.certificate("server", "DNS:localhost", signer="ca")  # the address is not in it
+        self.certificate("client", "DNS:client", signer="ca")
+        port = casd_rig.free_port()
+        self.server.configure({"listen": {"cas": "127.0.0.1:0", "transport": f"127.0.0.1:{port}", "http": "127.0.0.1:0"},
+                               "transport": {"advertise": f"127.0.0.1:{port}"},
+                               "tls": {"cert": str(self.folder / "server.pem"), "key": str(self.folder / "server.key"),
+                                       "ca": str(self.folder / "ca.pem"), "client_auth": "require"}})
+        self.server.start()
+        address = f"localhost:{self.server.ports['cas']}"
+        tls = ["--tls-ca", "ca.pem", "--tls-cert", "client.pem", "--tls-key", "client.key"]
+        content = os.urandom(2_000_000)
+        (self.folder / "blob").write_bytes(content)
+        digest = self.zako("cas", "put", "blob", *tls, server=address).stdout.decode().split()[0]
+        self.assertEqual(self.zako("cas", "get", digest, *tls, server=address).stdout, content)
+        self.zako("cas", "ls", *tls, "--tls-name", "localhost", server=address.replace("localhost", "127.0.0.1"))
+        self.zako("cas", "get", digest, *tls, "--tls-name", "localhost", server=address.replace("localhost", "127.0.0.1"))
+        self.zako("cas", "ls", code=3, server=address)  # plain text
+        self.zako("cas", "ls", "--tls-ca", "ca.pem", code=3, server=address)  # no certificate of its own
+        self.zako("cas", "ls", *tls, "--tls-name", "other", code=3, server=address)
+        self.zako("cas", "ls", "--tls-ca", "none.pem", code=2, server=address)
+
     def test_version_and_help(self):
         self.assertRegex(self.zako("--version").stdout.decode(), r"\d+\.\d+")
         self.assertIn(b"zako cas put", self.zako("help", "cas", "put").stdout)

@@ -36,6 +36,13 @@ void AddGlobals(base::cli::Program& program, GlobalOptions& o) {
                  "How progress is shown, on stderr");
 }
 
+// Opening dials nothing yet: what fails are the options, or the files that they name.
+template <class T>
+base::Owned<T> Opened(base::Owned<T> opened) {
+  if (opened.ok()) return opened;
+  return base::WithInfo(opened.status(), {kUsageId, "check the options of the connection"});
+}
+
 absl::Status Begin(const GlobalOptions& o, base::cli::Invocation& in) {
   in.quiet = in.quiet || o.silent;
   if (o.verbose && in.quiet) {
@@ -58,10 +65,10 @@ absl::Status Begin(const GlobalOptions& o, base::cli::Invocation& in) {
 
 CasServers RealCasServers() {
   return {[](const cas::RemoteOptions& options, base::World& world) {
-            return cas::OpenRemoteStore(options, world.files, world.clock, world.random);
+            return Opened(cas::OpenRemoteStore(options, world.files, world.clock, world.random));
           },
           [](const cas::RemoteOptions& options, base::World& world) {
-            return cas::OpenCasAdmin(options, world.files, world.clock, world.random);
+            return Opened(cas::OpenCasAdmin(options, world.files, world.clock, world.random));
           }};
 }
 
