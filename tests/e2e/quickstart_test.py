@@ -53,8 +53,8 @@ class QuickStart(unittest.TestCase):
             ".deploy-tool.yaml", ".gitignore", "deployment", "deployment/manifests",
             "deployment/manifests/model-1.0.0.manifest.json", "deployment/package-configs", "deployment/publish",
             "deployment/publish/.lock", "deployment/publish/model-1.0.0.publish.json", "deployment/releases",
-            "deployments", "dist", "dist/model-1.0.0.files.zst", "dist/model-1.0.0.pieces",
-            "dist/model-1.0.0.tar.gz", "models", "packages", "packages/model", "packages/model/1.0.0",
+            "deployments", "dist", "dist/.lock", "dist/model-1.0.0.files.zst",
+            "dist/model-1.0.0.pieces", "dist/model-1.0.0.tar.gz", "models", "packages", "packages/model", "packages/model/1.0.0",
             "packages/model/1.0.0/model-1.0.0.files.zst", "packages/model/1.0.0/model-1.0.0.manifest.json",
             "packages/model/1.0.0/model-1.0.0.pieces", "packages/model/1.0.0/model-1.0.0.publish.json",
             "packages/model/1.0.0/model-1.0.0.tar.gz", "src"])

@@ -274,6 +274,14 @@ absl::StatusOr<FileIndex> ParseFileIndex(absl::string_view text) {
   return index;
 }
 
+uint64_t FileIndexTextBytesMax(const std::vector<IndexEntry>& entries, uint64_t content_bytes) {
+  constexpr uint64_t kHeaderBytes = 1 << 20;
+  constexpr uint64_t kPlaceBytes = 64;  // "o" and "fr", or the two offsets of a frame, with ease
+  uint64_t bytes = kHeaderBytes + (content_bytes >> 20) * kPlaceBytes;
+  for (const IndexEntry& entry : entries) bytes += Line(entry, /*tree=*/false).size() + kPlaceBytes;
+  return bytes;
+}
+
 absl::StatusOr<FileIndex> DecodeFileIndex(base::BytesView bytes, uint64_t limit_bytes) {
   const absl::StatusOr<base::Bytes> text = base::DecompressZstd(bytes, limit_bytes);
   if (!text.ok()) return Wrap(text.status(), Dt::kChecksum, "read file index");

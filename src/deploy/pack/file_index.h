@@ -35,6 +35,9 @@ struct FileIndex {
 // `limit_bytes` of text. Paths that are not UTF-8 are kept exactly ("p8" member, percent-encoded).
 absl::StatusOr<base::Bytes> EncodeFileIndex(const FileIndex& index);
 absl::StatusOr<FileIndex> DecodeFileIndex(base::BytesView bytes, uint64_t limit_bytes = 4ull << 30);
+// The most text that the index of a package can have which brought `entries` and `content_bytes` of
+// contents: for DecodeFileIndex of an index from outside.
+uint64_t FileIndexTextBytesMax(const std::vector<IndexEntry>& entries, uint64_t content_bytes);
 
 // The permission bit that is indexed as packed, dropped by extraction (D193), and no difference.
 inline constexpr uint32_t kWorldWrite = 0002;

@@ -4,6 +4,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "base/codec/codec.h"
 #include "base/digest/blake3.h"
 #include "base/digest/sha256.h"
 #include "base/testing/status_matchers.h"
@@ -152,6 +153,25 @@ TEST(DeployRoot, AFileIndexThatNoSourceHasIsAWarningThatSaysWhatWasCompared) {  
                 ElementsAre(AllOf(HasSubstr("no source has the file index"),
                                   HasSubstr(tree ? "tree digest" : "only the SHA-256"))));
   }
+}
+
+TEST(DeployRoot, AFileIndexLargerThanItsPackageCanHaveIsRefusedUnread) {  // D192, D262
+  ReleaseSim sim;
+  TestPackage package = PackageOf("model", "1.0.0");
+  const auto bomb = base::CompressZstd(base::AsBytes(std::string(2 << 20, '\n')), 3);
+  ASSERT_THAT(bomb, IsOk());
+  Manifest& manifest = package.manifest;
+  manifest.package.index->sha256 = base::ToHex(base::Sha256Of(*bomb));
+  package.manifest_text = WriteManifest(manifest);
+  package.objects[ObjectKey(manifest.component, manifest.package.index->file)] =
+      std::string(base::AsText(*bomb));
+  const auto repository = RepositoryWith({&package});
+  sim.sources = {{"memory", repository.get()}};
+  const auto root = sim.Open();
+  ASSERT_THAT(root, IsOk());
+  const absl::Status refused = (*root)->Deploy({sim.Input(package)}, {}).status();
+  EXPECT_THAT(refused, HasErrorCode("DT007"));
+  EXPECT_THAT(std::string(refused.message()), Not(HasSubstr("line 1")));
 }
 
 TEST(DeployRoot, DeployTellsWhatItDid) {  // 6.15

@@ -100,20 +100,26 @@ absl::Status CheckTree(const Manifest& manifest, const std::vector<IndexEntry>& 
 }
 
 // The bytes of the file index to keep: the published ones after a comparison, else made here.
-absl::StatusOr<std::string> VerifiedIndex(const DeployComponent& component,
-                                          const std::vector<IndexEntry>& entries, bool verify,
-                                          std::vector<std::string>& warnings) {
+absl::StatusOr<std::string> VerifiedIndex(const DeployComponent& component, Staged& staged,
+                                          bool verify, std::vector<std::string>& warnings) {
+  std::vector<IndexEntry>& entries = staged.entries;
   SLIPWAY_ASSIGN_OR_RETURN(std::optional<std::string> published, FetchIndex(component, warnings));
   if (verify) {
     SLIPWAY_RETURN_IF_ERROR(CheckTree(component.manifest, entries));
     if (published) {
-      SLIPWAY_ASSIGN_OR_RETURN(const FileIndex index, DecodeFileIndex(base::AsBytes(*published)));
+      SLIPWAY_ASSIGN_OR_RETURN(
+          const FileIndex index,
+          DecodeFileIndex(base::AsBytes(*published), FileIndexTextBytesMax(entries, staged.bytes)));
       SLIPWAY_RETURN_IF_ERROR(CompareWithIndex(entries, index));
     }
   }
   if (published) return *std::move(published);
-  SLIPWAY_ASSIGN_OR_RETURN(const base::Bytes made, EncodeFileIndex(FileIndex{entries, {}}));
-  return std::string(base::AsText(made));
+  FileIndex own;  // borrows the entries: they may be many
+  own.entries.swap(entries);
+  const absl::StatusOr<base::Bytes> made = EncodeFileIndex(own);
+  own.entries.swap(entries);
+  SLIPWAY_RETURN_IF_ERROR(made.status());
+  return std::string(base::AsText(*made));
 }
 
 absl::StatusOr<Extracted> ExtractInto(const Root& root, const DeployComponent& component,
@@ -165,7 +171,7 @@ absl::StatusOr<Staged> StageInto(const Root& root, base::Dir& dir, const DeployC
   }
   const PhaseTimer timer(root, result, "verify");
   SLIPWAY_ASSIGN_OR_RETURN(const std::string index,
-                           VerifiedIndex(component, staged.entries, options.verify, warnings));
+                           VerifiedIndex(component, staged, options.verify, warnings));
   const std::string manifest =
       component.manifest_text.empty() ? WriteManifest(component.manifest) : component.manifest_text;
   staged.manifest_sha256 = base::ToHex(base::Sha256Of(base::AsBytes(manifest)));
