@@ -8,7 +8,6 @@
 #include <utility>
 
 #include "absl/status/statusor.h"
-#include "absl/strings/match.h"
 #include "absl/time/time.h"
 #include "base/bytes.h"
 #include "base/log/log.h"
@@ -175,7 +174,7 @@ void Connection::OnRead(const error_code& error, size_t count) {
   in_.append(chunk_.data(), count);
   if (phase_ == Phase::kIdle) {
     phase_ = Phase::kHeader;
-    SetDeadline(host_.options.header_timeout);
+    if (!SLIPWAY_MUTANT("http-endless-header")) SetDeadline(host_.options.header_timeout);
   }
   if (phase_ == Phase::kHeader || phase_ == Phase::kBody) Process();
 }
@@ -191,8 +190,6 @@ void Connection::OnReadEnd(const error_code& error) {
 }
 
 void Connection::Process() {
-  // An empty line before a request is allowed (RFC 9112, 2.2).
-  while (!reader_->started() && absl::StartsWith(in_, "\r\n")) in_.erase(0, 2);
   switch (reader_->Put(in_)) {
     case RequestReader::Progress::kMore:
       if (read_ended_) return Close();
@@ -375,7 +372,7 @@ void Connection::Abandon(CancelReason reason) {
   const std::shared_ptr<Exchange> exchange = std::move(exchange_);
   exchange_ = nullptr;
   exchange->abandoned.store(true);
-  exchange->cancel.Cancel(std::move(reason));
+  if (!SLIPWAY_MUTANT("http-uncancelled")) exchange->cancel.Cancel(std::move(reason));
 }
 
 void Connection::GiveBackMemory() {
@@ -400,7 +397,7 @@ void Connection::CloseGently() {
 // nothing follows, and read until the client closes.
 void Connection::Linger() {
   lingering_ = true;
-  if (read_ended_) return Close();
+  if (read_ended_ || SLIPWAY_MUTANT("http-no-linger")) return Close();
   error_code error;
   socket_.shutdown(Socket::shutdown_send, error);
   if (error) return Close();

@@ -33,6 +33,14 @@ bool IsNumber(absl::string_view text) {
   });
 }
 
+// Empty lines before a request are allowed (RFC 9112, 2.2). False: what is left may be half of one.
+bool SkipEmptyLines(std::string& in) {
+  size_t skipped = 0;
+  while (absl::StartsWith(absl::string_view(in).substr(skipped), "\r\n")) skipped += 2;
+  in.erase(0, skipped);
+  return in != "\r";
+}
+
 Refusal TooLarge(int status, std::string message) {
   return {status, "RESOURCE_EXHAUSTED", std::move(message), Refused::kTooLarge};
 }
@@ -48,6 +56,7 @@ RequestReader::RequestReader(const ReaderLimits& limits, size_t& memory_left)
 }
 
 RequestReader::Progress RequestReader::Put(std::string& in) {
+  if (header_bytes_ == 0 && !SkipEmptyLines(in)) return Progress::kMore;
   size_t used = 0;
   const auto take = [&](Progress progress) {
     in.erase(0, used);

@@ -39,7 +39,6 @@ class RequestReader : private boost::beast::http::basic_parser<true> {
   // kDone and kRefused there is no further call.
   Progress Put(std::string& in);
 
-  bool started() const { return header_bytes_ > 0; }
   // After kHeader or kDone.
   HttpRequest& request() { return request_; }
   const std::string& target() const { return target_; }

@@ -123,8 +123,9 @@ class HttpServerTest : public ::testing::Test {
       Door over;
       const auto handle = request.call.cancel.OnCancel([&] { over.Open(); });
       entered_.Open();
-      EXPECT_TRUE(over.Await());
-      reason_ = static_cast<int>(request.call.cancel.reason().kind);
+      const bool told = over.Await();
+      EXPECT_TRUE(told);
+      if (told) reason_ = static_cast<int>(request.call.cancel.reason().kind);
       cancelled_.Open();
       return HttpResponse{.body = "late\n"};
     });
