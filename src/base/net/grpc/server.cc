@@ -1,6 +1,7 @@
 #include "base/net/grpc/server.h"
 
 #include <google/protobuf/descriptor.h>
+#include <grpc/grpc.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/generic/async_generic_service.h>
 #include <grpcpp/impl/server_builder_option.h>
@@ -11,6 +12,7 @@
 #include <grpcpp/server_builder.h>
 
 #include <algorithm>
+#include <atomic>
 #include <functional>
 #include <limits>
 #include <set>
@@ -37,6 +39,10 @@ constexpr absl::Duration kKeepaliveTimeout = absl::Seconds(10);
 constexpr absl::Duration kClientPingsMin = absl::Seconds(5);
 // What a grpc::Server may wait for; its clock is 64-bit nanoseconds.
 constexpr absl::Duration kDrainMax = absl::Hours(24 * 365);
+
+// How long a draining server is without a call before it closes the connections that are left.
+constexpr absl::Duration kDrainIdle = absl::Milliseconds(200);
+constexpr absl::Duration kDrainLook = absl::Milliseconds(10);
 
 int Milliseconds(absl::Duration duration) {
   return static_cast<int>(
@@ -211,7 +217,8 @@ absl::Status StartPart(const Listener& listener, const ServerOptions& options,
 
 class RealServer final : public Server {
  public:
-  explicit RealServer(std::vector<std::unique_ptr<Part>> parts) : parts_(std::move(parts)) {}
+  RealServer(std::vector<std::unique_ptr<Part>> parts, std::shared_ptr<CallGate> gate)
+      : parts_(std::move(parts)), gate_(std::move(gate)) {}
   ~RealServer() override { Drain(absl::ZeroDuration()); }
 
   int port(size_t listener_index) const override {
@@ -226,16 +233,33 @@ class RealServer final : public Server {
     const absl::Time deadline = absl::Now() + std::clamp(timeout, absl::ZeroDuration(), kDrainMax);
     for (const auto& part : parts_) part->health->Close();
     // Each waits for its calls, and all shall say GOAWAY now.
+    std::atomic<size_t> running = parts_.size();
     std::vector<std::thread> threads;
     for (const auto& part : parts_) {
-      threads.emplace_back(
-          [&part, deadline] { part->server->Shutdown(absl::ToChronoTime(deadline)); });
+      threads.emplace_back([&part, deadline, &running] {
+        part->server->Shutdown(absl::ToChronoTime(deadline));
+        running.fetch_sub(1);
+      });
     }
+    CloseIdle(running);
     for (std::thread& thread : threads) thread.join();
   }
 
  private:
+  // A client answers GOAWAY only while it looks at its connection, and one of gRPC's own without a
+  // call looks every five seconds. When no call has run for a while, nobody waits for that.
+  void CloseIdle(const std::atomic<size_t>& running) {
+    absl::Time idle_since = absl::Now();
+    while (running.load() > 0) {
+      std::this_thread::sleep_for(absl::ToChronoMilliseconds(kDrainLook));
+      if (gate_->calls() > 0) idle_since = absl::Now();
+      if (absl::Now() - idle_since < kDrainIdle) continue;
+      for (const auto& part : parts_) grpc_server_cancel_all_calls(part->server->c_server());
+    }
+  }
+
   const std::vector<std::unique_ptr<Part>> parts_;
+  const std::shared_ptr<CallGate> gate_;
   Mutex mutex_;
   bool drained_ ABSL_GUARDED_BY(mutex_) = false;
 };
@@ -253,12 +277,12 @@ Owned<Server> Server::Start(const std::vector<Listener>& listeners, const Server
     auto part = std::make_unique<Part>();
     const absl::Status started = StartPart(listener, options, quota, health, gate, *part);
     if (!started.ok()) {
-      const RealServer begun(std::move(parts));  // ends the listeners before this one
+      const RealServer begun(std::move(parts), gate);  // ends the listeners before this one
       return started;
     }
     parts.push_back(std::move(part));
   }
-  return std::make_unique<RealServer>(std::move(parts));
+  return std::make_unique<RealServer>(std::move(parts), std::move(gate));
 }
 
 }  // namespace slipway::base::net

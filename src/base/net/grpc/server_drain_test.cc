@@ -73,5 +73,15 @@ TEST(Drain, AConnectionThatNeverSpeaksDoesNotHoldItUp) {
   EXPECT_LT(absl::Now() - start, absl::Seconds(10));
 }
 
+TEST(Drain, AClientThatNeverAnswersGoawayDoesNotHoldItUp) {
+  TestServer server;
+  TestSocket silent(server.port());
+  silent.Send(absl::string_view("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0", 33));
+  ASSERT_GT(silent.Receive(), 0);  // the server's settings: the connection is up
+  const absl::Time start = absl::Now();
+  server.server->Drain(absl::Minutes(10));
+  EXPECT_LT(absl::Now() - start, absl::Seconds(10));
+}
+
 }  // namespace
 }  // namespace slipway::base::net

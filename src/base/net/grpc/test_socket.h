@@ -1,4 +1,4 @@
-// A TCP connection that says nothing. For the tests of this folder.
+// A TCP connection that says nothing, or only what it is told. For the tests of this folder.
 #pragma once
 
 #include <arpa/inet.h>
@@ -9,6 +9,7 @@
 
 #include <cstdint>
 
+#include "absl/strings/string_view.h"
 #include "base/check.h"
 
 namespace slipway::base::net {
@@ -25,6 +26,16 @@ class TestSocket {
   ~TestSocket() { close(fd_); }
   TestSocket(const TestSocket&) = delete;
   TestSocket& operator=(const TestSocket&) = delete;
+
+  void Send(absl::string_view bytes) {
+    SLIPWAY_CHECK(send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL) ==
+                  static_cast<ssize_t>(bytes.size()));
+  }
+  // Bytes that arrived (and are dropped); waits for the first.
+  ssize_t Receive() {
+    char buffer[256];
+    return recv(fd_, buffer, sizeof buffer, 0);
+  }
 
   // Whether the other side closes the connection within 20 seconds; what it says is dropped.
   bool AwaitClose() {
