@@ -68,12 +68,12 @@ class NegotiateReactor
   void Read() { StartRead(&request_); }
 
   void TakeRequest() {
-    absl::StatusOr<std::vector<Digest>> batch = BatchOf(request_);
+    const absl::StatusOr<std::vector<Digest>> batch = BatchOf(request_);
     if (!batch.ok()) return End(batch.status());
     digests_ += batch->size();
     // The lookups share the pool with others and come back to the strand, or end the call here
     // where it takes no more.
-    Negotiate(parts_.store, parts_.pool, parts_.parallel, *std::move(batch),
+    Negotiate(parts_.store, parts_.pool, parts_.parallel, *batch,
               [self = shared_from_this()](Missing missing) {
                 self->missing_ = std::move(missing);
                 if (!self->Run(&NegotiateReactor::Answer)) self->End(BusyError());

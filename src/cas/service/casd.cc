@@ -137,6 +137,7 @@ CasdImpl::~CasdImpl() {
   if (tls_ != nullptr) tls_->Stop();
   http_.reset();
   server_.reset();
+  pool_.reset();  // waits for the jobs that are left, while all they use is there
 }
 
 absl::Status CasdImpl::OpenSecurity() {
@@ -231,7 +232,7 @@ absl::Status CasdImpl::StartGrpc() {
   options.streams_per_connection_max = config_.streams_max;
   options.keepalive = config_.keepalive;
   options.metric_prefix = kPrefix;
-  auto server = base::net::Server::Start(std::move(listeners), options, health_, metrics_);
+  auto server = base::net::Server::Start(listeners, options, health_, metrics_);
   if (!server.ok()) return BindError(server.status(), addresses);
   server_ = *std::move(server);
   transport_port_ = port("transport");

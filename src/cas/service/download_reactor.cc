@@ -84,7 +84,7 @@ class DownloadReactor : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
         ahead_.has_value() ? *std::exchange(ahead_, std::nullopt) : ReadChunk();
     if (!chunk.ok()) return End(chunk.status());
     if (chunk->size == 0) return End(absl::OkStatus());
-    const bool plenty = chunk->buffer->size() == chunk->size && !chunk->buffer->small();
+    const bool plenty = !chunk->buffer->small() && parts_.buffers.plenty();
     call_->entry().AddBytes(chunk->size);
     parts_.transfer.sent_bytes.Increment(static_cast<double>(chunk->size));
     message_ = BufferOf(std::move(chunk->buffer), chunk->size);

@@ -38,6 +38,8 @@ class Buffers {
   // Of full_bytes (or `wanted`, if that is at most small_bytes) while the budget lasts, else of
   // small_bytes: everybody goes on, slow clients at a smaller step.
   std::unique_ptr<Buffer> Take(uint64_t wanted_bytes);
+  // Whether enough of the budget is left to read ahead for one stream.
+  bool plenty() const { return used_bytes() < options_.budget_bytes / 2; }
   // Full buffers given out now, in bytes.
   size_t used_bytes() const;
 

@@ -63,7 +63,7 @@ struct Batch {
 
 }  // namespace
 
-void Negotiate(BlobStore& store, base::Pool& pool, int parallel, std::vector<Digest> digests,
+void Negotiate(BlobStore& store, base::Pool& pool, int parallel, const std::vector<Digest>& digests,
                absl::AnyInvocable<void(Missing)> done) {
   SLIPWAY_CHECK(parallel >= 1);
   auto batch = std::make_shared<Batch>(store);

@@ -17,7 +17,7 @@ using Missing = absl::StatusOr<std::vector<Digest>>;
 // Looks `batch` up, at most `parallel` at a time, and calls `done` once, on a thread of `pool` or
 // in this call. The calling job of the pool does its share and waits for nobody: whoever is last
 // calls `done`.
-void Negotiate(BlobStore& store, base::Pool& pool, int parallel, std::vector<Digest> batch,
+void Negotiate(BlobStore& store, base::Pool& pool, int parallel, const std::vector<Digest>& batch,
                absl::AnyInvocable<void(Missing)> done);
 
 }  // namespace slipway::cas

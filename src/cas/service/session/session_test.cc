@@ -222,10 +222,10 @@ Digest Of(int i) { return DigestOf(base::AsBytes(absl::StrCat(i))); }
 
 class NegotiateTest : public ::testing::Test {
  protected:
-  Missing Run(std::vector<Digest> batch, int parallel = 4) {
+  Missing Run(const std::vector<Digest>& batch, int parallel = 4) {
     Missing result = absl::UnknownError("not called");
     int calls = 0;
-    Negotiate(store_, pool_, parallel, std::move(batch), [&](Missing missing) {
+    Negotiate(store_, pool_, parallel, batch, [&](Missing missing) {
       ++calls;
       result = std::move(missing);
     });
