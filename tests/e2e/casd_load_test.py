@@ -35,7 +35,7 @@ class Base(unittest.TestCase):
     def client(self, casd):
         return zako_wire.Client(casd.address("cas"), casd.address("transport"))
 
-    def eventually(self, condition, what, timeout=30):
+    def eventually(self, condition, what, timeout=120):
         end = time.monotonic() + timeout
         while not condition():
             self.assertLess(time.monotonic(), end, f"waited in vain for {what}")

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""The commands of README.md and docs/deploy-tool.md work, in their order, for who types them (S35)."""
+"""The commands of README.md, docs/deploy-tool.md and docs/operating.md work, in their order, for who types them (S35)."""
 import os
 import pathlib
 import re
@@ -20,14 +20,15 @@ def blocks(path):
 
 
 class DocsCommands(unittest.TestCase):
-    def run_page(self, path):
+    def run_page(self, path, programs=("deploy-tool",), extra=None):
         folder = rig.scratch("slipway-docs-")
         self.addCleanup(rig.remove_tree, folder)
         (folder / "home").mkdir()
         (folder / "bin").mkdir()
         (folder / "work").mkdir()
-        os.symlink(rig.TOOL, folder / "bin" / "deploy-tool")
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("DEPLOY_TOOL")}
+        for program in programs:
+            os.symlink(rig.BUILD / "bin" / program, folder / "bin" / program)
+        environment = {k: v for k, v in os.environ.items() if not k.startswith(("DEPLOY_TOOL", "ZAKO"))} | (extra or {})
         environment.update(PATH=f"{folder}/bin:{os.environ['PATH']}", HOME=str(folder / "home"), NO_COLOR="1")
         found = blocks(path)
         self.assertTrue(found)
@@ -40,7 +41,15 @@ class DocsCommands(unittest.TestCase):
         return done.stdout
 
     def test_commands_of_the_readme(self):  # D5, S35
-        self.assertIn("weights, version 1", self.run_page(ROOT / "README.md"))
+        self.assertIn("weights, version 1", self.run_page(ROOT / "README.md", ("deploy-tool", "zako", "zako-casd")))
+
+    @unittest.skipUnless((rig.BUILD / "bin" / "zako-casd").exists(), "zako-casd is not built")
+    def test_commands_for_operators_of_servers(self):  # S35, Z40
+        out = self.run_page(ROOT / "docs" / "operating.md", ("zako", "zako-casd"),
+                            {"CAS_LISTEN": "localhost:0", "HTTP_LISTEN": "localhost:0"})
+        for words in ("config ok", "[+] storage ok", '"msg":"drained"', "changed TLS files are in force",
+                      "zako_tls_reload_failures_total 1"):
+            self.assertIn(words, out)
 
     def test_commands_of_the_guide(self):  # D5, S35
         out = self.run_page(GUIDE)

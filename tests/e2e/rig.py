@@ -133,6 +133,11 @@ class ProjectTest(unittest.TestCase):
         self.assertEqual(result.code, code, str(result))
 
 
+def visible(folder):
+    """Names in a folder without those that begin with a dot, such as locks; sorted."""
+    return sorted(name for name in os.listdir(folder) if not name.startswith("."))
+
+
 def scratch(prefix):
     """A new folder in memory where there is room, for tests that are not about what a disk keeps."""
     shared = "/dev/shm"
