@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <set>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "cas/store/test_store.h"
 

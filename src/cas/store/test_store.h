@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "base/metrics/metrics.h"
 #include "base/sim/clock.h"
 #include "base/sim/files.h"
