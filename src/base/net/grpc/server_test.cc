@@ -171,18 +171,16 @@ TEST(Server, OneConnectionRunsOnlySoManyStreams) {
   options.streams_per_connection_max = 2;
   TestServer server(options);
   const auto channel = OpenChannel(server.port());
-  std::vector<std::thread> threads;
-  for (int i = 0; i < 8; ++i) {
-    threads.emplace_back([&channel] {
-      EchoStream stream(*channel);
-      std::string back;
-      EXPECT_TRUE(stream.Send("x"));
-      EXPECT_TRUE(stream.Receive(&back));
-      EXPECT_OK(stream.Finish());
-    });
-  }
-  for (std::thread& thread : threads) thread.join();
-  EXPECT_LE(server.echo.peak(), 2);
+  EchoStream one(*channel), two(*channel);
+  std::string back;
+  ASSERT_TRUE(one.Send("x") && one.Receive(&back));
+  ASSERT_TRUE(two.Send("x") && two.Receive(&back));
+  ClientCall call;
+  call.deadline = absl::Now() + absl::Milliseconds(200);
+  EXPECT_THAT(Echo(*channel, "a", call), StatusIs(absl::StatusCode::kDeadlineExceeded));
+  EXPECT_OK(one.Finish());
+  EXPECT_THAT(Echo(*channel, "a"), IsOkAndHolds("a"));
+  EXPECT_OK(two.Finish());
 }
 
 TEST(Server, ClosesConnectionsThatDoNotBeginOrHaveNothingToDo) {

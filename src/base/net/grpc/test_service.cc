@@ -6,7 +6,6 @@
 #include <grpcpp/impl/rpc_service_method.h>
 #include <grpcpp/support/server_callback.h>
 
-#include <algorithm>
 #include <atomic>
 #include <utility>
 
@@ -161,7 +160,6 @@ void EchoService::Began(const Call& call) {
   MutexLock lock(mutex_);
   last_ = call;
   ++running_;
-  peak_ = std::max(peak_, running_);
   changed_.NotifyAll();
 }
 void EchoService::Ended(bool cancelled) {
@@ -177,10 +175,6 @@ void EchoService::Note(const Call& call) {
 void EchoService::AwaitRunning(int count) {
   MutexLock lock(mutex_);
   while (running_ != count) changed_.Wait(mutex_);
-}
-int EchoService::peak() {
-  MutexLock lock(mutex_);
-  return peak_;
 }
 int EchoService::cancelled() {
   MutexLock lock(mutex_);

@@ -42,7 +42,6 @@ class EchoService : public Service {
   // Blocks until `count` calls of "wait" and streams run.
   void AwaitRunning(int count);
   int cancelled();  // of them, those that saw call().cancel
-  int peak();       // the most that ran at once
   Call last_call();
 
  private:
@@ -56,7 +55,6 @@ class EchoService : public Service {
   Mutex mutex_;
   CondVar changed_;
   int running_ ABSL_GUARDED_BY(mutex_) = 0;
-  int peak_ ABSL_GUARDED_BY(mutex_) = 0;
   int cancelled_ ABSL_GUARDED_BY(mutex_) = 0;
   Call last_ ABSL_GUARDED_BY(mutex_);
 };
