@@ -10,6 +10,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "base/cli/program.h"
 #include "base/files.h"
 #include "base/sim/world.h"
