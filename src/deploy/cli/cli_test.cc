@@ -303,6 +303,29 @@ TEST(DeployTool, DryRunsChangeNothing) {
   }
 }
 
+// D181: a plan takes no lock and puts nothing right, also where a change was cut off.
+TEST(DeployTool, DryRunsLeaveAnInterruptedChangeAlone) {
+  Machine machine;
+  MakeProject(machine);
+  base::sim::Files& files = machine.world().files;
+  const base::sim::Files before = files;
+  ASSERT_EQ(machine.Run({"deploy", "model:1.1.0"}).exit, 0);
+  const int operations = files.operations() - before.operations();
+  files = before;
+  files.PowerLossAt(operations * 2 / 3);
+  ASSERT_NE(machine.Run({"deploy", "model:1.1.0"}).exit, 0);
+  files.Reboot(base::sim::Loss::kKeepAll);
+  for (const char* line : {"deploy model:1.1.0", "version switch model 1.0.0", "rollback model",
+                           "links repair", "recover"}) {
+    std::vector<std::string> args = absl::StrSplit(line, ' ');
+    args.push_back("--dry-run");
+    const std::string disk = machine.Disk();
+    const Ran ran = machine.Run(args);
+    EXPECT_EQ(machine.Disk() == disk, true) << line << ran.out << ran.err;
+  }
+  EXPECT_THAT(machine.Run({"deploy", "model:1.1.0"}).err, HasSubstr("an interrupted deploy"));
+}
+
 // D16: what the environment holds in secret variables reaches no file and no output.
 TEST(DeployTool, SecretsOfTheEnvironmentAreWrittenNowhere) {
   Machine machine;

@@ -4,6 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "base/config/nearest.h"
+#include "base/mutant.h"
 #include "deploy/model/errors.h"
 
 namespace slipway::deploy::cli {
@@ -87,7 +88,8 @@ base::Owned<DeployRoot> Context::OpenRoot(Invocation& in, OpenMode mode, absl::s
   }
   RootOptions options;
   // A plan reads only: it takes no lock and recovers nothing (D181).
-  options.mode = options_.dry_run ? OpenMode::kRead : mode;
+  const bool plan = options_.dry_run && !SLIPWAY_MUTANT("plan-recovers");
+  options.mode = plan ? OpenMode::kRead : mode;
   options.command = in.command;
   options.wait_lock = options_.wait_lock;
   options.cancel = in.cancel;

@@ -153,12 +153,32 @@ TEST(Component, SpecsAreTypeOrTypeAndVersion) {
 }
 
 TEST(Component, VersionOrderAgreesWithSemVerAndIsNaturalElsewhere) {
-  const std::vector<std::string> ascending = {
-      "1.0",      "1.0.0-alpha", "1.0.0-alpha.2", "1.0.0-alpha.10", "1.0.0-b10",
-      "1.0.0-b9", "1.0.0",       "1.0.2",         "1.0.10",         "1.2",
-      "1.10",     "2",           "2.0.0",         "2024-01-20",     "2024-02-03",
-      "build-9",  "build-10",    "r1-b9",         "r1-b10",         "v1",
-      "v1-final", "v1.9",        "v1.10"};
+  const std::vector<std::string> ascending = {"1.0",
+                                              "1.0.0-1",
+                                              "1.0.0-10",
+                                              "1.0.0-alpha",
+                                              "1.0.0-alpha.2",
+                                              "1.0.0-alpha.10",
+                                              "1.0.0-alpha.b",
+                                              "1.0.0-b10",
+                                              "1.0.0-b9",
+                                              "1.0.0",
+                                              "1.0.2",
+                                              "1.0.10",
+                                              "1.2",
+                                              "1.10",
+                                              "2",
+                                              "2.0.0",
+                                              "2024-01-20",
+                                              "2024-02-03",
+                                              "build-9",
+                                              "build-10",
+                                              "r1-b9",
+                                              "r1-b10",
+                                              "v1",
+                                              "v1-final",
+                                              "v1.9",
+                                              "v1.10"};
   for (size_t i = 0; i < ascending.size(); ++i) {
     for (size_t j = 0; j < ascending.size(); ++j) {
       const int order = CompareVersions(ascending[i], ascending[j]);

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/check.h"
 #include "base/failpoint.h"
+#include "base/mutant.h"
 #include "deploy/model/errors.h"
 #include "deploy/pack/extracted_tree.h"
 #include "deploy/pack/file_writer.h"
@@ -191,8 +192,9 @@ class Extraction {
     for (const std::string& path : tree_.implied()) {
       directories.push_back({path, nullptr});
     }
-    std::sort(directories.begin(), directories.end(),
-              [](const Final& a, const Final& b) { return a.path > b.path; });
+    std::sort(directories.begin(), directories.end(), [](const Final& a, const Final& b) {
+      return SLIPWAY_MUTANT("outermost-first") ? a.path < b.path : a.path > b.path;
+    });
     for (const auto& [path, entry] : directories) {
       SLIPWAY_RETURN_IF_ERROR(CheckCancelled(cancel_, "extract package"));
       base::MetaChange meta;

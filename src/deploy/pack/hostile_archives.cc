@@ -65,6 +65,17 @@ std::string WholeMember(const TarMember& member, char fill) {
                       std::string(TarPaddingBytes(data), '\0'));
 }
 
+std::string WithTime(int64_t seconds) {
+  std::string block = RawHeader("f", '0', "0");
+  std::string field(ustar::kMtimeBytes, seconds < 0 ? '\xff' : '\0');
+  if (seconds >= 0) field[0] = '\x80';
+  for (size_t i = 0; i < 8; ++i) {
+    field[ustar::kMtimeBytes - 1 - i] =
+        static_cast<char>(static_cast<uint64_t>(seconds) >> (8 * i) & 0xff);
+  }
+  return Sealed(block.replace(ustar::kMtime, ustar::kMtimeBytes, field));
+}
+
 std::vector<HostileArchive> HostileSyntax() {
   const std::string plain = WholeMember(FileMember("file", 3)) + TarEnd();
   std::string bad_sum = plain;
@@ -166,6 +177,11 @@ std::vector<HostileArchive> HostileSyntax() {
        "DT007", "65536"},
       {"global path", Pax('g', Record("path", "a")) + file3 + data3 + TarEnd(), "DT023", "global"},
       {"global size", Pax('g', Record("size", "9")) + file3 + data3 + TarEnd(), "DT023", "global"},
+      {"global attribute", Pax('g', Record("SCHILY.xattr.user.a", "b")) + file3 + data3 + TarEnd(),
+       "DT023", "global"},
+      {"a time after all time", WithTime(9'223'372'037) + TarEnd(), "DT007", "time"},
+      {"a time before all time", WithTime(-9'223'372'037) + TarEnd(), "DT007", "time"},
+      {"the first time of 64 bits", WithTime(INT64_MIN) + TarEnd(), "DT007", "time"},
       {"two long names",
        RawHeader("l", 'L', "00000000001") + std::string(512, 'a') + Pax('x', Record("path", "b")) +
            file3 + data3 + TarEnd(),

@@ -27,6 +27,9 @@ std::string Header(const TarMember& member);
 // Header, `fill` as data, padding.
 std::string WholeMember(const TarMember& member, char fill = 'x');
 
+// Header of an empty file with that time in the binary form of GNU tar.
+std::string WithTime(int64_t seconds);
+
 struct HostileArchive {
   std::string name;
   std::string bytes;                      // of the tar

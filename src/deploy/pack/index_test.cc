@@ -262,6 +262,15 @@ TEST_F(VerifyTreeTest, NamesEachDifference) {  // D150
                             "extra extra ", "extra/file extra ", "link missing "));
 }
 
+TEST_F(VerifyTreeTest, WorldWriteMayHaveGoneButNotCome) {  // D150, D193
+  index.entries[3].mode = index.entries[4].mode = 0646;    // b and c, one file of mode 0644
+  EXPECT_THAT(Drifts(), SizeIs(0));
+  ASSERT_THAT(tree->SetMeta("a/one", {.mode = 0646}), IsOk());
+  ASSERT_THAT(tree->SetMeta("a", {.mode = 0757}), IsOk());
+  EXPECT_THAT(Drifts(), ::testing::ElementsAre("a changed mode 0757 instead of 0755",
+                                               "a/one changed mode 0646 instead of 0644"));
+}
+
 // Archives of others may lack the members of directories, and so do their indexes.
 TEST_F(VerifyTreeTest, ADirectoryThatOnlyItsContentsImplyBelongsToTheTree) {  // D150, 6.3
   index.entries.erase(index.entries.begin());

@@ -9,7 +9,9 @@
 #include "base/digest/sha256.h"
 #include "base/sim/pool.h"
 #include "base/testing/status_matchers.h"
+#include "deploy/pack/hostile_archives.h"
 #include "deploy/pack/source_reader.h"
+#include "deploy/pack/tar_writer.h"
 #include "deploy/repository/codec.h"
 
 namespace slipway::deploy {
@@ -53,6 +55,32 @@ TEST(PackSimTest, RandomTreesComeBackAsTheyWere) {  // D2
     ASSERT_THAT(drift, IsOk());
     EXPECT_THAT(*drift, IsEmpty());
   }
+}
+
+// What is inside gets its mode and time while its parents can still be gone through.
+TEST(PackSimTest, DirectoriesThatTheirOwnerMayNotEnterAreExtractedByAUser) {  // D2, D193
+  PackSim sim(5);
+  std::string archive;
+  for (const auto& [path, mode] : std::vector<std::pair<std::string, uint32_t>>{
+           {"a", 0}, {"a/b", 0500}, {"a/b/c", 0400}, {"a/b/c/d", 0750}, {"e/f", 0600}}) {
+    TarMember member = FileMember(path);
+    member.type = TarMember::Type::kDirectory;
+    member.mode = mode;
+    archive += Header(member);
+  }
+  absl::StrAppend(&archive, WholeMember(FileMember("a/b/c/d/file", 3)), TarEnd());
+  sim.options.codec = base::Codec::kNone;
+  ASSERT_THAT(sim.world.files.MakeRoot("/home").value()->SetMeta("", {.mode = 0777}), IsOk());
+  sim.world.SetUser("ann", 1000);
+  ASSERT_THAT(sim.Unpack(archive, "/home/into"), IsOk());
+  sim.world.SetUser("root", 0);
+  const auto into = sim.world.files.OpenRoot("/home/into").value();
+  const auto mode = [&](absl::string_view path) { return into->Stat(path).value().mode; };
+  EXPECT_EQ(mode("a"), 0u);
+  EXPECT_EQ(mode("a/b"), 0500u);
+  EXPECT_EQ(mode("a/b/c"), 0400u);
+  EXPECT_EQ(mode("a/b/c/d"), 0750u);
+  EXPECT_EQ(mode("e/f"), 0600u);
 }
 
 TEST(PackSimTest, ATreeWithMoreNamesThanAPackageMayHoldIsRefused) {  // D192, D262

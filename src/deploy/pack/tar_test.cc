@@ -238,6 +238,14 @@ TEST(TarReader, RefusesWhatIsUnsafeOrDamagedAndSaysWhy) {  // D191
   }
 }
 
+TEST(TarReader, TakesEveryTimeThatNanosecondsCanSay) {
+  for (const int64_t seconds : {int64_t{-9'223'372'036}, int64_t{-1}, int64_t{9'223'372'036}}) {
+    const ReadBack back = ReadAll(WithTime(seconds) + TarEnd());
+    ASSERT_THAT(back.status, IsOk());
+    EXPECT_EQ(back.members.at(0).mtime_ns, seconds * 1'000'000'000);
+  }
+}
+
 TEST(TarReader, TakesTimesBehindThePrefix) {  // D288: npm's archives
   std::string header = RawHeader("f", '0', "0");
   header.replace(476, 12, absl::string_view("14524770400\0", 12).data(), 12);

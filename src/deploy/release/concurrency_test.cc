@@ -63,6 +63,25 @@ TEST(Locks, LockedTypeIsRefusedWithTheHolder) {  // D177
   EXPECT_THAT(sim.Deploy({"model:1.1.0"}), IsOk());
 }
 
+// Else two changes of the same types would wait for each other for ever.
+TEST(Locks, TypesAreLockedInOneOrderWhateverTheOrderOfTheirNames) {  // D177
+  ReleaseSim sim;
+  ASSERT_THAT(sim.Deploy({"model:1.0.0", "config:1.0.0"}), IsOk());
+  const auto holder = OpenInternal(sim, "holder");
+  const auto held = TakeTypeLocks(*holder, {"model", "config", "model"});  // twice is once
+  ASSERT_THAT(held, IsOk());
+  EXPECT_THAT(*held, SizeIs(2));
+  const auto other = OpenInternal(sim, "other");
+  for (const std::vector<std::string>& types : std::vector<std::vector<std::string>>{
+           {"config", "model", "runtime"}, {"runtime", "model", "config"}}) {
+    const auto refused = TakeTypeLocks(*other, types);
+    EXPECT_THAT(refused, HasErrorCode("DT021"));
+    EXPECT_THAT(std::string(refused.status().message()), HasSubstr("lock config"));
+  }
+  // Nor was one taken that comes after the one that is held.
+  EXPECT_FALSE(sim.world.files.Exists(absl::StrCat(kTestRoot, "/", TypeLockFile("runtime"))));
+}
+
 TEST(Locks, CancelledWaitEndsWithItsOwnError) {  // D108
   ReleaseSim sim;
   ASSERT_THAT(sim.Deploy({"model:1.0.0"}), IsOk());
@@ -149,6 +168,30 @@ TEST(Recovery, ComesBeforeEveryChange) {  // D178
               IsOkAndHolds("1.1.0"));
   EXPECT_FALSE(sim.world.files.Exists("/srv/root/components/model/.deploy-tool-t1.tmp"));
   EXPECT_EQ(ReleaseSim::Complaint(sim.world.files, "model"), "");
+}
+
+// What was planned before the locks were held is planned again: recovery has changed it meanwhile.
+TEST(Recovery, BeforeAChangeMakesItsPlanAnew) {  // D178, D179
+  ReleaseSim sim;
+  for (const char* version : {"model:1.0.0", "model:2.0.0", "model:1.1.0"}) {
+    ASSERT_THAT(sim.Deploy({version}), IsOk());
+  }
+  const auto root = sim.Open();
+  const auto dead = OpenInternal(sim, "dead");
+  JournalStep step;
+  step.kind = StepKind::kSwitch;
+  step.links = {{"components/model/current", "1.1.0", "1.0.0", ""}};
+  ASSERT_THAT(Journal::Create(*dead->dir, "t1", {BeginOf("model"), step}), IsOk());
+  ASSERT_THAT(dead->dir->Remove("components/model/current"), IsOk());
+  ASSERT_THAT(dead->dir->Symlink("1.0.0", "components/model/current"), IsOk());
+  const auto switched = (*root)->Switch("model", "2.0.0", {});
+  ASSERT_THAT(switched, IsOk());
+  EXPECT_EQ(switched->components.at(0).previous, "1.1.0");
+  EXPECT_EQ(ReleaseSim::Complaint(sim.world.files, "model"), "");
+  const auto history = (*root)->History("model", 1);
+  ASSERT_THAT(history, IsOk());
+  EXPECT_EQ(history->at(0).changes.at(0).from, "1.1.0");
+  EXPECT_EQ(history->at(0).changes.at(0).to, "2.0.0");
 }
 
 // Undo looks at the disk first: what somebody took away meanwhile is no obstacle. 6.14

@@ -282,6 +282,22 @@ TEST(DeployRoot, WrongBytesAreKeptAndTheNextSourceIsTried) {  // D23, D43, D123
   EXPECT_EQ(ReleaseSim::Complaint(sim.world.files, "model"), "");
 }
 
+TEST(DeployRoot, WrongBytesAreTheErrorAlsoWhereAnotherSourceIsDownOrEmpty) {  // D23, D123
+  TestPackage bad = PackageOf("model", "1.0.0");
+  bad.objects.at(ObjectKey(bad.manifest.component, bad.manifest.package.file))[10] ^= 4;
+  const auto bad_repository = RepositoryWith({&bad});
+  const auto empty = RepositoryWith({});
+  for (const bool first : {true, false}) {
+    ReleaseSim sim;
+    sim.sources = {{"empty", empty.get()}};
+    sim.sources.insert(first ? sim.sources.begin() : sim.sources.end(),
+                       {"near", bad_repository.get()});
+    const auto result = sim.Deploy({"model:1.0.0"});
+    EXPECT_THAT(result, HasErrorCode("DT007"));
+    EXPECT_THAT(std::string(result.status().message()), HasSubstr("from near"));
+  }
+}
+
 TEST(DeployRoot, OnlyTheNewestThreeBadPackagesOfAComponentStay) {  // D43
   ReleaseSim sim;
   TestPackage bad = PackageOf("model", "1.0.0");
@@ -354,6 +370,34 @@ TEST(DeployRoot, DamagedCacheIsFoundAndFetchedAgain) {  // D23
   EXPECT_FALSE(again->components[0].cache_hit);
   EXPECT_THAT(again->warnings, ElementsAre(HasSubstr("damaged")));
   EXPECT_EQ(ReleaseSim::Complaint(sim.world.files, "model"), "");
+}
+
+// A fetch is done when the package would survive: it may have taken hours.
+TEST(DeployRoot, WhatWasFetchedSurvivesPowerLossWhileItIsExtracted) {  // D280, 6.14
+  ReleaseSim sim;
+  ASSERT_THAT(sim.Open(), IsOk());
+  sim.world.files.Settle();
+  DeployOptions options;
+  bool cut = false;
+  options.progress = [&](const Progress& progress) {
+    if (progress.phase != Progress::Phase::kExtract || cut) return;
+    cut = true;
+    sim.world.files.PowerLossAt(1);
+  };
+  EXPECT_FALSE(sim.Deploy({"model:1.0.0"}, options).ok());
+  ASSERT_TRUE(cut);
+  const Manifest& manifest = PackageOf("model", "1.0.0").manifest;
+  const std::string sha = manifest.package.sha256;
+  ReleaseSim after;
+  after.Mount(sim.world.files.AfterReboot(base::sim::Loss::kLoseAllUnsynced));
+  EXPECT_THAT(after.world.files.Read(InRoot(
+                  absl::StrCat(".deploy-tool/cache/packages/sha256/", sha.substr(0, 2), "/", sha))),
+              IsOkAndHolds(PackageOf("model", "1.0.0")
+                               .objects.at(ObjectKey({"model", "1.0.0"}, manifest.package.file))));
+  const auto again = after.Deploy({"model:1.0.0"});
+  ASSERT_THAT(again, IsOk());
+  EXPECT_TRUE(again->components[0].cache_hit);
+  EXPECT_THAT(again->warnings, IsEmpty());
 }
 
 TEST(DeployRoot, ParanoidHashesTheCacheAgain) {  // D23

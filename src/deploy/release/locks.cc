@@ -107,7 +107,7 @@ absl::StatusOr<Lock> TakeLock(const Root& root, const std::string& path, absl::s
 absl::StatusOr<std::vector<Lock>> TakeTypeLocks(const Root& root,
                                                 const std::vector<std::string>& types) {
   std::vector<std::string> sorted = types;
-  std::sort(sorted.begin(), sorted.end());
+  if (!SLIPWAY_MUTANT("locks-unsorted")) std::sort(sorted.begin(), sorted.end());
   sorted.erase(std::unique(sorted.begin(), sorted.end()), sorted.end());
   const absl::Duration start = root.world.clock.Monotonic();
   std::vector<Lock> locks;

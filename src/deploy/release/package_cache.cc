@@ -168,7 +168,7 @@ absl::StatusOr<std::string> Download(const Root& root, const DeployComponent& co
 
 // Gives the verified .part its final name, durably.
 absl::Status Keep(const Root& root, const std::string& sha256, base::File& part) {
-  SLIPWAY_RETURN_IF_ERROR(part.Sync());
+  if (!SLIPWAY_MUTANT("cache-unsynced")) SLIPWAY_RETURN_IF_ERROR(part.Sync());
   SLIPWAY_RETURN_IF_ERROR(
       root.dir->Rename(PartPath(sha256), *root.dir, CachePath(sha256), base::RenameMode::kReplace));
   SLIPWAY_RETURN_IF_ERROR(SyncDirAt(*root.dir, CacheDir(sha256)));

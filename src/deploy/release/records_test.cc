@@ -236,6 +236,35 @@ TEST(History, AppendMendsATornLineAndWritesATransactionOnce) {
   EXPECT_EQ(entries->back().tx, "c");
 }
 
+// Also where it is longer than the line that takes its place.
+TEST(History, AppendLeavesNothingOfATornLine) {
+  base::sim::Files files(1);
+  const auto dir = *files.MakeRoot("/r");
+  ASSERT_THAT(dir->MakeDir(kToolDir), IsOk());
+  std::string text;
+  for (const char* tx : {"a", "b"}) {
+    const base::Json entry = HistoryToJson(Entry(tx, "deploy", "", "1"));
+    ASSERT_THAT(AppendHistory(*dir, entry), IsOk());
+    absl::StrAppend(&text, entry.Dump(), "\n");
+    EXPECT_EQ(*base::ReadFile(*dir, kHistoryFile, 1 << 20), text);
+    base::OpenOptions write;
+    write.write = true;
+    const auto file = dir->Open(kHistoryFile, write);
+    ASSERT_THAT((*file)->WriteAt(text.size(), base::AsBytes(std::string(3000, 'x'))), IsOk());
+  }
+}
+
+TEST(History, FirstLineSurvivesPowerLoss) {  // D283, 6.14
+  base::sim::Files files(1);
+  const auto dir = *files.MakeRoot("/r");
+  ASSERT_THAT(dir->MakeDir(kToolDir), IsOk());
+  files.Settle();
+  ASSERT_THAT(AppendHistory(*dir, HistoryToJson(Entry("a", "deploy", "", "1"))), IsOk());
+  base::sim::Files after = files.AfterReboot(base::sim::Loss::kLoseAllUnsynced);
+  const auto again = *after.OpenRoot("/r");
+  EXPECT_THAT(*ReadHistory(*again), SizeIs(1));
+}
+
 struct RollbackCase {
   std::vector<HistoryEntry> history;
   std::string current;

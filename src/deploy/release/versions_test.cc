@@ -184,17 +184,52 @@ TEST(Versions, GenerationThatLostAVersionIsIncompleteAndNotOffered) {  // D173
   EXPECT_THAT(sim.world.files.ReadLink(InRoot("components/model/current")), IsOkAndHolds("1.0.0"));
 }
 
-TEST(Versions, BadVersionsAreSkippedByRollback) {  // D174
+// Records above the active generation are of changes that were undone.
+TEST(Versions, GenerationsAboveTheActiveOneAreNotShownAndGoWithTheNextChange) {  // D173
   ReleaseSim sim;
-  for (const char* version : {"model:1.0.0", "model:1.1.0", "model:2.0.0"}) {
-    ASSERT_THAT(sim.Deploy({version}), IsOk());
-  }
+  ASSERT_THAT(sim.Deploy({"model:1.0.0"}), IsOk());
+  ASSERT_THAT(sim.Deploy({"model:1.1.0"}), IsOk());
+  const auto dir = sim.world.files.OpenRoot(InRoot("generations"));
+  ASSERT_THAT((*dir)->MakeDir("99"), IsOk());
+  ASSERT_THAT((*dir)->Symlink("../../components/model/1.0.0", "99/model"), IsOk());
+  const auto root = sim.Open();
+  const auto generations = (*root)->Generations();
+  ASSERT_THAT(generations, IsOk());
+  EXPECT_THAT(*generations, SizeIs(2));
+  EXPECT_EQ(generations->front().number, 2u);
+  EXPECT_THAT((*root)->RollbackGeneration(99, {}), HasErrorCode("DT010"));
+  ASSERT_THAT(sim.Switch("model", "1.0.0"), IsOk());
+  EXPECT_FALSE(sim.world.files.Exists(InRoot("generations/99")));
+  EXPECT_TRUE(sim.world.files.Exists(InRoot("generations/3")));
+}
+
+// Marks version 1.1.0 of model as bad.
+void MarkBad(ReleaseSim& sim) {
   const auto dir = sim.world.files.OpenRoot(InRoot(".deploy-tool/state"));
   std::string state = *sim.world.files.Read(InRoot(".deploy-tool/state/model.json"));
   const size_t at = state.find("\"bad\": false", state.find("\"1.1.0\": {"));
   ASSERT_NE(at, std::string::npos);
   state.replace(at, 12, "\"bad\": true");
   ASSERT_THAT(base::WriteFileDurably(**dir, "model.json", state), IsOk());
+}
+
+TEST(Versions, GenerationsWithABadVersionAreSkippedByRollbackOfTheRoot) {  // D173, D174
+  ReleaseSim sim;
+  for (const char* version : {"model:1.0.0", "model:1.1.0", "model:2.0.0"}) {
+    ASSERT_THAT(sim.Deploy({version}), IsOk());
+  }
+  MarkBad(sim);
+  const auto root = sim.Open();
+  ASSERT_THAT((*root)->RollbackGeneration(std::nullopt, {}), IsOk());
+  EXPECT_THAT(sim.world.files.ReadLink(InRoot("components/model/current")), IsOkAndHolds("1.0.0"));
+}
+
+TEST(Versions, BadVersionsAreSkippedByRollback) {  // D174
+  ReleaseSim sim;
+  for (const char* version : {"model:1.0.0", "model:1.1.0", "model:2.0.0"}) {
+    ASSERT_THAT(sim.Deploy({version}), IsOk());
+  }
+  MarkBad(sim);
   ASSERT_THAT(sim.Rollback("model"), IsOk());
   EXPECT_THAT(sim.world.files.ReadLink(InRoot("components/model/current")), IsOkAndHolds("1.0.0"));
 }

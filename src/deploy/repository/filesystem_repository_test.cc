@@ -89,6 +89,38 @@ TEST(FilesystemRepository, PutSyncsTheFileItsNameAndNewFolders) {
               IsOkAndHolds("bytes"));
 }
 
+// What was taken back must not come back: a manifest without its package would be a version.
+TEST(FilesystemRepository, RemoveIsDurable) {  // D18, D19
+  base::sim::Files files(1);
+  auto repository = OpenFilesystemRepository(files, "local", "/s");
+  ASSERT_OK(repository);
+  ASSERT_OK(PutText(**repository, kKey, "bytes", If::kAbsent));
+  files.Settle();
+  ASSERT_OK((*repository)->Remove(kKey));
+  EXPECT_FALSE(
+      files.AfterReboot(base::sim::Loss::kLoseAllUnsynced).Exists(absl::StrCat("/s/", kKey)));
+}
+
+// Else listing a store of n versions would read n * n / page directories.
+TEST(FilesystemRepository, ListFromATokenReadsOnlyWhatComesAfterIt) {
+  base::sim::Files files(1);
+  auto repository = OpenFilesystemRepository(files, "local", "/s");
+  ASSERT_OK(repository);
+  for (int i = 10; i < 60; ++i) {
+    ASSERT_OK(PutText(**repository, absl::StrCat("d", i, "/e/f"), "x", If::kAny));
+  }
+  files.CountReads(true);
+  const auto reads = [&](absl::string_view token, size_t found) {
+    const int before = files.operations();
+    const absl::StatusOr<Page> page = (*repository)->List("", token);
+    EXPECT_OK(page);
+    EXPECT_EQ(page->objects.size(), found);
+    return files.operations() - before;
+  };
+  const int all = reads("", 50);
+  EXPECT_LT(reads("d57/e/f", 2), all / 3);
+}
+
 // S24, D283: after OK it survives; after a power loss it is there whole or not at all.
 TEST(FilesystemRepository, PutIsAtomicAndDurableUnderPowerLoss) {
   for (const If condition : {If::kAbsent, If::kAny}) {

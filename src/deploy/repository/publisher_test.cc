@@ -202,6 +202,54 @@ TEST_F(PublisherTest, APackageThatChangesMeanwhileIsNotPublished) {
   EXPECT_THAT(KeysOf(*project_.stores[1]), IsEmpty());
 }
 
+// Nor where nobody looks at it again after that copy.
+TEST_F(PublisherTest, APackageThatChangesWhileTheOnlyTargetTakesItIsNotPublished) {  // D16, D18
+  PublishRequest request = Request();
+  request.targets.pop_back();
+  bool changed = false;
+  request.progress = [&](const PublishProgress& progress) {
+    if (changed || progress.object != "model-1.0.0.tar.gz") return;
+    changed = true;
+    auto file = project_.dist->Open("model-1.0.0.tar.gz", {.read = true, .write = true});
+    ASSERT_OK(file);
+    ASSERT_OK((*file)->WriteAt(0, base::AsBytes("MODEL")));
+  };
+  EXPECT_EQ(IdOf(Publish(request).status), "DT016");
+  EXPECT_TRUE(changed);
+  EXPECT_THAT(KeysOf(*project_.stores[0]), IsEmpty());
+}
+
+// D18: nobody may see the new package under the old manifest.
+TEST_F(PublisherTest, AForcedPublishTakesTheOldManifestAwayFirst) {
+  ASSERT_OK(Publish(Request()).status);
+  project_.Pack(kModel, "other bytes");
+  int puts = 0;
+  for (const size_t target : {0, 1}) {
+    MakeFaulty(target).before_put = [&, target](absl::string_view key) {
+      if (absl::EndsWith(key, ".replacing")) return;
+      ++puts;
+      EXPECT_THAT(project_.stores[target]->Stat("model/1.0.0/model-1.0.0.manifest.json").status(),
+                  StatusIs(absl::StatusCode::kNotFound))
+          << key;
+    };
+  }
+  PublishRequest request = Request();
+  request.options.force = true;
+  ASSERT_OK(Publish(request).status);
+  EXPECT_EQ(puts, 8);  // package, two side files and manifest, twice
+}
+
+// D19: the way out is named only where it is one.
+TEST_F(PublisherTest, TheHintNamesNoAtomicOnlyWhereATargetWorks) {
+  const auto hint = [&] { return HintOf(Publish(Request()).status); };
+  for (const size_t target : {0, 1}) {
+    FaultyRepository& faulty = MakeFaulty(target);
+    faulty.put_status = absl::UnavailableError("connection refused");
+    EXPECT_EQ(absl::StrContains(hint(), "--no-atomic"), target == 0);
+    EXPECT_THAT(hint(), HasSubstr("nothing was published"));
+  }
+}
+
 // D19
 TEST_F(PublisherTest, AtomicTakesEverythingBackWhenOneTargetFails) {
   for (const char* suffix :

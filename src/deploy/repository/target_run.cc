@@ -118,8 +118,10 @@ absl::Status TargetItem::Upload(uint64_t& done, uint64_t total) {
     SLIPWAY_RETURN_IF_ERROR(TargetError(marked, "say that the version is being replaced"));
     SLIPWAY_FAILPOINT("publish.replace.before");
     const std::string key = Key(ManifestFileName(package_.component()));
-    SLIPWAY_RETURN_IF_ERROR(
-        TargetError(target_.repository->Remove(key), "remove the old manifest"));
+    if (!SLIPWAY_MUTANT("old-manifest-stays")) {
+      SLIPWAY_RETURN_IF_ERROR(
+          TargetError(target_.repository->Remove(key), "remove the old manifest"));
+    }
     SLIPWAY_FAILPOINT("publish.replace.after");
   }
   // What is there already counts as done.
