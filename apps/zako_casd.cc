@@ -31,6 +31,9 @@ namespace {
 using namespace slipway;  // NOLINT: a main
 
 constexpr absl::Duration kProbeTimeout = absl::Seconds(5);
+// They wait for the disk, so their number has little to do with cores: it bounds how many uploads
+// can share the syncs of one commit.
+constexpr int kIoThreads = 32;
 
 // What SIGHUP does, while there is something to do it to. Thread-safe.
 class Reloader {
@@ -120,7 +123,8 @@ absl::Status Serve(const cas::CasdConfig& config, const std::string& ports_file,
   SLIPWAY_RETURN_IF_ERROR(SetUpLog(config, world.clock));
   base::Metrics metrics;
   base::os::ThreadLoop loop("casd");
-  const int threads = config.io_threads > 0 ? config.io_threads : 2 * world.pool.threads();
+  const int threads =
+      config.io_threads > 0 ? config.io_threads : std::max(kIoThreads, 2 * world.pool.threads());
   base::os::ThreadPool io("io", threads, 1024 + 4 * static_cast<size_t>(config.streams_max));
   const cas::MakeIndex open_index = [&world](const std::string& root) {
     return cas::OpenLmdbIndex(world.files, root);

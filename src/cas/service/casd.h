@@ -39,7 +39,7 @@ struct CasdConfig {
   bool insecure = false;
   std::string store_root = "/var/lib/zako";
   DiskStoreOptions store;
-  int io_threads = 0;  // 0: 2 a core
+  int io_threads = 0;  // 0: 32, or 2 a core
   int streams_max = 1024;
   absl::Duration idle_timeout = absl::Seconds(60);  // of an upload without a byte
   absl::Duration lame_duck = absl::Seconds(5);

@@ -96,7 +96,8 @@ void BindStore(base::ConfigReader& reader, Config& config) {
               "Uploads are refused when the disk has less room");
   reader.Enum<bool>("store.verify_on_read", &config.store.verify_first_read, kVerifyOnRead,
                     "sampled: the first read of a blob after start is checked");
-  reader.Int("store.io_threads", &config.io_threads, 0, kIoMax, "Disk threads; 0: two a core");
+  reader.Int("store.io_threads", &config.io_threads, 0, kIoMax,
+             "Disk threads; 0: 32, or two a core");
 }
 
 void BindProcess(base::ConfigReader& reader, Config& config) {

@@ -1,5 +1,5 @@
-// Upload (Z13): the next message is asked for when the last one is written, so that a fast client
-// waits for the disk in its own flow control and nothing piles up here (Z15).
+// Upload (Z13): one message arrives while the one before is hashed and written, and no third is
+// asked for, so that a fast client waits for the disk in its own flow control (Z15).
 #include <atomic>
 #include <memory>
 #include <utility>
@@ -57,22 +57,21 @@ class UploadReactor : public grpc::ServerReadReactor<grpc::ByteBuffer>,
   // ---- Jobs of the strand ----
   void Begin() {
     if (absl::Status status = call_->AuthorizeTransport(); !status.ok()) return End(status);
-    Read();
-  }
-
-  void Read() {
     call_->entry().SetWaiting(true);
     StartRead(&message_);
   }
 
   void TakeMessage() {
     call_->entry().SetWaiting(false);
-    if (absl::Status status = Handle(); !status.ok()) return End(status);
-    Read();
+    grpc::ByteBuffer message;
+    message.Swap(&message_);
+    StartRead(&message_);
+    if (absl::Status status = Handle(message); !status.ok()) return End(status);
+    call_->entry().SetWaiting(true);  // only now: the time that the disk takes is not the client's
   }
 
-  absl::Status Handle() {
-    const SliceViews views(message_);
+  absl::Status Handle(const grpc::ByteBuffer& message_bytes) {
+    const SliceViews views(message_bytes);
     SLIPWAY_RETURN_IF_ERROR(views.status());
     SLIPWAY_ASSIGN_OR_RETURN(const UploadMessage message, ParseUploadMessage(views.views()));
     const bool first = !session_.digest().has_value();
@@ -82,7 +81,6 @@ class UploadReactor : public grpc::ServerReadReactor<grpc::ByteBuffer>,
       call_->entry().AddBytes(message.chunk_bytes);
       parts_.transfer.received_bytes.Increment(static_cast<double>(message.chunk_bytes));
     }
-    message_.Clear();
     return status;
   }
 
