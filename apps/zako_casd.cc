@@ -9,7 +9,6 @@
 #include "base/cli/program.h"
 #include "base/cli/server_flags.h"
 #include "base/cli/streams.h"
-#include "base/failpoint.h"
 #include "base/log/log.h"
 #include "base/metrics/metrics.h"
 #include "base/net/endpoint.h"
@@ -25,6 +24,7 @@
 #include "cas/service/listen.h"
 #include "cas/service/probe.h"
 #include "cas/store/lmdb_index.h"
+#include "main_parts.h"
 
 namespace {
 
@@ -151,14 +151,6 @@ absl::Status Serve(const cas::CasdConfig& config, const std::string& ports_file,
   SLIPWAY_LOG(kInfo, "stopping", {{"reason", in.cancel.reason().text}});
   Notify(world, "STOPPING=1\nSTATUS=draining");
   casd->Drain();
-  return absl::OkStatus();
-}
-
-absl::Status SetFailpointsFrom([[maybe_unused]] base::World& world) {
-#ifdef SLIPWAY_FAULTS
-  const auto list = world.environment.Get("SLIPWAY_FAILPOINTS");
-  if (list.has_value()) return base::SetFailpoints(*list);
-#endif
   return absl::OkStatus();
 }
 
