@@ -4,6 +4,7 @@
 #include "base/os/signals.h"
 #include "base/os/world.h"
 #include "base/sync/cancel.h"
+#include "build_info.h"
 #include "deploy/cli/deploy_tool.h"
 #include "main_parts.h"
 #include "platform/deploy_on_cas.h"
@@ -19,7 +20,8 @@ int main(int argc, char** argv) {
     return base::kExitUsage;
   }
   base::cli::Streams streams = StandardStreams();
-  deploy::cli::DeployTool tool(SLIPWAY_VERSION, {{"cas", platform::CasStoreOpener()}});
+  deploy::cli::DeployTool tool(kVersion, {{"cas", platform::CasStoreOpener()}});
+  tool.program().SetCommit(kCommit);
   return tool.program().Run(std::vector<std::string>(argv + 1, argv + argc), streams, world.world(),
                             cancel.token());
 }

@@ -4,6 +4,7 @@
 #include "base/os/signals.h"
 #include "base/os/world.h"
 #include "base/sync/cancel.h"
+#include "build_info.h"
 #include "main_parts.h"
 #include "zako/cli/zako.h"
 
@@ -18,7 +19,8 @@ int main(int argc, char** argv) {
     return base::kExitUsage;
   }
   base::cli::Streams streams = StandardStreams();
-  zako::cli::Zako tool(SLIPWAY_VERSION, zako::cli::RealCasServers());
+  zako::cli::Zako tool(kVersion, zako::cli::RealCasServers());
+  tool.program().SetCommit(kCommit);
   return tool.program().Run(std::vector<std::string>(argv + 1, argv + argc), streams, world.world(),
                             cancel.token());
 }

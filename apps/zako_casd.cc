@@ -20,6 +20,7 @@
 #include "base/os/world.h"
 #include "base/sync/cancel.h"
 #include "base/sync/mutex.h"
+#include "build_info.h"
 #include "cas/service/casd.h"
 #include "cas/service/listen.h"
 #include "cas/service/probe.h"
@@ -131,7 +132,7 @@ absl::Status Serve(const cas::CasdConfig& config, const std::string& ports_file,
   };
   SLIPWAY_ASSIGN_OR_RETURN(
       const std::unique_ptr<cas::Casd> casd,
-      cas::Casd::Start(config, world, loop, io, metrics, open_index, SLIPWAY_VERSION));
+      cas::Casd::Start(config, world, loop, io, metrics, open_index, {kVersion, kCommit}));
   if (!ports_file.empty()) {
     SLIPWAY_RETURN_IF_ERROR(base::cli::WritePortsFile(world.files, ports_file,
                                                       {{"cas", casd->port("cas")},
@@ -168,9 +169,10 @@ int main(int argc, char** argv) {
   streams.width = terminal.width;
 
   base::cli::ProgramOptions options;
-  options.version = SLIPWAY_VERSION;
+  options.version = kVersion;
   options.exit_of = ExitOf;
   base::cli::Program program("zako-casd", "Serves a content-addressed store.", options);
+  program.SetCommit(kCommit);
   base::cli::Command& command = program.Add("", "Serve");
   base::cli::ServerFlags flags(command,
                                {.prefix = "ZAKO_CASD", .config_file = "/etc/zako/casd.yaml"});

@@ -362,6 +362,9 @@ class Running(CasdTest):
         for name in ("zako_build_info", "zako_io_queue_depth", "zako_recommended_concurrency", "zako_tokens_active",
                      "zako_transfer_bytes_total", "zako_cas_blobs"):
             self.assertTrue(f"\n{name}" in metrics, name)
+        version = re.fullmatch(r"zako-casd (\d+\.\d+\.\d+)\+([0-9a-f]{12}|unknown)\n", casd_rig.run("--version").out)
+        self.assertIsNotNone(version)
+        self.assertEqual(server.metric(f'zako_build_info{{commit="{version[2]}",version="{version[1]}"}}'), 1)
         self.assertEqual(casd_rig.run("--probe", server.address()).code, 0)
         self.assertEqual(casd_rig.run("--health-check", server.address()).code, 0)
 

@@ -135,8 +135,9 @@ int Program::Dispatch(std::vector<std::string> args, Streams& streams, World& wo
   const auto separator = std::find(args.begin(), args.end(), "--");
   const bool json = builtin_->json || std::find(args.begin(), separator, "--json") != separator;
   if (status.ok() && walk.version) {
-    return Answer(walk.path, "version", absl::StrCat(name_, " ", options_.version, "\n"), streams,
-                  json);
+    const std::string commit = commit_.empty() ? "" : absl::StrCat("+", commit_);
+    return Answer(walk.path, "version", absl::StrCat(name_, " ", options_.version, commit, "\n"),
+                  streams, json);
   }
   if (status.ok() && (walk.help || (walk.command == nullptr && args.empty()))) {
     return Answer(walk.path, "help", HelpText(*this, walk.path, streams.width), streams, json);
@@ -205,6 +206,7 @@ int Program::Answer(absl::string_view command, absl::string_view key, const std:
     outcome.command = std::string(command);
     outcome.data = Json::MakeObject();
     outcome.data.Set(key, key == "version" ? options_.version : text);
+    if (key == "version" && !commit_.empty()) outcome.data.Set("commit", commit_);
     WriteJson(outcome, streams);
   } else {
     streams.out << text;

@@ -73,6 +73,9 @@ class Program {
   void AddGroup(absl::string_view path, absl::string_view summary);
   // Its options are accepted with every command.
   Command& globals() { return *globals_; }
+  // What --version adds to the version: "1.0.0+COMMIT", and "commit" under --json. Other places
+  // name the version alone: what a program writes must not change with each commit.
+  void SetCommit(absl::string_view commit) { commit_ = std::string(commit); }
   // Runs after parsing and before every command, for what global options mean.
   void Before(std::function<absl::Status(Invocation&)> before) { before_ = std::move(before); }
 
@@ -114,6 +117,7 @@ class Program {
   const std::string name_;
   const std::string summary_;
   const ProgramOptions options_;
+  std::string commit_;
   std::vector<std::unique_ptr<Command>> commands_;
   std::vector<std::unique_ptr<Command>> groups_;  // never run; hold summaries
   std::unique_ptr<Command> globals_;

@@ -244,6 +244,23 @@ TEST(Program, OutputThatFailsHasItsOwnErrorAndAClosedPipeNone) {
   }
 }
 
+TEST(Program, VersionNamesTheCommitToo) {
+  ProgramOptions options = DemoProgramOptions();
+  options.version = "1.2";
+  const auto run = [&](std::vector<std::string> args) {
+    auto program = MakeDemo(std::make_shared<DemoOptions>(), options);
+    program->SetCommit("0123456789ab");
+    std::istringstream in;
+    std::ostringstream out, err;
+    Streams streams{in, out, err};
+    sim::World world(1);
+    EXPECT_EQ(program->Run(args, streams, world.world()), 0);
+    return out.str();
+  };
+  EXPECT_EQ(run({"--version"}), "demo 1.2+0123456789ab\n");
+  EXPECT_EQ(run({"--version", "--json"}), "{\"version\":\"1.2\",\"commit\":\"0123456789ab\"}\n");
+}
+
 TEST(Program, HelpAndVersionAreJsonWhereJsonWasAskedFor) {  // D201
   RunSetup setup;
   setup.options.version = "1.2";

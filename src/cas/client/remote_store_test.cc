@@ -58,7 +58,8 @@ class Server : public BlobStoreWorld {
     config.store_root = dir_.Join("store");
     auto casd = Casd::Start(
         config, World(), loop_, io_, metrics_,
-        [](const std::string&) -> base::Owned<Index> { return MakeMemoryIndex(); }, "1.2.3");
+        [](const std::string&) -> base::Owned<Index> { return MakeMemoryIndex(); },
+        BuildInfo{"1.2.3", "abc"});
     EXPECT_OK(casd);
     if (!casd.ok()) return;
     casd_ = *std::move(casd);

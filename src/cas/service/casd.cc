@@ -40,7 +40,7 @@ HttpResponse JsonResponse(const base::Json& json) {
 class CasdImpl final : public Casd {
  public:
   CasdImpl(const CasdConfig& config, base::World& world, base::Loop& loop, base::Pool& io_pool,
-           base::Metrics& metrics, absl::string_view version);
+           base::Metrics& metrics, const BuildInfo& build);
   ~CasdImpl() override;
 
   absl::Status Open(const MakeIndex& make_index);
@@ -107,13 +107,13 @@ Buffers::Options BufferOptions(const CasdConfig& config) {
 }
 
 CasdImpl::CasdImpl(const CasdConfig& config, base::World& world, base::Loop& loop,
-                   base::Pool& io_pool, base::Metrics& metrics, absl::string_view version)
+                   base::Pool& io_pool, base::Metrics& metrics, const BuildInfo& build)
     : config_(config),
       world_(world),
       loop_(loop),
       io_pool_(io_pool),
       metrics_(metrics),
-      version_(version),
+      version_(build.version),
       io_metrics_(metrics),
       auth_metrics_(metrics),
       transfer_metrics_(metrics),
@@ -128,7 +128,7 @@ CasdImpl::CasdImpl(const CasdConfig& config, base::World& world, base::Loop& loo
       buffers_(BufferOptions(config)) {
   metrics
       .AddGauge("zako_build_info", "What this process was built from.",
-                {{"version", version_}, {"commit", ""}})
+                {{"version", version_}, {"commit", build.commit}})
       .Set(1);
 }
 
@@ -356,9 +356,9 @@ void CasdImpl::Drain() {
 
 base::Owned<Casd> Casd::Start(const CasdConfig& config, base::World& world, base::Loop& loop,
                               base::Pool& io_pool, base::Metrics& metrics,
-                              const MakeIndex& make_index, absl::string_view version) {
+                              const MakeIndex& make_index, const BuildInfo& build) {
   SLIPWAY_RETURN_IF_ERROR(CheckCasdConfig(config));
-  auto casd = std::make_unique<CasdImpl>(config, world, loop, io_pool, metrics, version);
+  auto casd = std::make_unique<CasdImpl>(config, world, loop, io_pool, metrics, build);
   SLIPWAY_RETURN_IF_ERROR(casd->Open(make_index));
   return casd;
 }

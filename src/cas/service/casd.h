@@ -52,6 +52,11 @@ void BindCasdConfig(base::ConfigReader& reader, CasdConfig& config);
 // What the keys say together: listen without TLS off loopback, roles, … InvalidArgument.
 absl::Status CheckCasdConfig(const CasdConfig& config);
 
+// What the process was built from, for the metric, the log and clients that ask.
+struct BuildInfo {
+  std::string version, commit;
+};
+
 class Casd {
  public:
   // Unavailable: an address is taken (exit 3). PermissionDenied: the storage directory, naming
@@ -59,7 +64,7 @@ class Casd {
   // storage is.
   static base::Owned<Casd> Start(const CasdConfig& config, base::World& world, base::Loop& loop,
                                  base::Pool& io_pool, base::Metrics& metrics,
-                                 const MakeIndex& make_index, absl::string_view version);
+                                 const MakeIndex& make_index, const BuildInfo& build);
   virtual ~Casd() = default;
   virtual int port(absl::string_view role) const = 0;  // 0: the role is off
   virtual absl::Status Reload() = 0;                   // SIGHUP: certificates, keys file

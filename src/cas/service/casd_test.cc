@@ -156,7 +156,8 @@ class CasdTest : public ::testing::Test {
   base::Owned<Casd> Start(const CasdConfig& config, base::World* world = nullptr) {
     return Casd::Start(
         config, world != nullptr ? *world : world_.world(), loop_, pool_, metrics_,
-        [](const std::string&) -> base::Owned<Index> { return MakeMemoryIndex(); }, "1.2.3");
+        [](const std::string&) -> base::Owned<Index> { return MakeMemoryIndex(); },
+        BuildInfo{"1.2.3", "0123456789ab"});
   }
   absl::Status Ask(const Casd& casd) {
     return Probe(absl::StrCat("127.0.0.1:", casd.port("cas")), {}, world_.world().files,
