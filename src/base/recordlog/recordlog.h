@@ -47,8 +47,8 @@ class RecordLog {
   static Owned<RecordLog> Open(Dir& dir, absl::string_view name, RecordLogContents& contents);
   // Appends and syncs: after OK the record survives power loss. InvalidArgument: empty or too
   // large; ResourceExhausted: the log would pass kRecordLogBytesMax or kRecordLogRecordsMax; in
-  // both cases nothing happened. After any other error the record may be there or not, and the log takes no further
-  // one (FailedPrecondition): open it anew.
+  // both cases nothing happened. After any other error the record may be there or not, and the log
+  // takes no further one (FailedPrecondition): open it anew.
   absl::Status Append(absl::string_view payload);
   uint64_t size_bytes() const { return end_bytes_; }
 

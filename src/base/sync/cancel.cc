@@ -194,8 +194,10 @@ CancelToken CancelSource::token() const {
   return token;
 }
 
+// A copy of the reason: a callback may destroy this source, and with it what the caller's reason is
+// part of. NOLINTNEXTLINE(performance-unnecessary-value-param)
 bool CancelSource::Cancel(CancelReason reason) {
-  return CancelToken::State::Cancel(state_, reason);  // a copy: a callback may destroy this source
+  return CancelToken::State::Cancel(state_, reason);
 }
 
 }  // namespace slipway::base

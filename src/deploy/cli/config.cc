@@ -100,8 +100,9 @@ void BindFileStore(ConfigReader& r, StoreConfig& store) {
                               text.find_first_not_of("01234567") == absl::string_view::npos;
            const uint64_t bits = std::strtoul(std::string(text).c_str(), nullptr, 8);
            if (text.empty() || (octal && bits <= 0777 && (bits & 0600) == 0600)) return "";
-           return octal ? "let the owner not read and write, or set special bits; write 0600 to 0777"
-                        : "are no permission bits; write them in octal, like 0644";
+           return octal
+                      ? "let the owner not read and write, or set special bits; write 0600 to 0777"
+                      : "are no permission bits; write them in octal, like 0644";
          });
   store.mode = static_cast<uint32_t>(std::strtoul(mode.c_str(), nullptr, 8));
 }

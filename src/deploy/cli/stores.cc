@@ -73,8 +73,7 @@ base::Owned<Repository> OpenFileStore(const OpenStores& open, const StoreConfig&
     return MakeMemoryRepository(config.name, open.world.clock);
   }
   if (!there.ok()) return there;
-  const uint32_t mode =
-      config.mode != 0 ? config.mode : 0666 & ~open.world.environment.Umask();
+  const uint32_t mode = config.mode != 0 ? config.mode : 0666 & ~open.world.environment.Umask();
   return OpenFilesystemRepository(open.world.files, config.name, path, mode);
 }
 

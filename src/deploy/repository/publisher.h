@@ -47,8 +47,8 @@ struct PublishTarget {
 struct PublishOptions {
   // True: all targets or none; what is new in this run is removed again after a failure.
   bool atomic = true;
-  // Replaces other content of the same version. While that goes on, and after a failure, the version
-  // is not there; the next publish of it, with or without force, makes it whole.
+  // Replaces other content of the same version. While that goes on, and after a failure, the
+  // version is not there; the next publish of it, with or without force, makes it whole.
   bool force = false;
   bool dry_run = false;  // checks everything, writes nothing
   // Absent: no release. Empty: UTC date and ".N". Else YYYY.MM.DD[.N], SemVer or, with a warning,
@@ -107,6 +107,7 @@ struct PublishRequest {
   base::Clock& clock;
   base::Pool& pool;
   base::CancelToken cancel;
+  uint32_t file_mode = 0644;  // of records, releases and lock files in `folders`
   // Called from several threads at once. May be null.
   std::function<void(const PublishProgress&)> progress;
 };
