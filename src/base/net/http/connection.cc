@@ -241,9 +241,14 @@ void Connection::Dispatch() {
   is_http_1_0_ = reader_->is_http_1_0();
   memory_taken_ = reader_->memory_taken();
   method_ = request.method;
-  auto exchange = std::make_shared<Exchange>();
   request.path = std::move(target->path);
   request.query = std::move(target->query);
+  if (host_.gate->router().AnswersAtOnce(request)) {
+    reader_.reset();
+    Respond(host_.gate->router().Handle(request), keep_alive_);
+    return;
+  }
+  auto exchange = std::make_shared<Exchange>();
   request.call.deadline = absl::Now() + host_.options.handler_timeout;
   request.call.cancel = exchange->cancel.token();
   request.call.peer = peer_;

@@ -61,13 +61,15 @@ HttpResponse Summary(const Health& health) {
 
 }  // namespace
 
+// At once, but for the metrics, which are much text: whether a server lives is asked most when all
+// its threads are busy.
 void AddHealthRoutes(HttpRouter& router, Health& health, Metrics& metrics) {
-  for (const char* path : {"/livez", "/healthz"}) router.Add("GET", path, &Alive);
+  for (const char* path : {"/livez", "/healthz"}) router.AddAtOnce("GET", path, &Alive);
   for (const char* path : {"/readyz", "/ready"}) {
-    router.Add("GET", path,
-               [&health](const HttpRequest& request) { return Ready(health, request); });
+    router.AddAtOnce("GET", path,
+                     [&health](const HttpRequest& request) { return Ready(health, request); });
   }
-  router.Add("GET", "/health", [&health](const HttpRequest&) { return Summary(health); });
+  router.AddAtOnce("GET", "/health", [&health](const HttpRequest&) { return Summary(health); });
   router.Add("GET", "/metrics", [&metrics](const HttpRequest&) {
     return HttpResponse{.content_type = "text/plain; version=0.0.4; charset=utf-8",
                         .body = metrics.Text()};

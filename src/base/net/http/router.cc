@@ -71,30 +71,51 @@ void HttpRouter::Add(absl::string_view method, absl::string_view pattern, HttpHa
   routes_.push_back({std::string(method), Components(pattern), std::move(handler)});
 }
 
-HttpResponse HttpRouter::Handle(const HttpRequest& request) const {
-  if (!absl::StartsWith(request.path, "/")) {
-    return HttpError(absl::InvalidArgumentError("the path does not begin with '/'"));
-  }
+void HttpRouter::AddAtOnce(absl::string_view method, absl::string_view pattern,
+                           HttpHandler handler) {
+  Add(method, pattern, std::move(handler));
+  routes_.back().at_once = true;
+}
+
+struct HttpRouter::Match {
+  const Route* route = nullptr;  // null: none
+  Parameters parameters;
+  std::vector<std::string> allowed;  // methods of the path
+};
+
+HttpRouter::Match HttpRouter::Find(const HttpRequest& request) const {
+  Match match;
+  if (!absl::StartsWith(request.path, "/")) return match;
   const std::vector<std::string> parts = Components(request.path);
-  const Route* best = nullptr;
-  Parameters best_parameters;
   bool best_is_get_for_head = false;
-  std::vector<std::string> allowed;
   for (const Route& route : routes_) {
     Parameters parameters;
     if (!Matches(route.parts, parts, parameters)) continue;
-    allowed.push_back(route.method);
+    match.allowed.push_back(route.method);
     const bool get_for_head = request.method == "HEAD" && route.method == "GET";
     if (route.method != request.method && !get_for_head) continue;
     // The more literal route is meant; among equals an own HEAD, then the first.
     const bool better =
-        best == nullptr || parameters.size() < best_parameters.size() ||
-        (parameters.size() == best_parameters.size() && best_is_get_for_head && !get_for_head);
+        match.route == nullptr || parameters.size() < match.parameters.size() ||
+        (parameters.size() == match.parameters.size() && best_is_get_for_head && !get_for_head);
     if (!better) continue;
-    best = &route;
-    best_parameters = std::move(parameters);
+    match.route = &route;
+    match.parameters = std::move(parameters);
     best_is_get_for_head = get_for_head;
   }
+  return match;
+}
+
+bool HttpRouter::AnswersAtOnce(const HttpRequest& request) const {
+  const Match match = Find(request);
+  return match.route != nullptr && match.route->at_once;
+}
+
+HttpResponse HttpRouter::Handle(const HttpRequest& request) const {
+  if (!absl::StartsWith(request.path, "/")) {
+    return HttpError(absl::InvalidArgumentError("the path does not begin with '/'"));
+  }
+  auto [best, best_parameters, allowed] = Find(request);
   if (best == nullptr) {
     if (allowed.empty()) return HttpError(absl::NotFoundError("no such route"));
     if (std::count(allowed.begin(), allowed.end(), "GET") > 0) allowed.emplace_back("HEAD");

@@ -58,14 +58,21 @@ using HttpHandler = std::function<HttpResponse(const HttpRequest&)>;
 class HttpRouter {
  public:
   void Add(absl::string_view method, absl::string_view pattern, HttpHandler handler);
+  // The same for a handler that never blocks: it runs on the thread of the server, and so answers
+  // when the pool is full or stuck.
+  void AddAtOnce(absl::string_view method, absl::string_view pattern, HttpHandler handler);
   HttpResponse Handle(const HttpRequest& request) const;
+  bool AnswersAtOnce(const HttpRequest& request) const;
 
  private:
   struct Route {
     std::string method;
     std::vector<std::string> parts;
     HttpHandler handler;
+    bool at_once = false;
   };
+  struct Match;
+  Match Find(const HttpRequest& request) const;
   std::vector<Route> routes_;
 };
 

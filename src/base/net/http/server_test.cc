@@ -232,6 +232,39 @@ TEST_F(HttpServerTest, AFullPoolIs503AndTheConnectionLives) {
   EXPECT_EQ(Value("test_http_refused_total{reason=\"busy\"}"), 1);
 }
 
+// Liveness and readiness are asked by those who restart and route: they come without the pool.
+TEST_F(HttpServerTest, HealthAnswersWhileEveryThreadOfThePoolIsStuck) {
+  Health health;
+  health.SetPhase(Health::Phase::kServing);
+  HttpRouter router;
+  AddHealthRoutes(router, health, metrics_);
+  std::atomic<int> waiting = 0;
+  router.Add("GET", "/wait", [&](const HttpRequest&) {
+    ++waiting;
+    EXPECT_TRUE(go_.Await());
+    return HttpResponse{.body = "waited\n"};
+  });
+  ASSERT_OK_AND_ASSIGN(server_, HttpServer::Start(options_, std::move(router), pool_, metrics_));
+  std::vector<TestClient> stuck;
+  for (int i = 0; i < pool_.threads(); ++i) {
+    stuck.push_back(Client());
+    stuck.back().Send("GET /wait HTTP/1.1\r\n\r\n");
+  }
+  while (waiting < pool_.threads()) std::this_thread::yield();
+  for (const bool full : {false, true}) {
+    pool_.full = full;
+    TestClient client = Client();
+    for (const char* path : {"/livez", "/healthz", "/readyz", "/ready?verbose", "/health"}) {
+      EXPECT_EQ(client.Ask(absl::StrCat("GET ", path, " HTTP/1.1\r\n\r\n")).status, 200) << path;
+    }
+    if (full) {
+      EXPECT_EQ(client.Ask("GET /metrics HTTP/1.1\r\n\r\n").status, 503);
+    }
+  }
+  go_.Open();
+  for (TestClient& client : stuck) EXPECT_EQ(client.Read().status, 200);
+}
+
 TEST_F(HttpServerTest, ASlowHandlerIs504IsCancelledAndItsAnswerDropped) {
   options_.handler_timeout = absl::Milliseconds(50);
   Start();
