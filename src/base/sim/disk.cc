@@ -231,6 +231,16 @@ void Disk::Close(uint64_t id, Ids& closure) const {
   }
 }
 
+// Whether the names of `old` are all written again by `op`: then its sync is about them too, for
+// what is written of a directory is its entries as they are, not their history.
+bool Disk::Supersedes(const NameOp& op, const NameOp& old) {
+  return std::all_of(old.changes.begin(), old.changes.end(), [&](const NameChange& was) {
+    return std::any_of(op.changes.begin(), op.changes.end(), [&](const NameChange& now) {
+      return now.dir == was.dir && now.name == was.name;
+    });
+  });
+}
+
 // Commits in order; what is doomed, and what waits for something doomed, stays as it is.
 void Disk::CommitAll(const Ids& wanted) {
   Ids closure;
@@ -238,11 +248,17 @@ void Disk::CommitAll(const Ids& wanted) {
   for (const uint64_t id : closure) {
     const NameOp& op = name_ops_.at(id);
     const bool blocked =
-        op.doomed || std::any_of(op.after.begin(), op.after.end(),
-                                 [&](uint64_t before) { return name_ops_.count(before) > 0; });
+        op.doomed || std::any_of(op.after.begin(), op.after.end(), [&](uint64_t before) {
+          const auto old = name_ops_.find(before);
+          return old != name_ops_.end() && !(old->second.doomed && Supersedes(op, old->second));
+        });
     if (blocked) continue;
     Commit(op);
+    const std::vector<uint64_t> after = op.after;
     Forget(id);
+    for (const uint64_t before : after) {
+      if (name_ops_.count(before) > 0) Forget(before);
+    }
   }
   if (durable_.size() > 2 * live_.size() + 64) CollectGarbage();
 }

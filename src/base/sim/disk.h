@@ -81,7 +81,8 @@ class Disk {
   void SyncDir(Inode dir);
   void SyncAll();
   // What a failed sync leaves: the changes it should have made durable are visible, but no later
-  // sync makes them durable (Linux marks the pages clean: "fsyncgate", 2018).
+  // sync makes them durable (Linux marks the pages clean: "fsyncgate", 2018). A name that is changed
+  // again after that is written again.
   void DoomNode(Inode inode);
   void DoomDir(Inode dir);
   void DoomAll();
@@ -116,6 +117,7 @@ class Disk {
   void ChangeLive(const NameChange& change, absl::Time now);
   void Commit(const NameOp& op);
   void CommitAll(const Ids& wanted);
+  static bool Supersedes(const NameOp& op, const NameOp& old);
   void Close(uint64_t id, Ids& closure) const;
   void Forget(uint64_t id);
   void DropIfUnused(Inode inode);

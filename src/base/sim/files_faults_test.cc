@@ -105,6 +105,20 @@ TEST(SimFiles, AFailedSyncIsNotRetriedIntoSuccess) {
   EXPECT_EQ(files.AfterReboot(Loss::kLoseAllUnsynced).Tree(), "file 0644 f \"old\"\n");
 }
 
+TEST(SimFiles, ANameThatIsWrittenAgainAfterAFailedSyncIsDurable) {
+  Files files(1);
+  const auto root = Root(files);
+  files.Settle();
+  ASSERT_OK(root->MakeDir("d"));
+  ASSERT_OK(root->MakeDir("other"));
+  files.FailAt(1, ErrnoError(EIO, "disk"));
+  EXPECT_FALSE(root->Sync().ok());
+  ASSERT_OK(root->Remove("d"));
+  ASSERT_OK(root->MakeDir("d"));
+  ASSERT_OK(root->Sync());
+  EXPECT_EQ(files.AfterReboot(Loss::kLoseAllUnsynced).Tree(), "dir  0755 d\n");
+}
+
 TEST(SimFiles, ALyingDiskSaysOkAndForgets) {
   for (const Lie lie : {Lie::kFileSync, Lie::kDirSync, Lie::kEverySync}) {
     Files files(1);
