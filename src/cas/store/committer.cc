@@ -128,15 +128,13 @@ absl::Status Committer::ChangeName(CommitJob& job, Group& group) {
 
 absl::Status Committer::Publish(CommitJob& job, Group& group) {
   const Hash& hash = job.digest.blake3;
-  const Doubt doubt = DoubtOf(hash);
-  if (doubt == Doubt::kLost) {
-    return absl::DataLossError("its name could not be made durable before; restart the store");
-  }
   SLIPWAY_ASSIGN_OR_RETURN(base::Dir * dir, layout_.FanOut(hash[0]));
   // Before it has a name: what fails after that would have to be taken back.
   SLIPWAY_ASSIGN_OR_RETURN(const base::Meta meta, job.temp->Stat());
   group.dirty[hash[0]] = dir;
-  const bool replace = doubt == Doubt::kBad;
+  // Nothing of a name in doubt is trusted. This is another file, and naming it writes to the
+  // directory anew: its sync, if it succeeds, is about this name and no earlier one.
+  const bool replace = Doubtful(hash);
   const auto mode = replace ? base::RenameMode::kReplace : base::RenameMode::kNoReplace;
   absl::Status status = dir->Publish(*job.temp, ObjectName(hash), mode);
   if (absl::IsAlreadyExists(status)) {
@@ -154,7 +152,7 @@ absl::Status Committer::Publish(CommitJob& job, Group& group) {
   SLIPWAY_RETURN_IF_ERROR(status);
   group.made.push_back(&job);
   group.changed.push_back(&job);
-  if (replace) SetDoubt(hash, Doubt::kNone);
+  if (replace) ClearDoubt(hash);  // if the sync below fails, it is back
   group.records[hash] = RecordOf(meta, clock_.Wall());
   return absl::OkStatus();
 }
@@ -180,7 +178,7 @@ absl::Status Committer::SetAside(CommitJob& job, Group& group) {
   SLIPWAY_ASSIGN_OR_RETURN(base::Dir * dir, layout_.FanOut(hash[0]));
   const absl::StatusOr<bool> moved = layout_.SetAside(hash, job.inode, job.reason);
   if (!moved.ok()) {
-    SetDoubt(hash, Doubt::kBad);  // it stays where it is, and must not be served
+    SetDoubt(hash);  // it stays where it is, and must not be served
     group.records[hash] = std::nullopt;
     return moved.status();
   }
@@ -276,7 +274,7 @@ void Committer::TakeBack(Group& group, const absl::Status& status) {
       group.records[hash] = std::nullopt;
       continue;
     }
-    SetDoubt(hash, Doubt::kLost);
+    SetDoubt(hash);
     SLIPWAY_LOG(kError, "blob that could not be made durable could not be removed either",
                 {{"store", layout_.path()},
                  {"blob", job->digest.ToString()},
@@ -304,27 +302,26 @@ bool Committer::Touched(const Hash& hash) {
 }
 
 // A failed sync has told its error once; the next one may succeed without having written what this
-// one was for. So these names are not used again before a restart.
+// one was for. So what these names lead to is nothing, until somebody stores the blob again.
 void Committer::GiveUp(const Group& group) {
-  for (const CommitJob* job : group.changed) SetDoubt(job->digest.blake3, Doubt::kLost);
+  for (const CommitJob* job : group.changed) SetDoubt(job->digest.blake3);
 }
 
-bool Committer::Doubtful(const Hash& hash) { return DoubtOf(hash) != Doubt::kNone; }
-
-Committer::Doubt Committer::DoubtOf(const Hash& hash) {
-  if (!AnyDoubtful()) return Doubt::kNone;
+bool Committer::Doubtful(const Hash& hash) {
+  if (!AnyDoubtful()) return false;
   const base::MutexLock lock(mutex_);
-  const auto it = doubts_.find(hash);
-  return it == doubts_.end() ? Doubt::kNone : it->second;
+  return doubts_.contains(hash);
 }
 
-void Committer::SetDoubt(const Hash& hash, Doubt doubt) {
+void Committer::SetDoubt(const Hash& hash) {
   const base::MutexLock lock(mutex_);
-  if (doubt == Doubt::kNone) {
-    doubts_.erase(hash);
-  } else {
-    doubts_[hash] = std::max(doubts_[hash], doubt);
-  }
+  doubts_.insert(hash);
+  any_doubtful_.store(true, std::memory_order_relaxed);
+}
+
+void Committer::ClearDoubt(const Hash& hash) {
+  const base::MutexLock lock(mutex_);
+  doubts_.erase(hash);
   any_doubtful_.store(!doubts_.empty(), std::memory_order_relaxed);
 }
 

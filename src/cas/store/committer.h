@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/types/span.h"
 #include "base/clock.h"
@@ -60,7 +61,8 @@ class Committer {
   void Touch(const Hash& hash);
   bool Touched(const Hash& hash);  // since the last time they were written down
 
-  // Whether what the name leads to, if anything, does not count: to be treated as absent.
+  // Whether what the name leads to, if anything, does not count, for it could not be moved away or
+  // a sync of it failed: to be treated as absent. Storing the blob ends that.
   bool Doubtful(const Hash& hash);
   bool AnyDoubtful() const { return any_doubtful_.load(std::memory_order_relaxed); }
   // How many syncs of the whole file system have failed. Such a failure is final also for files
@@ -70,11 +72,6 @@ class Committer {
 
  private:
   using Jobs = absl::Span<CommitJob* const>;
-  enum class Doubt : uint8_t {
-    kNone,
-    kBad,   // a file that should be away could not be moved: whoever stores the blob replaces it
-    kLost,  // a sync of the name failed: no later one can be trusted to make it durable
-  };
   // What a group changes. Lives for one group.
   struct Group {
     Jobs jobs;
@@ -102,8 +99,8 @@ class Committer {
   void TakeBack(Group& group, const absl::Status& status);
   // The names of a group whose sync failed.
   void GiveUp(const Group& group);
-  void SetDoubt(const Hash& hash, Doubt doubt);
-  Doubt DoubtOf(const Hash& hash);
+  void SetDoubt(const Hash& hash);
+  void ClearDoubt(const Hash& hash);
   bool syncs() const { return options_.durability != Durability::kNone; }
 
   Layout& layout_;
@@ -116,7 +113,7 @@ class Committer {
   std::atomic<bool> any_doubtful_{false};
 
   base::Mutex mutex_;  // a leaf
-  absl::flat_hash_map<Hash, Doubt> doubts_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_set<Hash> doubts_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_map<Hash, uint32_t> touched_ ABSL_GUARDED_BY(mutex_);
   absl::Duration touches_written_ ABSL_GUARDED_BY(mutex_);
 };

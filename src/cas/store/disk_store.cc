@@ -56,11 +56,11 @@ absl::StatusOr<bool> DiskStoreImpl::IsDamaged(const Digest& digest, const base::
   return record && record->size_bytes == digest.size_bytes;
 }
 
-absl::Status DiskStoreImpl::Reindex(const Digest& digest) {
+bool DiskStoreImpl::Reindex(const Digest& digest) {
   CommitJob job;
   job.kind = CommitJob::Kind::kRecord;
   job.digest = digest;
-  return committer_.Run(job);
+  return !committer_.Run(job).ok() || job.found;
 }
 
 absl::StatusOr<std::optional<StoredBlob>> DiskStoreImpl::Find(const Digest& digest) {
@@ -83,7 +83,8 @@ absl::StatusOr<std::optional<StoredBlob>> DiskStoreImpl::Find(const Digest& dige
   if (record && SameFile(*record, **meta)) return std::optional<StoredBlob>({digest, *record});
   // The file is the truth. One that came otherwise than through here was not seen to be right.
   SetVerified(digest.blake3, false);
-  (void)Reindex(digest);
+  // Or it is being stored at this moment, and its sync fails: then the file is taken back.
+  if (!Reindex(digest)) return std::optional<StoredBlob>();
   return std::optional<StoredBlob>({digest, RecordOf(**meta, clock_.Wall())});
 }
 

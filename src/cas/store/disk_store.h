@@ -67,7 +67,9 @@ class DiskStoreImpl : public DiskStore {
   absl::StatusOr<OpenBlob> Open(const Digest& digest);
   // The file has another length than asked for: is it damaged, or the digest another?
   absl::StatusOr<bool> IsDamaged(const Digest& digest, const base::Meta& meta);
-  absl::Status Reindex(const Digest& digest);
+  // Makes the entry what the file says; false: there is no file now. A repair that fails says true,
+  // and is tried again the next time.
+  bool Reindex(const Digest& digest);
   absl::Status CheckSpace(const Digest& digest);
   absl::Status HashAll(const Digest& digest, base::File& file, Hash& hash, uint64_t& size_bytes);
   absl::StatusOr<std::vector<StoredBlob>> Oldest(const StoredBlob* after);

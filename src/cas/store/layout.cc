@@ -97,14 +97,16 @@ absl::StatusOr<base::Dir*> Layout::FanOut(uint8_t index) {
   if (slot != nullptr) return slot.get();
   const std::string name = FanOutName(index);
   if (lost_[index]) {
-    return absl::DataLossError(absl::StrCat(
-        "directory ", name, ": it could not be made durable before; restart the store"));
+    // Another directory in its place, for the next sync cannot be trusted with this one. It is
+    // empty.
+    const absl::Status removed = objects_->Remove(name);
+    if (!removed.ok() && !absl::IsNotFound(removed)) return removed;
+    lost_[index] = false;
   }
   base::Owned<base::Dir> dir = objects_->OpenDir(name);
   if (absl::IsNotFound(dir.status())) {
     SLIPWAY_RETURN_IF_ERROR(objects_->MakeDir(name));
-    // Before it is used: a blob is not durable where its directory is not. After an error no later
-    // sync can be trusted with this name.
+    // Before it is used: a blob is not durable where its directory is not.
     if (const absl::Status synced = objects_->Sync(); !synced.ok()) {
       lost_[index] = true;
       return synced;

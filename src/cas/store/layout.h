@@ -70,7 +70,7 @@ class Layout {
   std::atomic<uint32_t> strays_{0};
   base::Mutex mutex_;
   std::array<std::unique_ptr<base::Dir>, 256> fan_out_ ABSL_GUARDED_BY(mutex_);
-  // Made, but the sync failed: not to be used until a restart.
+  // Made, but the sync failed: to be made anew before it is used.
   std::array<bool, 256> lost_ ABSL_GUARDED_BY(mutex_) = {};
 };
 
