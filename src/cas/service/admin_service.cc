@@ -150,7 +150,8 @@ void StartScrub(const ScrubReactor::Ptr& reactor, const v1::ScrubRequest& reques
     uint64_t blobs = 0, bytes = 0;
   };
   auto totals = std::make_shared<Totals>();
-  auto report = [reactor, totals](const Digest& digest, bool corrupt) {
+  auto report = [reactor, totals, &parts](const Digest& digest, bool corrupt) {
+    parts.scrub.bytes.Increment(static_cast<double>(digest.size_bytes));
     ++totals->blobs;
     totals->bytes += digest.size_bytes;
     reactor->Report([&](v1::ScrubProgress& message) {
@@ -159,8 +160,11 @@ void StartScrub(const ScrubReactor::Ptr& reactor, const v1::ScrubRequest& reques
       if (corrupt) ToProto(digest, message.add_corrupt());
     });
   };
-  auto done = [reactor, totals](const absl::Status& status) {
+  const bool whole = !request.has_digest();
+  auto done = [reactor, totals, whole, &parts](const absl::Status& status) {
     if (status.ok()) {
+      if (whole)
+        parts.scrub.last_pass.Set(absl::ToDoubleSeconds(parts.clock.Wall() - absl::UnixEpoch()));
       reactor->Report([&](v1::ScrubProgress& message) {
         message.set_blobs(totals->blobs);
         message.set_bytes(totals->bytes);

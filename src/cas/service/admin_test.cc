@@ -15,6 +15,7 @@ using base::testing::IsOk;
 using base::testing::StatusIs;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 class AdminTest : public ::testing::Test {
  protected:
@@ -136,6 +137,10 @@ TEST_F(AdminTest, VerifiesAllOrOne) {  // Z143
   EXPECT_TRUE(progress.done());
   EXPECT_EQ(progress.blobs(), 11u);
   EXPECT_THAT(corrupt, ElementsAre(std::string(bad.blake3.begin(), bad.blake3.end())));
+  const std::string metrics = server_->metrics().Text();
+  EXPECT_THAT(metrics,
+              HasSubstr(absl::StrCat("\nzako_scrub_bytes_total ", progress.bytes(), "\n")));
+  EXPECT_THAT(metrics, Not(HasSubstr("\nzako_scrub_last_pass_timestamp_seconds 0\n")));
   v1::ScrubRequest one;
   Fill(DigestOf(base::AsBytes("absent")), one.mutable_digest());
   const auto context = Context();

@@ -73,6 +73,7 @@ class CasdImpl final : public Casd {
   IoMetrics io_metrics_;
   AuthMetrics auth_metrics_;
   TransferMetrics transfer_metrics_;
+  ScrubMetrics scrub_metrics_;
   base::net::Health health_;
   Governor governor_;
   Tokens tokens_;
@@ -117,6 +118,7 @@ CasdImpl::CasdImpl(const CasdConfig& config, base::World& world, base::Loop& loo
       io_metrics_(metrics),
       auth_metrics_(metrics),
       transfer_metrics_(metrics),
+      scrub_metrics_(metrics),
       governor_(Cores(config.recommended_concurrency, world), config.overload_delay, world.clock,
                 &metrics.AddGauge("zako_recommended_concurrency",
                                   "Streams that clients are advised to open.")),
@@ -171,7 +173,7 @@ absl::Status CasdImpl::Open(const MakeIndex& make_index) {
   pool_.emplace(io_pool_, world_.clock, governor_, io_metrics_);
   SLIPWAY_ASSIGN_OR_RETURN(const SocketAddress advertise, AdvertisedAddress(config_));
   parts_.emplace(ServiceParts{*store_, *authority_, governor_, requests_, buffers_, audit_.get(),
-                              *pool_, loop_, world_.clock, transfer_metrics_,
+                              *pool_, loop_, world_.clock, transfer_metrics_, scrub_metrics_,
                               Cores(config_.buffered_io_count, world_), advertise, transport_port_,
                               version_, world_.clock.Monotonic()});
   SLIPWAY_RETURN_IF_ERROR(StartGrpc());

@@ -6,6 +6,7 @@
 #include "base/log/log.h"
 #include "base/status.h"
 #include "cas/errors.h"
+#include "cas/service/services.h"
 
 namespace slipway::cas {
 namespace {
@@ -22,6 +23,11 @@ std::optional<Hash> After(Hash hash) {
 }
 
 }  // namespace
+
+ScrubMetrics::ScrubMetrics(base::Metrics& m)
+    : bytes(m.AddCounter("zako_scrub_bytes_total", "Bytes of blobs that were verified.")),
+      last_pass(m.AddGauge("zako_scrub_last_pass_timestamp_seconds",
+                           "When all blobs of the store had been verified the last time.")) {}
 
 Scrub::Scrub(Options options, World world, Progress progress, Done done)
     : options_(std::move(options)),

@@ -30,6 +30,13 @@ struct TransferMetrics {
   base::Counter& sent_bytes;
 };
 
+// Of Scrub, whoever asks for it.
+struct ScrubMetrics {
+  explicit ScrubMetrics(base::Metrics& m);
+  base::Counter& bytes;
+  base::Gauge& last_pass;  // seconds of Unix; 0: none since the start
+};
+
 // What the handlers use. Borrowed; outlives the server. Thread-safe as its parts are.
 struct ServiceParts {
   DiskStore& store;
@@ -42,6 +49,7 @@ struct ServiceParts {
   base::Loop& loop;
   base::Clock& clock;
   TransferMetrics& transfer;
+  ScrubMetrics& scrub;
   int parallel = 1;                        // lookups of one negotiation at a time
   SocketAddress advertise;                 // what GetTransportDetails tells
   const std::atomic<int>& transport_port;  // told where `advertise` has none; known once it listens

@@ -105,6 +105,7 @@ class TestServer {
         io_(metrics_),
         auth_(metrics_),
         transfer_(metrics_),
+        scrub_(metrics_),
         governor_(4, absl::Seconds(10), world().clock, nullptr),
         tokens_(options.tokens, world().clock, world().random),
         keys_(world().files, folder_.Join("keys")),
@@ -134,6 +135,7 @@ class TestServer {
                                   loop_,
                                   world().clock,
                                   transfer_,
+                                  scrub_,
                                   4,
                                   {},
                                   port_,
@@ -182,6 +184,7 @@ class TestServer {
   IoMetrics io_;
   AuthMetrics auth_;
   TransferMetrics transfer_;
+  ScrubMetrics scrub_;
   base::net::Health health_;
   base::os::ThreadLoop loop_{"test"};
   Governor governor_;

@@ -156,8 +156,10 @@ absl::StatusOr<DiskStoreImpl::OpenBlob> DiskStoreImpl::Open(const Digest& digest
 base::Owned<BlobReader> DiskStoreImpl::Fetch(const Digest& digest, BlobRange range) {
   SLIPWAY_RETURN_IF_ERROR(CheckRange(range));
   absl::StatusOr<OpenBlob> blob = Open(digest);
+  if (absl::IsNotFound(blob.status())) metrics_->misses.Increment();
   SLIPWAY_RETURN_IF_ERROR(blob.status());
   SLIPWAY_ASSIGN_OR_RETURN(const Extent extent, Resolve(range, digest));
+  metrics_->hits.Increment();
   committer_.Touch(digest.blake3);
   return MakeDiskReader(*this, *metrics_, std::move(blob->file), blob->meta.inode, digest, extent);
 }

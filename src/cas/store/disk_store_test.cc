@@ -219,6 +219,21 @@ TEST(DiskStore, OfADamagedBlobNotAllBytesAreHandedOut) {
   EXPECT_THAT(reader->Read(absl::MakeSpan(piece)), StatusIs(StatusCode::kDataLoss));
 }
 
+TEST(DiskStore, ReadsCountAsHitsOrMisses) {  // spec 7.10
+  StoreScene scene;
+  ASSERT_OK(scene.Open());
+  const std::string text = BlobText(1, 1000);
+  const Digest digest = DigestOf(base::AsBytes(text));
+  EXPECT_THAT(scene->Contains(digest), IsOkAndHolds(false));
+  EXPECT_FALSE(scene->Fetch(digest, {}).ok());
+  ASSERT_OK(scene.Put(text));
+  ASSERT_OK(scene->Fetch(digest, {}));
+  ASSERT_OK(scene->Fetch(digest, {}));
+  EXPECT_FALSE(scene->Fetch(digest, {.start = 5000}).ok());
+  EXPECT_EQ(scene.Metric("zako_cas_hits_total{tier=\"disk\"}"), 2);
+  EXPECT_EQ(scene.Metric("zako_cas_misses_total{tier=\"disk\"}"), 1);
+}
+
 TEST(DiskStore, OnlyTheFirstReadIsHashed) {
   StoreScene scene;
   ASSERT_OK(scene.Open());

@@ -13,6 +13,10 @@ struct DiskStoreMetrics {
         logical_bytes(m.AddGauge("zako_cas_bytes",
                                  "Bytes of the blobs, as stored and as asked for.",
                                  {{"kind", "logical"}})),
+        hits(m.AddCounter("zako_cas_hits_total", "Reads of blobs that were there.",
+                          {{"tier", "disk"}})),
+        misses(m.AddCounter("zako_cas_misses_total", "Reads of blobs that were not there.",
+                            {{"tier", "disk"}})),
         corrupt_read(Corrupt(m, "read")),
         corrupt_scrub(Corrupt(m, "scrub")),
         corrupt_size(Corrupt(m, "size")),
@@ -30,6 +34,8 @@ struct DiskStoreMetrics {
   base::Gauge& blobs;
   base::Gauge& stored_bytes;
   base::Gauge& logical_bytes;
+  base::Counter& hits;
+  base::Counter& misses;
   base::Counter& corrupt_read;
   base::Counter& corrupt_scrub;
   base::Counter& corrupt_size;
