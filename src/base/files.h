@@ -10,8 +10,8 @@
 // (not a directory, is a directory, not empty, a symbolic link or `..` on the way), DataLoss (I/O
 // error), Unavailable (simulated machine is off).
 //
-// Durability: after OK of File::Sync its bytes and attributes survive power loss; after OK of
-// Dir::Sync the names in that directory do. Nothing else is promised. An error of a Sync is final:
+// Durability: after OK of File::Sync its bytes and attributes survive power loss (of SyncData its
+// bytes); after OK of Dir::Sync the names in that directory do. Nothing else is promised. An error of a Sync is final:
 // report it, never retry it into success.
 #pragma once
 
@@ -91,6 +91,9 @@ class File {
   virtual absl::StatusOr<Xattrs> GetXattrs() = 0;  // "user.*" only
   virtual absl::Status SetMeta(const MetaChange& change) = 0;
   virtual absl::Status Sync() = 0;
+  // As Sync for the bytes and the size only: mode, times and xattrs may stay unsynced. Cheaper in a
+  // file whose blocks are allocated. An implementation without it syncs all.
+  virtual absl::Status SyncData() { return Sync(); }
   // Takes the exclusive lock of this file until it is destroyed. Aborted when another process (or
   // another File here) holds it; the text names the holder's pid where the system tells it.
   virtual absl::Status TryLock() = 0;

@@ -139,6 +139,13 @@ absl::Status LinuxFile::Sync() {
   return absl::OkStatus();
 }
 
+absl::Status LinuxFile::SyncData() {
+  if (RetryInterrupted([&] { return fdatasync(fd_.get()); }) != 0) {
+    return PathError(errno, "sync the data of", name_);
+  }
+  return absl::OkStatus();
+}
+
 absl::Status LinuxFile::TryLock() {
   if (RetryInterrupted([&] { return flock(fd_.get(), LOCK_EX | LOCK_NB); }) == 0) {
     return absl::OkStatus();

@@ -43,6 +43,7 @@ class LinuxFile : public File {
   absl::StatusOr<Xattrs> GetXattrs() override;
   absl::Status SetMeta(const MetaChange& change) override;
   absl::Status Sync() override;
+  absl::Status SyncData() override;
   absl::Status TryLock() override;
   void DropCache(uint64_t offset_bytes, uint64_t size_bytes) override;
 

@@ -297,6 +297,20 @@ void Disk::SyncNode(Inode inode) {
   if (ops->second.empty()) data_ops_.erase(ops);
 }
 
+void Disk::SyncData(Inode inode) {
+  const auto ops = data_ops_.find(inode);
+  if (ops == data_ops_.end()) return;
+  Node& node = durable_.at(inode);
+  const auto is_synced = [](const DataOp& op) {
+    return !op.doomed && op.kind != DataOp::Kind::kMeta;
+  };
+  for (const DataOp& op : ops->second) {
+    if (is_synced(op)) Apply(node, op);
+  }
+  std::erase_if(ops->second, is_synced);
+  if (ops->second.empty()) data_ops_.erase(ops);
+}
+
 void Disk::SyncDir(Inode dir) {
   SyncNode(dir);
   if (const Node* node = Find(dir)) {

@@ -78,6 +78,7 @@ class Disk {
   // Makes durable: bytes and attributes; the names in it, its attributes and those of symlinks in
   // it; everything.
   void SyncNode(Inode inode);
+  void SyncData(Inode inode);  // bytes and size, not the attributes
   void SyncDir(Inode dir);
   void SyncAll();
   // What a failed sync leaves: the changes it should have made durable are visible, but no later

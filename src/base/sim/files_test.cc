@@ -347,5 +347,21 @@ TEST(SimFiles, RenamesLoseAndDoubleNothing) {
   }
 }
 
+TEST(SimFiles, SyncDataKeepsBytesAndSizeButNotAttributes) {
+  Files files(1);
+  const auto root = Root(files);
+  const auto file = Create(*root, "f", "old");
+  files.Settle();
+  ASSERT_OK(file->SetMeta({.mode = 0600}));
+  ASSERT_OK(file->WriteAt(0, AsBytes("newer")));
+  ASSERT_OK(file->SyncData());
+  const Files after = files.AfterReboot(Loss::kLoseAllUnsynced);
+  EXPECT_THAT(after.Read("f"), ::slipway::base::testing::IsOkAndHolds("newer"));
+  EXPECT_EQ(after.Tree().find("0600"), std::string::npos);
+  ASSERT_OK(file->Sync());
+  const Files synced = files.AfterReboot(Loss::kLoseAllUnsynced);
+  EXPECT_NE(synced.Tree().find("600"), std::string::npos) << synced.Tree();
+}
+
 }  // namespace
 }  // namespace slipway::base::sim

@@ -144,6 +144,19 @@ class SimFile : public File {
         });
   }
 
+  absl::Status SyncData() override {
+    return handle_.machine().Sync(
+        handle_.epoch(), Lie::kFileSync, handle_.Describe("fdatasync"),
+        [&](Kernel& kernel) {
+          kernel.disk.SyncData(inode());
+          return absl::OkStatus();
+        },
+        [&](Kernel& kernel) {
+          kernel.disk.DoomNode(inode());
+          return absl::OkStatus();
+        });
+  }
+
   absl::Status TryLock() override {
     return Call(CallKind::kRead, "lock",
                 [&](Kernel& kernel) { return kernel.Lock(inode(), handle_.owner()); });

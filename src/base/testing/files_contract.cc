@@ -507,6 +507,7 @@ TEST_P(FilesContract, SyncsSucceed) {
   ASSERT_OK(file->WriteAt(0, AsBytes("x")));
   file->DropCache(0, 1);
   EXPECT_OK(file->Sync());
+  EXPECT_OK(file->SyncData());
   EXPECT_OK(dir().Sync());
   EXPECT_OK(dir().SyncFilesystem());
   ASSERT_OK_AND_ASSIGN(const Space space, dir().FreeSpace());
