@@ -1,0 +1,195 @@
+// The Raft protocol of one group as a pure deterministic state machine (E100): Ongaro's thesis with
+// PreVote, CheckQuorum, asynchronous log writes, learners, joint consensus, ReadIndex, transfer and
+// hibernation. No threads, clock, I/O, logging or globals; the same inputs give the same outputs,
+// on every run and build. Not thread-safe: one owner.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "raft/message.h"
+#include "raft/types.h"
+
+namespace slipway::raft {
+
+enum class Role : uint8_t { kFollower, kPreCandidate, kCandidate, kLeader };
+
+// Why a leader or candidate gave up; for logs and metrics (E37).
+enum class StepDownReason : uint8_t {
+  kNone,
+  kHigherTerm,
+  kQuorumLost,
+  kStalledLog,
+  kTransfer,
+  kRemoved
+};
+
+struct Options {
+  NodeId id = kNoNode;
+  uint64_t seed = 0;                // of election timeouts and names of reads: new at each start
+  int election_ticks = 10;          // waits in [1, 2) x this
+  int heartbeat_ticks = 1;          // election_ticks >= 5 x this (E31)
+  int hibernate_ticks = 0;          // quiet ticks before the group sleeps (E108); 0: never
+  int priority = 1;                 // 0: never a leader; more: campaigns earlier (E107)
+  int inflight_messages_max = 256;  // per peer (E103)
+  uint64_t inflight_bytes_max = 8 << 20;
+  uint64_t append_bytes_max = 1 << 20;        // of the payloads of one kAppend; at least one entry
+  uint64_t committed_bytes_max = 4 << 20;     // of one page of Ready::committed
+  uint64_t uncommitted_bytes_max = 64 << 20;  // Propose refuses above it (E105)
+  uint64_t memory_bytes_max = 64 << 20;       // log kept in memory behind the applied index (E106)
+};
+
+// A read that may be answered once `index` is applied: linearizable at the moment of asking (E140).
+struct ReadState {
+  uint64_t context = 0;
+  Index index = 0;
+  bool failed = false;  // leadership was lost or unknown, or no answer came: ask again
+};
+
+// Entries that memory no longer holds and a slow peer needs: read [first, last] from the log, at
+// most `bytes_max` of payload but at least one entry, and hand them to OnEntriesRead (E106). Each
+// read is answered, with no entries when it failed; until then the peer gets nothing.
+struct LogRead {
+  NodeId peer = kNoNode;
+  Index first = 0;
+  Index last = 0;
+  uint64_t bytes_max = 0;
+};
+
+// All that the driver has to do. Order: `messages` may go at once; then `hard_state` and `entries`
+// are made durable *together*, and OnHardStatePersisted and OnPersisted called; messages in
+// `messages_after_persist` leave only then. Committed entries are applied in order, and OnApplied
+// called; they are durable here, too. Several Ready may be under way; their writes take effect in
+// order, and messages that wait do so for the writes of every earlier Ready, also when their own
+// has none.
+struct Ready {
+  std::optional<HardState> hard_state;  // only when it changed
+  std::vector<Entry> entries;           // append; those at or above entries[0].index are replaced
+  std::vector<Message> messages;
+  std::vector<Message> messages_after_persist;
+  std::vector<Entry> committed;
+  std::optional<SnapshotMark>
+      install;  // replace the state machine by this snapshot, then OnInstalled
+  std::vector<NodeId> send_snapshot;  // send these a snapshot and kSnapshot, then OnSnapshotSent
+  std::vector<LogRead> reads;
+  std::vector<ReadState> read_states;
+  bool must_sync = false;  // whether hard_state or entries need a sync before OnPersisted
+};
+
+struct PeerProgress {
+  enum class State : uint8_t { kProbe, kReplicate, kSnapshot };
+  NodeId id = kNoNode;
+  State state = State::kProbe;
+  Index match = 0;
+  Index next = 0;
+  bool learner = false;
+  bool active = false;  // heard from within an election timeout
+};
+
+struct Status {
+  Role role = Role::kFollower;
+  NodeId leader = kNoNode;
+  Term term = 0;
+  NodeId vote = kNoNode;
+  Index commit = 0, applied = 0, persisted = 0, last = 0, first_in_memory = 0;
+  Membership membership;
+  std::vector<PeerProgress> peers;  // of a leader
+  StepDownReason stepped_down = StepDownReason::kNone;
+  bool hibernating = false;
+  NodeId transfer_to = kNoNode;
+  uint64_t round_sent = 0;       // newest quorum round; the driver notes when it left (E141)
+  uint64_t round_confirmed = 0;  // newest that a quorum answered in this term
+  uint64_t uncommitted_bytes = 0, memory_bytes = 0;
+};
+
+class Raft {
+ public:
+  // InvalidArgument: options or restored state contradict themselves (which, in the text).
+  static absl::StatusOr<std::unique_ptr<Raft>> Create(Options options, Membership initial,
+                                                      Restored restored);
+  ~Raft();
+
+  // One tick has passed. `log_stalled`: the driver's oldest unfinished log write is older than an
+  // election timeout, so a leader goes and nobody campaigns (E109).
+  void Tick(bool log_stalled = false);
+
+  // A peer speaks. InvalidArgument: malformed, or not of this group; nothing changed.
+  absl::Status Step(Message message);
+
+  // Appends commands; the answer is the place of the first. Unavailable: not the leader (or it
+  // hands over); ResourceExhausted: uncommitted_bytes_max. A place whose term is not the one
+  // returned when it commits holds another's command (E68).
+  struct Place {
+    Term term = 0;
+    Index index = 0;
+  };
+  absl::StatusOr<Place> Propose(absl::Span<const Slice> commands);
+
+  // Begins the change to `target` (sorted voters and learners only; joint when more than one voter
+  // changes, left by itself). FailedPrecondition: one is under way, or no entry of this term is
+  // committed yet; InvalidArgument: `target` has no voter, is malformed or stands already.
+  // Unavailable: not the leader.
+  absl::StatusOr<Place> ProposeMembership(const Membership& target);
+
+  // Asks for a read point; the answer comes in Ready::read_states under `context` (unique while
+  // under way). Works on followers too.
+  void ReadIndex(uint64_t context);
+
+  // Hands the office to `peer` (E107); given up after an election timeout. Unavailable: not the
+  // leader; InvalidArgument: not a voter.
+  absl::Status TransferLeader(NodeId peer);
+
+  // Campaigns at once, as if the election timeout had passed. FailedPrecondition: not electable.
+  absl::Status Campaign();
+
+  // The log is durable up to the entry (term, index), the last of a Ready, and so is every hard
+  // state up to that Ready. Called in order, once for each Ready that had entries. Counts only as
+  // far as no later Ready replaced what was written (E101).
+  void OnPersisted(Term term, Index index);
+  void OnHardStatePersisted(const HardState& state);
+  void OnApplied(Index index);
+  // The snapshot of Ready::install is durably the state, and the log begins after it unless it had
+  // the entry of `mark`; or it could not be installed and nothing changed.
+  void OnInstalled(const SnapshotMark& mark, bool ok);
+  // `peer` has the content of the snapshot up to `index`, or will not get it.
+  void OnSnapshotSent(NodeId peer, Index index, bool ok);
+  // Messages to `peer` got lost, or (E108) its node is dead: wakes the groups it led.
+  void OnUnreachable(NodeId peer);
+  void OnEntriesRead(NodeId peer, Index first, std::vector<Entry> entries);
+
+  // The log up to `mark`, which MarkAt gave, is gone from the disk: a snapshot at or above it is
+  // durable. Peers that need what went get a snapshot. mark.index <= the applied index.
+  void OnCompacted(const SnapshotMark& mark);
+
+  bool HasReady() const;
+  Ready TakeReady();
+  // The same into `ready`, a done one: its memory is used again, so that a steady state allocates
+  // nothing (E311).
+  void TakeReady(Ready& ready);
+
+  Status GetStatus() const;  // allocates; the four below do not
+  Role role() const;
+  NodeId leader() const;
+  Term term() const;
+  Index commit() const;
+  // The term of entry `index`, unless it is compacted.
+  std::optional<Term> TermAt(Index index) const;
+  // What a snapshot of the state after entry `index` stands for. Absent as TermAt's.
+  std::optional<SnapshotMark> MarkAt(Index index) const;
+
+ private:
+  class Core;
+  explicit Raft(std::unique_ptr<Core> core);
+  std::unique_ptr<Core> core_;
+};
+
+// The bytes of a kMembership entry. Decode: DataLoss for anything EncodeMembership did not write.
+base::Bytes EncodeMembership(const Membership& membership);
+absl::StatusOr<Membership> DecodeMembership(base::BytesView bytes);
+
+}  // namespace slipway::raft
