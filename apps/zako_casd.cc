@@ -2,13 +2,19 @@
 #include <algorithm>
 #include <functional>
 #include <iostream>
+#include <map>
 #include <memory>
+#include <set>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "base/cli/program.h"
 #include "base/cli/server_flags.h"
 #include "base/cli/streams.h"
+#include "base/config/reader.h"
 #include "base/log/log.h"
 #include "base/metrics/metrics.h"
 #include "base/net/endpoint.h"
@@ -36,7 +42,7 @@ constexpr absl::Duration kProbeTimeout = absl::Seconds(5);
 // can share the syncs of one commit.
 constexpr int kIoThreads = 32;
 
-// What SIGHUP does, while there is something to do it to. Thread-safe.
+// What SIGHUP calls, while there is something to do it to. Thread-safe.
 class Reloader {
  public:
   void Set(std::function<void()> reload) {
@@ -73,6 +79,41 @@ int ExitOf(const absl::Status& status) {
       return base::kExitFailure;
   }
 }
+struct Configuration {
+  cas::CasdConfig config;
+  std::vector<base::ConfigField> values;
+  bool shown = false;  // it was only asked for: nothing is to be started
+};
+
+absl::StatusOr<Configuration> ReadConfiguration(const base::cli::ServerFlags& flags,
+                                                base::cli::Invocation& in) {
+  Configuration read;
+  SLIPWAY_ASSIGN_OR_RETURN(const base::cli::LoadedServerConfig loaded,
+                           base::cli::LoadServerConfig(
+                               flags, in,
+                               [&](base::ConfigReader& reader) {
+                                 cas::BindCasdConfig(reader, read.config);
+                                 read.values = reader.values();
+                               },
+                               [&] { return cas::CheckCasdConfig(read.config); }));
+  read.shown = loaded.shown;
+  return read;
+}
+
+// The keys whose values differ and which only a start reads.
+std::string KeysForARestart(const std::vector<base::ConfigField>& before,
+                            const std::vector<base::ConfigField>& after) {
+  const std::set<std::string> live = {"log.level", "log.format", "log.file"};
+  std::map<std::string, std::pair<std::string, std::string>> values;
+  for (const base::ConfigField& field : before) values[field.Key()].first = field.value;
+  for (const base::ConfigField& field : after) values[field.Key()].second = field.value;
+  std::vector<std::string> keys;
+  for (const auto& [key, both] : values) {
+    if (both.first != both.second && live.count(key) == 0) keys.push_back(key);
+  }
+  return absl::StrJoin(keys, ", ");
+}
+
 
 absl::Status SetUpLog(const cas::CasdConfig& config, base::Clock& clock) {
   base::LogOptions options;
@@ -112,13 +153,13 @@ absl::Status RunProbe(const cas::CasdConfig& config, std::string address, base::
     if (base::net::IsUnspecified(endpoint.host)) endpoint.host = "127.0.0.1";
     address = endpoint.ToString();
   }
-  base::net::TlsOptions tls = config.tls;
-  // The own certificate is good enough to be asked with; who signs clients signs servers too.
-  if (tls.client_auth == base::net::ClientAuth::kNone) tls.cert = tls.key = "";
-  return cas::Probe(address, tls, world.files, world.clock.Wall(), kProbeTimeout);
+  const absl::Status files = casd.Reload();
+  SLIPWAY_LOG(kInfo, "reloaded",
+              {{"configuration", status.ok() ? "OK" : "refused"}, {"files", files.ToString()}});
+  Notify(in.world, "READY=1");
 }
 
-absl::Status Serve(const cas::CasdConfig& config, const std::string& ports_file,
+absl::Status Serve(const Configuration& started, const base::cli::ServerFlags& flags,
                    base::cli::Invocation& in, Reloader& reloader) {
   base::World& world = in.world;
   SLIPWAY_RETURN_IF_ERROR(SetUpLog(config, world.clock));
@@ -134,6 +175,8 @@ absl::Status Serve(const cas::CasdConfig& config, const std::string& ports_file,
       const std::unique_ptr<cas::Casd> casd,
       cas::Casd::Start(config, world, loop, io, metrics, open_index, {kVersion, kCommit}));
   if (!ports_file.empty()) {
+  const cas::CasdConfig& config = started.config;
+  const std::string& ports_file = flags.ports_file();
     SLIPWAY_RETURN_IF_ERROR(base::cli::WritePortsFile(world.files, ports_file,
                                                       {{"cas", casd->port("cas")},
                                                        {"transport", casd->port("transport")},
@@ -141,11 +184,10 @@ absl::Status Serve(const cas::CasdConfig& config, const std::string& ports_file,
                                                        {"http", casd->port("http")}},
                                                       world.environment.ProcessId()));
   }
-  reloader.Set([&] {
-    absl::Status status = SetUpLog(config, world.clock);
-    status.Update(casd->Reload());
-    SLIPWAY_LOG(kInfo, "reloaded", {{"result", std::string(status.ToString())}});
-  });
+  base::Gauge& reloaded = metrics.AddGauge("zako_config_reload_success",
+                                           "1: the configuration that was read last is in force.");
+  reloaded.Set(1);
+  reloader.Set([&] { Reload(started, flags, in, *casd, reloaded); });
   Notify(world, absl::StrCat("READY=1\nSTATUS=serving on port ", casd->port("cas")));
   WaitFor(in.cancel);
   reloader.Set(nullptr);
@@ -181,19 +223,18 @@ int main(int argc, char** argv) {
   command.Example("ZAKO_CASD__STORE__ROOT=/tmp/cas zako-casd", "for a try");
   command.Run([&](base::cli::Invocation& in) -> absl::Status {
     SLIPWAY_RETURN_IF_ERROR(SetFailpointsFrom(in.world));
-    cas::CasdConfig config;
-    SLIPWAY_ASSIGN_OR_RETURN(
-        const base::cli::LoadedServerConfig loaded,
-        base::cli::LoadServerConfig(
-            flags, in, [&](base::ConfigReader& reader) { cas::BindCasdConfig(reader, config); },
-            [&] { return cas::CheckCasdConfig(config); }));
-    if (loaded.shown) return absl::OkStatus();
+    const absl::StatusOr<Configuration> read = ReadConfiguration(flags, in);
+    if (!read.ok()) {
+      in.exit_code = base::kExitUsage;  // whatever keeps the configuration from being read
+      return read.status();
+    }
+    if (read->shown) return absl::OkStatus();
     if (flags.probe()) {
-      const absl::Status status = RunProbe(config, flags.probe_address(), in.world);
+      const absl::Status status = RunProbe(read->config, flags.probe_address(), in.world);
       if (!status.ok()) in.exit_code = base::kExitFailure;
       return status;
     }
-    return Serve(config, flags.ports_file(), in, reloader);
+    return Serve(*read, flags, in, reloader);
   });
   return program.Run(std::vector<std::string>(argv + 1, argv + argc), streams, world.world(),
                      cancel.token());

@@ -434,6 +434,9 @@ class Running(CasdTest):
             notify.settimeout(20)
             server = self.start(env={"NOTIFY_SOCKET": str(path)})
             self.assertIn(b"READY=1", notify.recv(4096))
+            server.signal(signal.SIGHUP)
+            self.assertRegex(notify.recv(4096), rb"\ARELOADING=1\nMONOTONIC_USEC=\d+\Z")
+            self.assertIn(b"READY=1", notify.recv(4096))
             self.assertEqual(server.stop(), 0)
             self.assertIn(b"STOPPING=1", notify.recv(4096))
 
@@ -446,6 +449,54 @@ class Running(CasdTest):
             self.assertLess(time.monotonic(), deadline)
             time.sleep(0.02)
         self.assertEqual(client.upload(b"after"), 5)
+
+    def reload(self, server):
+        """SIGHUP; the lines that came by it."""
+        before = len(server.log())
+        server.signal(signal.SIGHUP)
+        deadline = time.monotonic() + 20
+        while "reloaded" not in server.log()[before:]:
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.02)
+        return server.log()[before:]
+
+    def test_sighup_changes_the_log_and_names_what_waits_for_a_restart(self):
+        server = self.start({"log": {"level": "info"}})
+        self.assertEqual(server.http("/status")[0], 200)
+        self.assertNotIn("[DEBUG]", server.log())
+        server.configure({"log": {"level": "debug"}, "limits": {"max_streams": 7}, "server": {"keepalive": "31s"}})
+        lines = self.reload(server)
+        self.assertRegex(lines, r"restart keys=\"?limits\.max_streams, server\.keepalive\"?\n")
+        self.assertEqual(server.http("/status")[0], 200)
+        self.assertIn("[DEBUG]", server.log())
+        self.assertEqual(server.metric("zako_config_reload_success"), 1)
+        server.configure({"log": {"file": str(self.folder / "other.log"), "format": "json"}})
+        server.signal(signal.SIGHUP)
+        deadline = time.monotonic() + 20
+        other = self.folder / "other.log"
+        while not other.exists() or '"msg":"reloaded"' not in other.read_text():
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.02)
+
+    def test_sighup_with_a_bad_configuration_keeps_the_old_one(self):
+        server = self.start({"log": {"level": "info"}})
+        client = self.connect(server).sign_in()
+        good = server.config_file.read_text()
+        bad = ("log: {level: debug}\nno_such_key: 1\n", "log: {level: loud}\n", "{", "log: {level: debug, file: /dev/null/x}\n")
+        for text in bad:
+            with self.subTest(text):
+                server.config_file.write_text(text)
+                lines = self.reload(server)
+                self.assertIn("[ERROR] configuration refused; the one from before stays in force", lines)
+                self.assertEqual(server.metric("zako_config_reload_success"), 0)
+                self.assertEqual(server.http("/status")[0], 200)
+                self.assertNotIn("[DEBUG]", server.log())
+        server.config_file.unlink()
+        self.assertIn("configuration refused", self.reload(server))
+        self.assertEqual(client.upload(b"served all the time"), 19)
+        server.config_file.write_text(good)
+        self.assertNotIn("refused", self.reload(server))
+        self.assertEqual(server.metric("zako_config_reload_success"), 1)
 
     def test_trace_detail_can_be_raised(self):
         server = self.start({"log": {"level": "debug", "format": "json"}})
@@ -488,6 +539,10 @@ class Starting(StartTest):
         server = self.start()
         other = casd_rig.Casd(self.folder / "other", {"store": {"root": str(server.root)}})
         self.fails(other, 5, "ZK4006", str(server.pid()))
+
+    def test_a_configuration_that_is_no_file(self):
+        done = casd_rig.run("--config", self.folder, "--check-config")
+        self.assertEqual(done.code, 2, done)
 
     def test_wrong_configuration(self):
         for config, text in (({"listen": {"cas": "0.0.0.0:1"}}, "nothing is encrypted"), ({"rolls": []}, "roles"),
