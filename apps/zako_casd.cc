@@ -79,6 +79,7 @@ int ExitOf(const absl::Status& status) {
       return base::kExitFailure;
   }
 }
+
 struct Configuration {
   cas::CasdConfig config;
   std::vector<base::ConfigField> values;
@@ -113,7 +114,6 @@ std::string KeysForARestart(const std::vector<base::ConfigField>& before,
   }
   return absl::StrJoin(keys, ", ");
 }
-
 
 absl::Status SetUpLog(const cas::CasdConfig& config, base::Clock& clock) {
   base::LogOptions options;
@@ -153,6 +153,28 @@ absl::Status RunProbe(const cas::CasdConfig& config, std::string address, base::
     if (base::net::IsUnspecified(endpoint.host)) endpoint.host = "127.0.0.1";
     address = endpoint.ToString();
   }
+  base::net::TlsOptions tls = config.tls;
+  // The own certificate is good enough to be asked with; who signs clients signs servers too.
+  if (tls.client_auth == base::net::ClientAuth::kNone) tls.cert = tls.key = "";
+  return cas::Probe(address, tls, world.files, world.clock.Wall(), kProbeTimeout);
+}
+
+// What SIGHUP asks for. What is wrong is refused and told; what it would replace stays in force.
+void Reload(const Configuration& started, const base::cli::ServerFlags& flags,
+            base::cli::Invocation& in, cas::Casd& casd, base::Gauge& success) {
+  const absl::Duration now = in.world.clock.Monotonic();
+  Notify(in.world, absl::StrCat("RELOADING=1\nMONOTONIC_USEC=", absl::ToInt64Microseconds(now)));
+  absl::StatusOr<Configuration> read = ReadConfiguration(flags, in);
+  absl::Status status = read.status();
+  if (read.ok()) status = SetUpLog(read->config, in.world.clock);
+  success.Set(status.ok() ? 1 : 0);
+  if (!status.ok()) {
+    SLIPWAY_LOG(kError, "configuration refused; the one from before stays in force",
+                {{"error", std::string(status.message())}});
+  } else if (const std::string keys = KeysForARestart(started.values, read->values);
+             !keys.empty()) {
+    SLIPWAY_LOG(kWarn, "changed keys of the configuration need a restart", {{"keys", keys}});
+  }
   const absl::Status files = casd.Reload();
   SLIPWAY_LOG(kInfo, "reloaded",
               {{"configuration", status.ok() ? "OK" : "refused"}, {"files", files.ToString()}});
@@ -161,6 +183,8 @@ absl::Status RunProbe(const cas::CasdConfig& config, std::string address, base::
 
 absl::Status Serve(const Configuration& started, const base::cli::ServerFlags& flags,
                    base::cli::Invocation& in, Reloader& reloader) {
+  const cas::CasdConfig& config = started.config;
+  const std::string& ports_file = flags.ports_file();
   base::World& world = in.world;
   SLIPWAY_RETURN_IF_ERROR(SetUpLog(config, world.clock));
   base::Metrics metrics;
@@ -175,8 +199,6 @@ absl::Status Serve(const Configuration& started, const base::cli::ServerFlags& f
       const std::unique_ptr<cas::Casd> casd,
       cas::Casd::Start(config, world, loop, io, metrics, open_index, {kVersion, kCommit}));
   if (!ports_file.empty()) {
-  const cas::CasdConfig& config = started.config;
-  const std::string& ports_file = flags.ports_file();
     SLIPWAY_RETURN_IF_ERROR(base::cli::WritePortsFile(world.files, ports_file,
                                                       {{"cas", casd->port("cas")},
                                                        {"transport", casd->port("transport")},
@@ -184,8 +206,7 @@ absl::Status Serve(const Configuration& started, const base::cli::ServerFlags& f
                                                        {"http", casd->port("http")}},
                                                       world.environment.ProcessId()));
   }
-  base::Gauge& reloaded = metrics.AddGauge("zako_config_reload_success",
-                                           "1: the configuration that was read last is in force.");
+  base::Gauge& reloaded = cas::AddReloadGauge(metrics);
   reloaded.Set(1);
   reloader.Set([&] { Reload(started, flags, in, *casd, reloaded); });
   Notify(world, absl::StrCat("READY=1\nSTATUS=serving on port ", casd->port("cas")));

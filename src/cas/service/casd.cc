@@ -356,6 +356,11 @@ void CasdImpl::Drain() {
 
 }  // namespace
 
+base::Gauge& AddReloadGauge(base::Metrics& metrics) {
+  return metrics.AddGauge("zako_config_reload_success",
+                          "1: the configuration that was read last is in force.");
+}
+
 base::Owned<Casd> Casd::Start(const CasdConfig& config, base::World& world, base::Loop& loop,
                               base::Pool& io_pool, base::Metrics& metrics,
                               const MakeIndex& make_index, const BuildInfo& build) {

@@ -57,6 +57,9 @@ struct BuildInfo {
   std::string version, commit;
 };
 
+// Of the program, which reads the configuration: whether what it read last is in force.
+base::Gauge& AddReloadGauge(base::Metrics& metrics);
+
 class Casd {
  public:
   // Unavailable: an address is taken (exit 3). PermissionDenied: the storage directory, naming
