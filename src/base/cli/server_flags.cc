@@ -82,7 +82,7 @@ class ServerConfigLoader {
       if (file.ok()) {
         root = *std::move(file);
       } else if (!wanted.empty() || !absl::IsNotFound(file.status())) {
-        return Annotate(file.status(), "read configuration");
+        return Annotate(file.status(), absl::StrCat("read configuration ", loaded_.file));
       } else {
         loaded_.file.clear();
       }
