@@ -33,3 +33,5 @@ pkg_check_modules(libxxhash REQUIRED IMPORTED_TARGET libxxhash)
 pkg_check_modules(libdeflate REQUIRED IMPORTED_TARGET libdeflate)
 pkg_check_modules(libisal REQUIRED IMPORTED_TARGET libisal)
 pkg_check_modules(lmdb REQUIRED IMPORTED_TARGET lmdb)
+pkg_check_modules(rocksdb REQUIRED IMPORTED_TARGET rocksdb)  # its CMake package asks for the static library's needs
+find_package(leveldb CONFIG REQUIRED)

@@ -1,0 +1,240 @@
+#include "eraft/store/snapshot_stream.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "base/check.h"
+#include "base/digest/crc32c.h"
+#include "eraft/store/limits.h"
+
+namespace slipway::eraft {
+namespace {
+
+constexpr size_t kHeaderBytes = 16;  // file, offset, CRC
+constexpr absl::string_view kPartSuffix = ".part";
+
+uint32_t ChunkCrc(const base::Sha256Digest& manifest, base::BytesView header,
+                  base::BytesView data) {
+  return base::Crc32c(data, base::Crc32c(header, base::Crc32c(manifest)));
+}
+
+absl::Status Damaged(absl::string_view what) {
+  return absl::DataLossError(absl::StrCat("chunk of a snapshot: ", what));
+}
+
+// Removes what was received of other snapshots of the group.
+absl::Status RemoveOtherParts(base::Dir& snapshots, GroupId group, absl::string_view keep) {
+  SLIPWAY_ASSIGN_OR_RETURN(const std::vector<std::string> names, NamesIn(snapshots));
+  for (const std::string& text : names) {
+    if (!absl::EndsWith(text, kPartSuffix) || text == keep) continue;
+    const auto name =
+        ParseSnapshotName(absl::string_view(text).substr(0, text.size() - kPartSuffix.size()));
+    if (name.has_value() && name->group != group) continue;
+    SLIPWAY_RETURN_IF_ERROR(base::RemoveTree(snapshots, text));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+base::Bytes EncodeChunk(const base::Sha256Digest& manifest, const SnapshotChunk& chunk) {
+  SLIPWAY_CHECK(chunk.data.size() <= kSnapshotChunkBytes);
+  base::Bytes out(kHeaderBytes);
+  base::StoreLittle(out.data(), chunk.file);
+  base::StoreLittle(out.data() + 4, chunk.offset_bytes);
+  base::StoreLittle(out.data() + 12,
+                    ChunkCrc(manifest, base::BytesView(out).subspan(0, 12), chunk.data));
+  out.insert(out.end(), chunk.data.begin(), chunk.data.end());
+  return out;
+}
+
+absl::StatusOr<SnapshotChunk> DecodeChunk(const base::Sha256Digest& manifest,
+                                          base::BytesView bytes) {
+  if (bytes.size() < kHeaderBytes || bytes.size() > kHeaderBytes + kSnapshotChunkBytes) {
+    return Damaged(absl::StrCat(bytes.size(), " bytes"));
+  }
+  const base::BytesView data = bytes.subspan(kHeaderBytes);
+  if (base::LoadLittle<uint32_t>(bytes.data() + 12) !=
+      ChunkCrc(manifest, bytes.subspan(0, 12), data)) {
+    return Damaged("its checksum does not match, or it belongs to another snapshot");
+  }
+  return SnapshotChunk{.file = base::LoadLittle<uint32_t>(bytes.data()),
+                       .offset_bytes = base::LoadLittle<uint64_t>(bytes.data() + 4),
+                       .data = base::Bytes(data.begin(), data.end())};
+}
+
+// ---- Reader ----
+
+SnapshotReader::SnapshotReader(std::unique_ptr<base::Dir> files, std::string manifest_bytes,
+                               Manifest manifest)
+    : files_(std::move(files)),
+      manifest_bytes_(std::move(manifest_bytes)),
+      manifest_(std::move(manifest)),
+      digest_(base::Sha256Of(base::AsBytes(manifest_bytes_))) {}
+
+base::Owned<SnapshotReader> SnapshotReader::Open(base::Dir& root, const SnapshotName& name) {
+  SLIPWAY_ASSIGN_OR_RETURN(Manifest manifest, ReadManifest(root, name));
+  const std::string path = SnapshotPath(name);
+  SLIPWAY_ASSIGN_OR_RETURN(
+      std::string bytes,
+      base::ReadFile(root, base::JoinPath(path, kManifestName), kManifestBytesMax));
+  SLIPWAY_ASSIGN_OR_RETURN(std::unique_ptr<base::Dir> files,
+                           root.OpenDir(base::JoinPath(path, kSnapshotFilesDir)));
+  return std::unique_ptr<SnapshotReader>(
+      new SnapshotReader(std::move(files), std::move(bytes), std::move(manifest)));
+}
+
+absl::Status SnapshotReader::Seek(uint32_t file) {
+  if (file > manifest_.files.size()) {
+    return absl::OutOfRangeError(
+        absl::StrCat("file ", file, " of a snapshot of ", manifest_.files.size()));
+  }
+  file_number_ = file;
+  offset_bytes_ = 0;
+  file_ = nullptr;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::optional<base::Bytes>> SnapshotReader::Next() {
+  if (file_number_ == manifest_.files.size()) return std::nullopt;
+  const SnapshotFile& file = manifest_.files[file_number_];
+  if (file_ == nullptr) {
+    SLIPWAY_ASSIGN_OR_RETURN(file_, files_->Open(file.name, {}));
+  }
+  SnapshotChunk chunk = {.file = file_number_, .offset_bytes = offset_bytes_};
+  chunk.data.resize(std::min<uint64_t>(file.size_bytes - offset_bytes_, kSnapshotChunkBytes));
+  SLIPWAY_ASSIGN_OR_RETURN(const size_t size,
+                           file_->ReadAt(offset_bytes_, absl::MakeSpan(chunk.data)));
+  if (size < chunk.data.size()) {
+    return absl::DataLossError(
+        absl::StrCat("file ", file.name, " of a snapshot is shorter than MANIFEST says"));
+  }
+  offset_bytes_ += size;
+  if (offset_bytes_ == file.size_bytes) SLIPWAY_RETURN_IF_ERROR(Seek(file_number_ + 1));
+  return EncodeChunk(digest_, chunk);
+}
+
+// ---- Writer ----
+
+SnapshotWriter::SnapshotWriter(base::Dir& root, std::string path, std::unique_ptr<base::Dir> files,
+                               Manifest manifest, const base::Sha256Digest& digest)
+    : root_(root),
+      path_(std::move(path)),
+      files_(std::move(files)),
+      manifest_(std::move(manifest)),
+      digest_(digest) {}
+
+base::Owned<SnapshotWriter> SnapshotWriter::Begin(base::Dir& root, EngineKind kind,
+                                                  absl::string_view manifest_bytes) {
+  SLIPWAY_ASSIGN_OR_RETURN(Manifest manifest, DecodeManifest(manifest_bytes));
+  if (manifest.engine != kind) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("receive snapshot: it is of engine ", EngineKindName(manifest.engine),
+                     ", this node has ", EngineKindName(kind), "; convert one of them"));
+  }
+  SLIPWAY_RETURN_IF_ERROR(base::MakeDirs(root, kSnapshotsDir, 0700));
+  SLIPWAY_RETURN_IF_ERROR(root.Sync());
+  const std::string name = absl::StrCat(
+      ToString(SnapshotName{manifest.group, manifest.term, manifest.index}), kPartSuffix);
+  SLIPWAY_ASSIGN_OR_RETURN(const std::unique_ptr<base::Dir> parent, root.OpenDir(kSnapshotsDir));
+  SLIPWAY_RETURN_IF_ERROR(RemoveOtherParts(*parent, manifest.group, name));
+  const std::string path = base::JoinPath(kSnapshotsDir, name);
+  const auto before = base::ReadFile(root, base::JoinPath(path, kManifestName), kManifestBytesMax);
+  if (!before.ok() || *before != manifest_bytes) {
+    SLIPWAY_RETURN_IF_ERROR(base::RemoveTree(root, path));
+    SLIPWAY_RETURN_IF_ERROR(root.MakeDir(path, 0700));
+    SLIPWAY_RETURN_IF_ERROR(root.MakeDir(base::JoinPath(path, kSnapshotFilesDir), 0700));
+    SLIPWAY_ASSIGN_OR_RETURN(const std::unique_ptr<base::Dir> dir, root.OpenDir(path));
+    SLIPWAY_RETURN_IF_ERROR(base::WriteFileDurably(*dir, kManifestName, manifest_bytes, 0600));
+    SLIPWAY_RETURN_IF_ERROR(parent->Sync());
+  }
+  SLIPWAY_ASSIGN_OR_RETURN(std::unique_ptr<base::Dir> files,
+                           root.OpenDir(base::JoinPath(path, kSnapshotFilesDir)));
+  std::unique_ptr<SnapshotWriter> writer(
+      new SnapshotWriter(root, path, std::move(files), std::move(manifest),
+                         base::Sha256Of(base::AsBytes(manifest_bytes))));
+  SLIPWAY_RETURN_IF_ERROR(writer->SkipVerified());
+  return writer;
+}
+
+absl::Status SnapshotWriter::SkipVerified() {
+  while (next_file_ < manifest_.files.size()) {
+    const SnapshotFile& expected = manifest_.files[next_file_];
+    const auto there = HashFile(*files_, expected.name);
+    if (!there.ok() && there.status().code() != absl::StatusCode::kNotFound) {
+      return there.status();
+    }
+    if (!there.ok() || *there != expected) break;
+    ++next_file_;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status SnapshotWriter::StartFile() {
+  base::OpenOptions options;
+  options.write = true;
+  options.create = true;
+  options.truncate = true;
+  options.mode = 0600;
+  SLIPWAY_ASSIGN_OR_RETURN(file_, files_->Open(manifest_.files[next_file_].name, options));
+  hash_ = base::Sha256();
+  offset_bytes_ = 0;
+  return absl::OkStatus();
+}
+
+absl::Status SnapshotWriter::EndFile() {
+  const SnapshotFile& expected = manifest_.files[next_file_];
+  const bool good = hash_.Finish() == expected.sha256;
+  if (good) SLIPWAY_RETURN_IF_ERROR(file_->Sync());
+  file_ = nullptr;
+  if (!good) {
+    return absl::DataLossError(absl::StrCat("file ", expected.name,
+                                            " of a snapshot arrived with another SHA-256 than "
+                                            "MANIFEST says; it is asked for again"));
+  }
+  ++next_file_;
+  return absl::OkStatus();
+}
+
+absl::Status SnapshotWriter::Add(base::BytesView bytes) {
+  SLIPWAY_ASSIGN_OR_RETURN(const SnapshotChunk chunk, DecodeChunk(digest_, bytes));
+  const uint64_t offset_bytes = file_ == nullptr ? 0 : offset_bytes_;
+  if (next_file_ == manifest_.files.size() || chunk.file != next_file_ ||
+      chunk.offset_bytes != offset_bytes) {
+    return absl::FailedPreconditionError(absl::StrCat("chunk of a snapshot: file ", chunk.file,
+                                                      " at ", chunk.offset_bytes, "; expected is ",
+                                                      next_file_, " at ", offset_bytes));
+  }
+  const uint64_t size_bytes = manifest_.files[next_file_].size_bytes;
+  if (chunk.data.size() > size_bytes - offset_bytes ||
+      (chunk.data.empty() && offset_bytes < size_bytes)) {
+    return Damaged("it does not fit into its file");
+  }
+  if (file_ == nullptr) SLIPWAY_RETURN_IF_ERROR(StartFile());
+  SLIPWAY_RETURN_IF_ERROR(file_->WriteAt(offset_bytes_, chunk.data));
+  hash_.Update(chunk.data);
+  offset_bytes_ += chunk.data.size();
+  return offset_bytes_ == size_bytes ? EndFile() : absl::OkStatus();
+}
+
+absl::StatusOr<Manifest> SnapshotWriter::Finish() {
+  if (next_file_ < manifest_.files.size()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("receive snapshot: ", manifest_.files.size() - next_file_, " of ",
+                     manifest_.files.size(), " files are missing"));
+  }
+  SLIPWAY_RETURN_IF_ERROR(SyncFlat(*files_));
+  SLIPWAY_ASSIGN_OR_RETURN(const std::unique_ptr<base::Dir> dir, root_.OpenDir(path_));
+  SLIPWAY_RETURN_IF_ERROR(dir->Sync());
+  const std::string target = SnapshotPath({manifest_.group, manifest_.term, manifest_.index});
+  // One of that name is as good; this one is verified.
+  SLIPWAY_RETURN_IF_ERROR(base::RemoveTree(root_, target));
+  SLIPWAY_RETURN_IF_ERROR(root_.Rename(path_, root_, target, base::RenameMode::kNoReplace));
+  SLIPWAY_ASSIGN_OR_RETURN(const std::unique_ptr<base::Dir> parent, root_.OpenDir(kSnapshotsDir));
+  SLIPWAY_RETURN_IF_ERROR(parent->Sync());
+  return manifest_;
+}
+
+}  // namespace slipway::eraft

@@ -1,0 +1,91 @@
+#include "eraft/store/transaction.h"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "base/mutant.h"
+#include "base/status.h"
+
+namespace slipway::eraft {
+
+ShardStats& Transaction::stats(ShardId shard) {
+  touched_[shard] = true;
+  return shards_[shard];
+}
+
+bool Transaction::Deleted(absl::string_view key) const {
+  return std::any_of(deleted_.begin(), deleted_.end(),
+                     [&](const KeyRange& range) { return key >= range.begin && key < range.end; });
+}
+
+absl::StatusOr<Transaction::Row> Transaction::Get(const std::string& key) const {
+  const auto row = rows_.find(key);
+  if (row != rows_.end()) return row->second;
+  if (Deleted(key)) return std::nullopt;
+  return engine_.Get(key);
+}
+
+void Transaction::Replace(ShardId shard, const std::string& key, const Row& before, Row after) {
+  StateDigest& digest = stats(shard).digest;
+  if (before.has_value()) digest -= DigestOfRow(key, *before);
+  if (after.has_value()) digest += DigestOfRow(key, *after);
+  Set(key, std::move(after));
+}
+
+void Transaction::Set(const std::string& key, Row after) {
+  bytes_ += key.size() + (after.has_value() ? after->size() : 0);
+  rows_[key] = std::move(after);
+}
+
+void Transaction::DeleteRange(const KeyRange& range) {
+  rows_.erase(rows_.lower_bound(range.begin), rows_.lower_bound(range.end));
+  deleted_.push_back(range);
+}
+
+absl::Status Transaction::Scan(
+    const KeyRange& range,
+    absl::FunctionRef<bool(absl::string_view, absl::string_view)> visit) const {
+  SLIPWAY_ASSIGN_OR_RETURN(const std::unique_ptr<View> view, engine_.NewView());
+  SLIPWAY_ASSIGN_OR_RETURN(const std::unique_ptr<Iterator> below, view->Scan(range));
+  auto over = rows_.lower_bound(range.begin);
+  const auto over_end = rows_.lower_bound(range.end);
+  while (below->valid() || over != over_end) {
+    const bool take_over = over != over_end && (!below->valid() || over->first <= below->key());
+    if (take_over) {
+      if (below->valid() && below->key() == over->first) below->Next();
+      if (over->second.has_value() && !visit(over->first, *over->second)) return absl::OkStatus();
+      ++over;
+      continue;
+    }
+    if (!Deleted(below->key()) && !visit(below->key(), below->value())) return absl::OkStatus();
+    below->Next();
+  }
+  return below->status();
+}
+
+Batch Transaction::ToBatch() const {
+  Batch batch;
+  for (const KeyRange& range : deleted_) batch.DeleteRange(range);
+  for (const auto& [key, row] : rows_) {
+    if (row.has_value()) {
+      batch.Put(key, *row);
+    } else {
+      batch.Delete(key);
+    }
+  }
+  for (const auto& [shard, unused] : touched_) {
+    const auto stats = shards_.find(shard);
+    if (stats == shards_.end()) {
+      batch.Delete(ShardMetaKey(group_id_, shard));
+    } else {
+      batch.Put(ShardMetaKey(group_id_, shard), EncodeShardStats(stats->second));
+    }
+  }
+  if (!SLIPWAY_MUTANT("eraft-applied-apart")) {
+    batch.Put(MetaKey(group_id_, kAppliedName), EncodeGroupState(group_));
+  }
+  return batch;
+}
+
+}  // namespace slipway::eraft
