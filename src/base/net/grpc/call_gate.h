@@ -14,6 +14,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "base/metrics/metrics.h"
+#include "base/sync/cancel.h"
 
 namespace slipway::base::net {
 
@@ -42,6 +43,10 @@ class CallGate {
   void Leave();
   int calls() const { return calls_.load(std::memory_order_relaxed); }
 
+  // The end of a drain: the calls that still run are told, and what they end with is UNAVAILABLE.
+  void Stop() { stop_.Cancel({CancelReason::Kind::kOther, "the server stops"}); }
+  CancelToken stopped() const { return stop_.token(); }
+
   // Metrics of a call's begin and end.
   void Begin(Method* method);
   void End(Method* method, absl::StatusCode code, absl::Duration took);
@@ -55,6 +60,7 @@ class CallGate {
   Metrics& metrics_;
   const std::string prefix_;
   std::atomic<int> calls_{0};
+  CancelSource stop_;
   std::unordered_map<std::string, std::unique_ptr<Method>> methods_;  // const after the start
   std::unique_ptr<Method> other_;
 };

@@ -2,8 +2,12 @@
 
 #include <grpcpp/create_channel.h>
 #include <grpcpp/security/credentials.h>
+#include <grpcpp/security/tls_certificate_provider.h>
+#include <grpcpp/security/tls_certificate_verifier.h>
+#include <grpcpp/security/tls_credentials_options.h>
 
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "base/net/endpoint.h"
@@ -49,6 +53,28 @@ grpc::ChannelArguments ArgumentsOf(const ChannelOptions& options) {
   return arguments;
 }
 
+std::shared_ptr<grpc::ChannelCredentials> CheckingCredentials(TlsMaterial material) {
+  grpc::SslCredentialsOptions ssl;
+  ssl.pem_root_certs = std::move(material.ca_pem);
+  ssl.pem_cert_chain = std::move(material.cert_pem);
+  ssl.pem_private_key = std::move(material.key_pem);
+  return grpc::SslCredentials(ssl);
+}
+
+std::shared_ptr<grpc::ChannelCredentials> TrustingCredentials(const TlsMaterial& material) {
+  namespace tls = grpc::experimental;
+  tls::TlsChannelCredentialsOptions options;
+  options.set_verify_server_certs(false);
+  options.set_check_call_host(false);
+  options.set_certificate_verifier(std::make_shared<tls::NoOpCertificateVerifier>());
+  if (!material.cert_pem.empty()) {
+    options.set_certificate_provider(std::make_shared<tls::StaticDataCertificateProvider>(
+        std::vector<tls::IdentityKeyCertPair>{{material.key_pem, material.cert_pem}}));
+    options.watch_identity_key_cert_pairs();
+  }
+  return tls::TlsCredentials(options);
+}
+
 class RealChannel : public Channel {
  public:
   RealChannel(ChannelOptions options, Raw raw)
@@ -79,11 +105,8 @@ Owned<Channel> Channel::Open(const ChannelOptions& options, Files& files, absl::
                        "server and 1.2 here"));
     }
     SLIPWAY_ASSIGN_OR_RETURN(TlsMaterial material, LoadTls(files, options.tls, now));
-    grpc::SslCredentialsOptions ssl;
-    ssl.pem_root_certs = std::move(material.ca_pem);
-    ssl.pem_cert_chain = std::move(material.cert_pem);
-    ssl.pem_private_key = std::move(material.key_pem);
-    credentials = grpc::SslCredentials(ssl);
+    credentials = options.any_server ? TrustingCredentials(material)
+                                     : CheckingCredentials(std::move(material));
   }
   InitGrpc();
   auto channel = grpc::CreateCustomChannel(absl::StrCat("dns:///", endpoint.ToString()),

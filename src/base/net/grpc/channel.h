@@ -13,9 +13,11 @@
 namespace slipway::base::net {
 
 struct ChannelOptions {
-  std::string address;    // "host:port"
-  TlsOptions tls;         // enabled() or `use_tls`: encrypted
-  bool use_tls = false;   // with the system's authorities
+  std::string address;   // "host:port"
+  TlsOptions tls;        // enabled() or `use_tls`: encrypted
+  bool use_tls = false;  // with the system's authorities
+  // Any certificate of the server will do: to ask oneself, where nothing secret is said.
+  bool any_server = false;
   std::string authority;  // name for TLS and :authority, if not the host of `address`
   size_t message_bytes_max = 4 << 20;
   absl::Duration connect_timeout = absl::Seconds(10);

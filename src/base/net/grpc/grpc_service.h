@@ -55,6 +55,11 @@ class ServerCall {
   const Call& call() const { return call_; }
   // The client went away, its deadline passed, or the server stops: call().cancel tells it on.
   void Cancel();
+  // At the end of a drain, a moment before the connections go, `stop` shall make the reactor end
+  // the call as CANCELLED: Finish makes UNAVAILABLE and a clear text of it. Called once, on any
+  // thread, and not after this is destroyed. Without it the client sees what gRPC says of a
+  // cancelled call.
+  void OnStop(absl::AnyInvocable<void()> stop);
   // What to give to the reactor's Finish, once: counts the code and puts id and retry hint of
   // `status` into the trailing metadata.
   grpc::Status Finish(const absl::Status& status);
@@ -64,6 +69,7 @@ class ServerCall {
   std::shared_ptr<CallGate> gate_;
   void* method_ = nullptr;  // CallGate::Method
   CancelSource cancel_;
+  std::shared_ptr<void> stop_;
   Call call_;
   absl::Status admitted_;
   absl::StatusCode code_ = absl::StatusCode::kCancelled;

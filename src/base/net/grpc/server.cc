@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <functional>
 #include <limits>
 #include <set>
@@ -22,8 +23,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "base/check.h"
+#include "base/mutant.h"
 #include "base/net/endpoint.h"
-#include "base/net/grpc/bind_check.h"
+#include "base/net/grpc/acceptor.h"
 #include "base/net/grpc/call_gate.h"
 #include "base/net/grpc/credentials.h"
 #include "base/net/grpc/grpc_service.h"
@@ -34,7 +36,6 @@
 namespace slipway::base::net {
 namespace {
 
-constexpr absl::Duration kKeepaliveTimeout = absl::Seconds(10);
 // Clients may ping this often; more is answered with GOAWAY.
 constexpr absl::Duration kClientPingsMin = absl::Seconds(5);
 // What a grpc::Server may wait for; its clock is 64-bit nanoseconds.
@@ -43,10 +44,16 @@ constexpr absl::Duration kDrainMax = absl::Hours(24 * 365);
 // How long a draining server is without a call before it closes the connections that are left.
 constexpr absl::Duration kDrainIdle = absl::Milliseconds(200);
 constexpr absl::Duration kDrainLook = absl::Milliseconds(10);
+// How long calls may take to say why they end, when the time of the drain is over.
+constexpr absl::Duration kStopGrace = absl::Milliseconds(500);
 
 // What a client may send ahead on one stream: 100 ms of a path of 40 MB/s.
 constexpr int kStreamWindowBytes = 4 << 20;
 constexpr int kFrameBytes = 256 << 10;
+
+// Of all listeners. Only reflection blocks threads: one for each stream that is open, and one that
+// waits for the next. Over it: RESOURCE_EXHAUSTED.
+constexpr int kReflectionThreads = 8;
 
 int Milliseconds(absl::Duration duration) {
   return static_cast<int>(
@@ -136,11 +143,11 @@ void AddMethods(const std::vector<std::string>& services, CallGate& gate) {
 
 // One listener: a grpc::Server of its own, since services belong to listeners.
 struct Part {
-  std::vector<std::shared_ptr<grpc::ServerCredentials>> credentials;  // outlive `server`
+  std::shared_ptr<grpc::ServerCredentials> credentials;  // outlive `server`
   std::unique_ptr<UnknownMethods> unknown;
   std::unique_ptr<HealthService> health;
   std::unique_ptr<grpc::Server> server;
-  int port = 0;
+  std::unique_ptr<Acceptor> acceptor;  // hands to `server`
 };
 
 void SetLimits(const ServerOptions& options, const grpc::ResourceQuota& quota,
@@ -150,7 +157,8 @@ void SetLimits(const ServerOptions& options, const grpc::ResourceQuota& quota,
   builder.SetResourceQuota(quota);
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, options.streams_per_connection_max);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, Milliseconds(options.keepalive));
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, Milliseconds(kKeepaliveTimeout));
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS,
+                             Milliseconds(options.keepalive_timeout));
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
                              Milliseconds(kClientPingsMin));
@@ -163,8 +171,12 @@ void SetLimits(const ServerOptions& options, const grpc::ResourceQuota& quota,
   builder.AddChannelArgument(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, kStreamWindowBytes);
   // Without that measurement frames would stay at 16 KiB, which is twice the work a byte.
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_FRAME_SIZE, kFrameBytes);
-  // Two processes on one port would each get a part of the calls: a mistake, never meant.
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  // Refused before it is read: the limits count compressed bytes, and a thousand times as many may
+  // come out of them, before anybody has asked who the caller is.
+  if (!SLIPWAY_MUTANT("inflate-anything")) {
+    builder.SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_DEFLATE, false);
+    builder.SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_GZIP, false);
+  }
 }
 
 absl::StatusOr<std::vector<Endpoint>> ParseAddresses(const Listener& listener) {
@@ -185,7 +197,7 @@ absl::StatusOr<std::vector<Endpoint>> ParseAddresses(const Listener& listener) {
 }
 
 absl::Status StartPart(const Listener& listener, const ServerOptions& options,
-                       const grpc::ResourceQuota& quota, Health& health,
+                       const grpc::ResourceQuota& quota, Health& health, Counter* refused,
                        const std::shared_ptr<CallGate>& gate, Part& part) {
   SLIPWAY_ASSIGN_OR_RETURN(const std::vector<Endpoint> endpoints, ParseAddresses(listener));
   grpc::ServerBuilder builder;
@@ -206,22 +218,16 @@ absl::Status StartPart(const Listener& listener, const ServerOptions& options,
         part.health->AddNames(names);
         AddMethods(names, *gate);
       }));
-  std::vector<int> ports(endpoints.size(), 0);
-  for (size_t i = 0; i < endpoints.size(); ++i) {
-    SLIPWAY_RETURN_IF_ERROR(CheckBindable(endpoints[i]));
-    Endpoint endpoint = endpoints[i];
-    if (endpoint.host.empty()) endpoint.host = "::";
-    part.credentials.push_back(MakeCredentials(listener.tls));
-    builder.AddListeningPort(endpoint.ToString(), part.credentials.back(), &ports[i]);
-  }
+  part.credentials = MakeCredentials(listener.tls);
+  auto sink = builder.experimental().AddExternalConnectionAcceptor(
+      grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD, part.credentials);
+  SLIPWAY_ASSIGN_OR_RETURN(part.acceptor, Acceptor::Listen(endpoints, refused));
   part.server = builder.BuildAndStart();
   if (part.server == nullptr) {
-    const auto failed = std::find(ports.begin(), ports.end(), 0) - ports.begin();
-    return absl::UnavailableError(absl::StrCat(
-        "listen on ", endpoints[static_cast<size_t>(failed)].ToString(),
-        ": the address was taken a moment ago; stop what listens there or choose another port"));
+    return absl::InternalError(absl::StrCat("start server on ", listener.addresses[0],
+                                            ": gRPC refuses; log.level debug says why"));
   }
-  part.port = ports[0];
+  part.acceptor->Start(std::move(sink));
   return absl::OkStatus();
 }
 
@@ -233,7 +239,7 @@ class RealServer final : public Server {
 
   int port(size_t listener_index) const override {
     SLIPWAY_CHECK(listener_index < parts_.size());
-    return parts_[listener_index]->port;
+    return parts_[listener_index]->acceptor->port();
   }
 
   void Drain(absl::Duration timeout) override {
@@ -242,28 +248,34 @@ class RealServer final : public Server {
     drained_ = true;
     const absl::Time deadline = absl::Now() + std::clamp(timeout, absl::ZeroDuration(), kDrainMax);
     for (const auto& part : parts_) part->health->Close();
+    for (const auto& part : parts_) part->acceptor->Stop();
     // Each waits for its calls, and all shall say GOAWAY now.
     std::atomic<size_t> running = parts_.size();
     std::vector<std::thread> threads;
     for (const auto& part : parts_) {
       threads.emplace_back([&part, deadline, &running] {
-        part->server->Shutdown(absl::ToChronoTime(deadline));
+        part->server->Shutdown(absl::ToChronoTime(deadline + kStopGrace));
         running.fetch_sub(1);
       });
     }
-    CloseIdle(running);
+    EndCalls(deadline - absl::Now(), running);
     for (std::thread& thread : threads) thread.join();
   }
 
  private:
+  // When the time is over the calls that still run end themselves.
+  //
   // A client answers GOAWAY only while it looks at its connection, and one of gRPC's own without a
   // call looks every five seconds. When no call has run for a while, nobody waits for that.
-  void CloseIdle(const std::atomic<size_t>& running) {
-    absl::Time idle_since = absl::Now();
+  void EndCalls(absl::Duration left, const std::atomic<size_t>& running) {
+    using Steady = std::chrono::steady_clock;  // a drain is no longer when the time of day is set
+    Steady::time_point idle_since = Steady::now();
+    const Steady::time_point stop_at = idle_since + absl::ToChronoMilliseconds(left);
     while (running.load() > 0) {
       std::this_thread::sleep_for(absl::ToChronoMilliseconds(kDrainLook));
-      if (gate_->calls() > 0) idle_since = absl::Now();
-      if (absl::Now() - idle_since < kDrainIdle) continue;
+      if (Steady::now() >= stop_at) gate_->Stop();
+      if (gate_->calls() > 0) idle_since = Steady::now();
+      if (Steady::now() - idle_since < absl::ToChronoMilliseconds(kDrainIdle)) continue;
       for (const auto& part : parts_) grpc_server_cancel_all_calls(part->server->c_server());
     }
   }
@@ -282,10 +294,17 @@ Owned<Server> Server::Start(const std::vector<Listener>& listeners, const Server
   auto gate = std::make_shared<CallGate>(options.calls_max, metrics, options.metric_prefix);
   grpc::ResourceQuota quota("slipway");
   quota.Resize(options.memory_bytes_max);
+  quota.SetMaxThreads(kReflectionThreads);
+  Counter* const refused =
+      options.metric_prefix.empty()
+          ? nullptr
+          : &metrics.AddCounter(
+                absl::StrCat(options.metric_prefix, "_rpc_refused_connections_total"),
+                "gRPC connections closed because file descriptors are short.");
   std::vector<std::unique_ptr<Part>> parts;
   for (const Listener& listener : listeners) {
     auto part = std::make_unique<Part>();
-    const absl::Status started = StartPart(listener, options, quota, health, gate, *part);
+    const absl::Status started = StartPart(listener, options, quota, health, refused, gate, *part);
     if (!started.ok()) {
       const RealServer begun(std::move(parts), gate);  // ends the listeners before this one
       return started;

@@ -34,7 +34,9 @@ struct ServerOptions {
   size_t message_bytes_max = 4 << 20;
   int streams_per_connection_max = 256;
   int calls_max = 1024;  // of all listeners; over it RESOURCE_EXHAUSTED with retry-after-ms
+  // A connection that was silent for so long is asked for a sign of life, and dropped without one.
   absl::Duration keepalive = absl::Seconds(30);
+  absl::Duration keepalive_timeout = absl::Seconds(10);
   absl::Duration handshake_timeout = absl::Seconds(20);
   absl::Duration idle_timeout = absl::InfiniteDuration();  // of a connection without a call
   size_t memory_bytes_max = 256 << 20;  // gRPC's buffers together (resource quota)
@@ -51,8 +53,9 @@ class Server {
   virtual ~Server() = default;  // as Drain(now)
   // The port of the first address of a listener.
   virtual int port(size_t listener_index) const = 0;
-  // Says GOAWAY, waits for running calls until `timeout` has passed, then cancels them
-  // (UNAVAILABLE at the client). Returns when all are over. Idempotent.
+  // Says GOAWAY, waits for running calls until `timeout` has passed, then lets them end themselves
+  // (ServerCall::OnStop), and half a second later cancels what is left: UNAVAILABLE at the client.
+  // Returns when all are over. Idempotent.
   virtual void Drain(absl::Duration timeout) = 0;
 };
 

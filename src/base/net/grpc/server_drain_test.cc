@@ -1,3 +1,4 @@
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <thread>
@@ -12,6 +13,11 @@ namespace {
 
 using ::slipway::base::testing::IsOkAndHolds;
 using ::slipway::base::testing::StatusIs;
+
+// As it ends itself, before the connection goes.
+auto Stopped() {
+  return StatusIs(absl::StatusCode::kUnavailable, ::testing::HasSubstr("the server stops"));
+}
 
 TEST(Drain, RunningStreamsFinishAndNewCallsAreRefused) {  // Z41, ZR10
   TestServer server;
@@ -49,9 +55,31 @@ TEST(Drain, CancelsWhatDoesNotEndInTime) {  // ZR10
   EXPECT_LT(absl::Now() - start, absl::Seconds(10));
   server.echo.AwaitRunning(0);
   EXPECT_EQ(server.echo.cancelled(), 64);
-  for (const auto& stream : streams) {
-    EXPECT_THAT(stream->Finish(), StatusIs(absl::StatusCode::kUnavailable));
-  }
+  for (const auto& stream : streams) EXPECT_THAT(stream->Finish(), Stopped());
+}
+
+TEST(Drain, EachKindOfCallIsToldWhyItEnds) {  // Z41
+  TestServer server;
+  const auto channel = OpenChannel(server.port());
+  absl::StatusOr<std::string> answer;
+  std::thread unary([&] { answer = Echo(*channel, "wait"); });
+  EchoStream stream(*channel);
+  ASSERT_TRUE(stream.Send("x"));
+  server.echo.AwaitRunning(2);
+  EchoStream watch(*channel, "/grpc.health.v1.Health/Watch");
+  std::string back;
+  ASSERT_TRUE(watch.Send(""));
+  ASSERT_TRUE(watch.Receive(&back));
+  // Of the reflection library, which knows nothing of ServerCall: "host", then "list services".
+  EchoStream reflection(*channel, "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo");
+  ASSERT_TRUE(reflection.Send(absl::string_view("\x3a\0", 2)));
+  ASSERT_TRUE(reflection.Receive(&back));
+  server.server->Drain(absl::Milliseconds(100));
+  unary.join();
+  EXPECT_THAT(answer, Stopped());
+  EXPECT_THAT(stream.Finish(), Stopped());
+  EXPECT_THAT(watch.Finish(/*half_close=*/false), Stopped());
+  EXPECT_THAT(reflection.Finish(/*half_close=*/false), StatusIs(absl::StatusCode::kUnavailable));
 }
 
 TEST(Drain, MayBeAskedForOftenAndFromManyThreads) {

@@ -81,6 +81,7 @@ ServerCall::ServerCall(Service::Raw& raw, grpc::CallbackServerContext& context,
 }
 
 ServerCall::~ServerCall() {
+  stop_.reset();
   if (gate_ == nullptr) return;
   if (admitted_.ok()) gate_->Leave();
   gate_->End(static_cast<CallGate::Method*>(method_), code_,
@@ -91,11 +92,19 @@ void ServerCall::Cancel() {
   cancel_.Cancel({CancelReason::Kind::kOther, "the caller went away or the server stops"});
 }
 
+void ServerCall::OnStop(absl::AnyInvocable<void()> stop) {
+  if (gate_ != nullptr) stop_ = gate_->stopped().OnCancel(std::move(stop));
+}
+
 grpc::Status ServerCall::Finish(const absl::Status& status) {
   SLIPWAY_CHECK(!finished_);
   finished_ = true;
-  code_ = status.code();
-  return ToGrpcStatus(status, context_);
+  const bool cut = absl::IsCancelled(status) && gate_ != nullptr && gate_->stopped().cancelled();
+  const absl::Status answer =
+      cut ? absl::UnavailableError("run call: the server stops; call again, or another server")
+          : status;
+  code_ = answer.code();
+  return ToGrpcStatus(answer, context_);
 }
 
 }  // namespace slipway::base::net

@@ -80,6 +80,7 @@ class EchoService::Methods final : public grpc::Service {
     void Answer(const std::string& text, ByteBuffer& response) {
       if (text == "wait") {
         waits_ = true;
+        call_->OnStop([this] { call_->Cancel(); });
         echo_.Began(call_->call());
         registration_ =
             call_->call().cancel.OnCancel([this] { End(call_->call().cancel.status()); });
@@ -113,6 +114,7 @@ class EchoService::Methods final : public grpc::Service {
         : echo_(echo), call_(std::make_unique<ServerCall>(echo.raw(), context, kEchoStream)) {
       echo_.Began(call_->call());
       if (call_->admitted().ok()) {
+        call_->OnStop([this] { OnCancel(); });
         StartRead(&message_);
       } else {
         End(call_->admitted());

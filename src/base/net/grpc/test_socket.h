@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <cstdint>
+#include <string>
 
 #include "absl/strings/string_view.h"
 #include "base/check.h"
@@ -35,6 +36,19 @@ class TestSocket {
   ssize_t Receive() {
     char buffer[256];
     return recv(fd_, buffer, sizeof buffer, 0);
+  }
+
+  // All that arrives until the other side closes, or is silent for 20 seconds.
+  std::string ReadToEnd() {
+    const timeval limit = {20, 0};
+    setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    std::string text;
+    char buffer[256];
+    ssize_t got = 0;
+    while ((got = recv(fd_, buffer, sizeof buffer, 0)) > 0) {
+      text.append(buffer, static_cast<size_t>(got));
+    }
+    return text;
   }
 
   // Whether the other side closes the connection within 20 seconds; what it says is dropped.

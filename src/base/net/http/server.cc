@@ -9,12 +9,14 @@
 #include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <chrono>
 #include <optional>
 #include <thread>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "base/log/log.h"
+#include "base/net/descriptors.h"
 #include "base/net/endpoint.h"
 #include "base/net/http/connection.h"
 #include "base/sync/mutex.h"
@@ -214,6 +216,11 @@ void Server::Serve(tcp::socket socket) {
     host_.metrics.Refuse(Refused::kConnections);
     return;  // closes it
   }
+  // Half of what gRPC leaves is for those who ask how the server is, half for the server itself.
+  if (socket.native_handle() >= (ConnectionDescriptorsEnd() + DescriptorLimit()) / 2) {
+    host_.metrics.Refuse(Refused::kFiles);
+    return;
+  }
   error_code error;
   const tcp::endpoint peer = socket.remote_endpoint(error);
   if (error) return;  // gone already
@@ -258,10 +265,14 @@ void Server::OnEmpty() {
 }
 
 bool Server::AwaitEmpty(absl::Duration timeout) {
-  const absl::Time end = absl::Now() + timeout;
+  // Not of the time of day, which may be set meanwhile.
+  const auto now = [] {
+    return absl::FromChrono(std::chrono::steady_clock::now().time_since_epoch());
+  };
+  const absl::Duration end = now() + timeout;
   MutexLock lock(mutex_);
   while (!empty_) {
-    const absl::Duration left = end - absl::Now();
+    const absl::Duration left = end - now();
     if (left <= absl::ZeroDuration()) return false;
     changed_.WaitFor(mutex_, std::min(left, absl::Hours(1)));
   }

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "base/net/http/target.h"
 #include "base/net/http/test_server.h"
 
@@ -299,6 +300,15 @@ TEST_F(HttpServerTest, ASlowHeaderOrBodyIs408) {
     EXPECT_TRUE(client.AtEnd());
   }
   EXPECT_EQ(Value("test_http_refused_total{reason=\"timeout\"}"), 2);
+}
+
+TEST_F(HttpServerTest, ABodyHasItsOwnTime) {
+  options_.body_timeout = absl::Milliseconds(50);  // the header's would be 10 s
+  Start();
+  TestClient client = Client();
+  const absl::Time begin = absl::Now();
+  EXPECT_EQ(client.Ask(Post(10, "abc")).status, 408);
+  EXPECT_LT(absl::Now() - begin, absl::Seconds(8));
 }
 
 TEST_F(HttpServerTest, AnIdleConnectionIsClosedWithoutAWord) {

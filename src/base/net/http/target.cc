@@ -63,6 +63,12 @@ absl::Status CheckPath(absl::string_view path) {
   return absl::OkStatus();
 }
 
+// A '/' within a component would be a separator once it is decoded, and reach a route that a proxy
+// before us, which need not decode it, has not seen.
+bool HidesASlash(absl::string_view path) {
+  return absl::StrContains(path, "%2f") || absl::StrContains(path, "%2F");
+}
+
 // Without "http://host" before the path, which a client may send (RFC 9112, 3.2.2).
 absl::string_view WithoutAuthority(absl::string_view target) {
   const absl::string_view whole = target;
@@ -81,6 +87,7 @@ absl::StatusOr<Target> ParseTarget(absl::string_view target) {
   target = WithoutAuthority(target);
   const size_t mark = target.find('?');
   Target parsed;
+  if (HidesASlash(target.substr(0, mark))) return Refuse("has a '/' written as %2F in its path");
   SLIPWAY_ASSIGN_OR_RETURN(parsed.path, Decode(target.substr(0, mark), /*plus_is_space=*/false));
   SLIPWAY_RETURN_IF_ERROR(CheckPath(parsed.path));
   if (mark == absl::string_view::npos) return parsed;

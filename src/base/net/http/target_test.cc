@@ -42,6 +42,14 @@ TEST(Target, EveryWayUpwardsIsRefused) {
   }
 }
 
+TEST(Target, NoSlashHidesInAComponent) {
+  for (const char* text : {"/debug%2frequests", "/debug%2Frequests", "/%2f", "http://host/a%2fb"}) {
+    EXPECT_THAT(ParseTarget(text), StatusIs(absl::StatusCode::kInvalidArgument)) << text;
+  }
+  ASSERT_OK_AND_ASSIGN(const Target target, ParseTarget("/a?path=b%2Fc"));
+  EXPECT_THAT(target.query, ElementsAre(Pair("path", "b/c")));
+}
+
 TEST(Target, WhatIsNoTargetIsRefusedWithoutRepeatingIt) {
   for (const char* text : {"", "*", "a/b", "host:443", "ftp://host/a", "/%", "/%4", "/%zz", "/a%00",
                            "/a%0d%0a", "/a%7f", "/%ff", "/?x=%00", "/?x=%", "/?%c0%80", "/a#b"}) {
