@@ -6,6 +6,7 @@
 #include "absl/status/status.h"
 #include "base/cli/streams.h"
 #include "base/failpoint.h"
+#include "base/os/input.h"
 #include "base/os/terminal.h"
 #include "base/world.h"
 
@@ -20,10 +21,11 @@ inline absl::Status SetFailpointsFrom([[maybe_unused]] base::World& world) {
   return absl::OkStatus();
 }
 
-// The standard streams of this process.
-inline base::cli::Streams StandardStreams() {
+// The standard streams of this process. `input`: its standard input.
+inline base::cli::Streams StandardStreams(base::os::Input& input) {
   const base::os::Terminal terminal = base::os::DetectTerminal();
-  base::cli::Streams streams{std::cin, std::cout, std::cerr};
+  base::cli::Streams streams{input.stream(), std::cout, std::cerr};
+  streams.in_status = [&input] { return input.status(); };
   streams.in_is_terminal = terminal.in;
   streams.out_is_terminal = terminal.out;
   streams.err_is_terminal = terminal.err;

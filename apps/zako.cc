@@ -18,7 +18,8 @@ int main(int argc, char** argv) {
     std::cerr << "error: " << status.message() << "\n";
     return base::kExitUsage;
   }
-  base::cli::Streams streams = StandardStreams();
+  base::os::Input input(base::os::StandardInput(), cancel.token());
+  base::cli::Streams streams = StandardStreams(input);
   zako::cli::Zako tool(kVersion, zako::cli::RealCasServers());
   tool.program().SetCommit(kCommit);
   return tool.program().Run(std::vector<std::string>(argv + 1, argv + argc), streams, world.world(),

@@ -39,6 +39,7 @@ absl::Status Invocation::Confirm(absl::string_view action, bool yes, absl::strin
          "what it would do"});
   }
   const std::string answer = absl::AsciiStrToLower(Ask(absl::StrCat(action, "? [y/N]"), "n"));
+  SLIPWAY_RETURN_IF_ERROR(cancel.status());  // that is why there was no answer
   if (answer == "y" || answer == "yes") return absl::OkStatus();
   return MakeError(absl::StatusCode::kFailedPrecondition,
                    absl::StrCat(action, ": not confirmed; nothing was changed"),

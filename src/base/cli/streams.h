@@ -6,6 +6,7 @@
 #include <ostream>
 #include <string>
 
+#include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "base/world.h"
 
@@ -23,6 +24,8 @@ struct Streams {
   int width = 80;  // columns of the terminal
   bool color_out = false;
   bool color_err = false;
+  // Why `in` has no more: OK at its end, else an error or Cancelled; null: at its end.
+  std::function<absl::Status()> in_status;
   // Whether nobody can read `out` any more, asked when writing to it failed; null: somebody can.
   std::function<bool()> out_reader_gone;
 

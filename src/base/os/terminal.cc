@@ -1,5 +1,6 @@
 #include "base/os/terminal.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -21,6 +22,21 @@ Terminal DetectTerminal() {
     }
   }
   return terminal;
+}
+
+void ReserveStandardStreams() {
+  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (fcntl(fd, F_GETFD) >= 0) continue;
+    // The lowest number that is free, so this one.
+    const int opened = open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+    if (opened < 0) return;
+  }
+}
+
+int StandardInput() {
+  // What came through exec(2) has not the flag to be closed there.
+  const int flags = fcntl(STDIN_FILENO, F_GETFD);
+  return flags >= 0 && (flags & FD_CLOEXEC) == 0 ? STDIN_FILENO : -1;
 }
 
 bool OutputReaderGone() {

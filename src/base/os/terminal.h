@@ -12,6 +12,14 @@ struct Terminal {
 
 Terminal DetectTerminal();
 
+// Gives the numbers of standard streams that are closed to something that refuses to be read or
+// written: or the first files to be opened would get them, and what is printed would go there.
+void ReserveStandardStreams();
+
+// The descriptor of standard input; -1 when this process was started without one, and a library has
+// taken its number since.
+int StandardInput();
+
 // Whether the other end of the pipe or socket that standard output is has been closed.
 bool OutputReaderGone();
 

@@ -10,6 +10,7 @@
 #include "base/os/random.h"
 #include "base/os/signals.h"
 #include "base/os/spawner.h"
+#include "base/os/terminal.h"
 
 namespace slipway::base::os {
 namespace {
@@ -34,6 +35,7 @@ struct World::Parts {
 };
 
 World::World(WorldOptions options) {
+  ReserveStandardStreams();
   if (options.block_signals) BlockSignals();
   parts_ = std::make_unique<Parts>(options);
   world_ = std::unique_ptr<base::World>(new base::World{parts_->clock, parts_->random,

@@ -143,6 +143,7 @@ absl::Status RunInit(Context& context, InitOptions o, Invocation& in) {
   const std::string suggested = folder.empty() ? "project" : folder;
   if (!o.name.has_value() && in.streams.in_is_terminal && !in.json && !global.yes) {
     o.name = in.Ask(absl::StrCat("Name of the project [", suggested, "]:"), suggested);
+    SLIPWAY_RETURN_IF_ERROR(in.cancel.status());
   }
   const std::string name = o.name.value_or(suggested);
   if (name.empty() || !base::IsUtf8(name)) {
