@@ -16,6 +16,8 @@ namespace slipway::base {
 namespace {
 
 constexpr size_t kSerialOutputBytes = kMiB;
+// Beside those that threads work at. A frame of zstd is large (D262), a member of gzip is not.
+constexpr size_t kSpareMembers = 2, kSpareFrames = 1;
 
 class PlainEncoder : public Encoder {
  public:
@@ -148,6 +150,33 @@ Owned<Encoder> MakeEncoder(const EncoderOptions& options, Pool& pool, ByteSink s
   return std::make_unique<PlainEncoder>(std::move(sink));
 }
 
+namespace {
+
+class SerialEncoder : public Encoder {
+ public:
+  absl::Status Init(const EncoderOptions& options, ByteSink sink) {
+    SLIPWAY_ASSIGN_OR_RETURN(encoder_, MakeEncoder(options, pool_, std::move(sink)));
+    return absl::OkStatus();
+  }
+  absl::Status Append(BytesView data) override { return encoder_->Append(data); }
+  absl::Status Finish() override { return encoder_->Finish(); }
+  const std::vector<std::pair<uint64_t, uint64_t>>& frames() const override {
+    return encoder_->frames();
+  }
+
+ private:
+  NoPool pool_;
+  std::unique_ptr<Encoder> encoder_;
+};
+
+}  // namespace
+
+Owned<Encoder> MakeSerialEncoder(const EncoderOptions& options, ByteSink sink) {
+  auto encoder = std::make_unique<SerialEncoder>();
+  SLIPWAY_RETURN_IF_ERROR(encoder->Init(options, std::move(sink)));
+  return encoder;
+}
+
 Owned<ByteSource> MakeDecoder(const DecoderOptions& options, ByteSource& compressed, Pool& pool) {
   std::unique_ptr<codec::Splitter> splitter;
   switch (options.codec) {
@@ -157,11 +186,35 @@ Owned<ByteSource> MakeDecoder(const DecoderOptions& options, ByteSource& compres
       splitter = codec::MakeGzipSplitter();
       break;
     case Codec::kZstd:
-      splitter = codec::MakeZstdSplitter(options.window_bytes_max);
+      splitter = codec::MakeZstdSplitter(options.window_bytes_max, /*frames_whole=*/true);
       break;
   }
-  return std::make_unique<codec::ReadAhead>(std::move(splitter), kSerialOutputBytes,
-                                            options.output_bytes_max, compressed, pool);
+  return std::make_unique<codec::ReadAhead>(
+      std::move(splitter), options.codec == Codec::kZstd ? kSpareFrames : kSpareMembers,
+      kSerialOutputBytes, options.output_bytes_max, compressed, pool);
+}
+
+namespace {
+
+class ZstdReader : public ByteSource {
+ public:
+  ZstdReader(ByteSource& compressed, uint64_t output_bytes_max, uint64_t window_bytes_max)
+      : decoder_(codec::MakeZstdSplitter(window_bytes_max, /*frames_whole=*/false), kSpareFrames,
+                 kReaderOutputBytes, output_bytes_max, compressed, pool_) {}
+  absl::StatusOr<size_t> Read(absl::Span<uint8_t> out) override { return decoder_.Read(out); }
+
+ private:
+  static constexpr size_t kReaderOutputBytes = 256 * kKiB;
+
+  NoPool pool_;
+  codec::ReadAhead decoder_;
+};
+
+}  // namespace
+
+Owned<ByteSource> MakeZstdReader(ByteSource& compressed, uint64_t output_bytes_max,
+                                 uint64_t window_bytes_max) {
+  return std::make_unique<ZstdReader>(compressed, output_bytes_max, window_bytes_max);
 }
 
 absl::StatusOr<Bytes> CompressZstd(BytesView data, int level) {

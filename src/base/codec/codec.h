@@ -57,6 +57,8 @@ class Encoder {
 };
 // InvalidArgument: level out of range, naming the range.
 Owned<Encoder> MakeEncoder(const EncoderOptions& options, Pool& pool, ByteSink sink);
+// The same bytes from the calling thread alone, with the memory of one block.
+Owned<Encoder> MakeSerialEncoder(const EncoderOptions& options, ByteSink sink);
 
 // Reads bytes in order: up to out.size(), 0 at the end.
 class ByteSource {
@@ -74,12 +76,17 @@ struct DecoderOptions {
 };
 
 // Decompresses; own streams block-parallel, foreign ones (one member, many members, any frame
-// sizes) serially, one block ahead. Reads ahead at most pool.threads() + 2 blocks (gzip 1 MiB, zstd
-// 8 MiB). Thread-compatible; `compressed` is read by the thread that calls Read.
+// sizes) serially, one block ahead. Reads ahead at most pool.threads() + 2 blocks of 1 MiB (gzip),
+// pool.threads() + 1 of 8 MiB (zstd). Thread-compatible; `compressed` is read by the thread that calls Read.
 // DataLoss: the stream is damaged or ends early, with the offset. Trailing bytes that are not a
 // member or frame: DataLoss. A stream cut between two members or frames is whole by its format;
 // whoever knows the size has to compare it. Errors of `compressed` come back as they are.
 Owned<ByteSource> MakeDecoder(const DecoderOptions& options, ByteSource& compressed, Pool& pool);
+
+// Decompresses zstd on the calling thread, piece by piece: about a MiB and a window, whatever the
+// size of the frames. For side files that are read line by line. Errors as MakeDecoder.
+Owned<ByteSource> MakeZstdReader(ByteSource& compressed, uint64_t output_bytes_max,
+                                 uint64_t window_bytes_max);
 
 // One buffer at once, for small side files. CompressZstd: one frame with content size and checksum;
 // InvalidArgument: level out of range. DecompressZstd takes what MakeDecoder takes, with its

@@ -349,6 +349,38 @@ TEST(ZstdDecoder, FrameOfManyTinyBlocksIsReadSerially) {
   EXPECT_THAT(Decode(frame, kZstd, pool), IsOkAndHolds(data));
 }
 
+TEST(ZstdReader, ReadsFramesOfAnySizeAndHoldsLittleOfThem) {  // D262
+  const Bytes data = Text(20'000'000);
+  const Bytes own = Own(Codec::kZstd, data);  // 3 frames and their table
+  const Bytes whole = CompressZstd(data, 3).value();
+  for (const Bytes& stream : {own, whole, Concat({whole, own})}) {
+    StepSource source(stream, 1000);
+    ASSERT_OK_AND_ASSIGN(const auto reader, MakeZstdReader(source, UINT64_MAX, 8 << 20));
+    Bytes first(1000);
+    ASSERT_THAT(reader->Read(absl::MakeSpan(first)), IsOkAndHolds(first.size()));
+    EXPECT_LT(source.taken(), 1'000'000u) << "of " << stream.size();
+    ASSERT_OK_AND_ASSIGN(const Bytes rest, DecodeAll(*reader));
+    const Bytes all = Concat({first, rest});
+    EXPECT_TRUE(all == data || all == Concat({data, data}));
+  }
+}
+
+TEST(ZstdReader, RefusesWhatIsOverItsLimits) {  // D192
+  const Bytes data = Text(3'000'000);
+  const auto read = [](BytesView stream, uint64_t output_max, uint64_t window_max) {
+    StepSource source(stream, 50'000);
+    return DecodeAll(*MakeZstdReader(source, output_max, window_max).value()).status();
+  };
+  const Bytes own = Own(Codec::kZstd, data);
+  EXPECT_OK(read(own, data.size(), 8 << 20));
+  EXPECT_THAT(read(own, data.size() - 1, 8 << 20), StatusIs(absl::StatusCode::kResourceExhausted));
+  const Bytes foreign = ForeignZstd(data, /*window_log=*/21);
+  EXPECT_THAT(read(foreign, data.size(), (1 << 21) - 1),
+              StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("window of 2097152")));
+  EXPECT_THAT(read(BytesView(own).first(own.size() / 2), data.size(), 8 << 20),
+              StatusIs(absl::StatusCode::kDataLoss));
+}
+
 class FailingSource : public ByteSource {
  public:
   explicit FailingSource(BytesView bytes) : bytes_(bytes, 1 << 20) {}

@@ -79,13 +79,13 @@ void Input::PutBack(Slot& slot) {
   slot.input_bytes = 0;
 }
 
-ReadAhead::ReadAhead(std::unique_ptr<Splitter> splitter, size_t serial_bytes_max,
+ReadAhead::ReadAhead(std::unique_ptr<Splitter> splitter, size_t spare, size_t serial_bytes_max,
                      uint64_t output_bytes_max, ByteSource& compressed, Pool& pool)
     : splitter_(std::move(splitter)),
       serial_bytes_max_(serial_bytes_max),
       serial_bytes_(std::min(serial_bytes_max, kSerialBytesMin)),
       output_bytes_max_(output_bytes_max),
-      in_flight_max_(static_cast<size_t>(pool.threads()) + 2),
+      in_flight_max_(static_cast<size_t>(pool.threads()) + spare),
       input_(compressed),
       jobs_(pool) {}
 

@@ -63,8 +63,9 @@ class Splitter {
 
 class ReadAhead : public ByteSource {
  public:
-  ReadAhead(std::unique_ptr<Splitter> splitter, size_t serial_bytes_max, uint64_t output_bytes_max,
-            ByteSource& compressed, Pool& pool);
+  // `spare`: blocks at a time beyond one for each thread; one of them is being read.
+  ReadAhead(std::unique_ptr<Splitter> splitter, size_t spare, size_t serial_bytes_max,
+            uint64_t output_bytes_max, ByteSource& compressed, Pool& pool);
   absl::StatusOr<size_t> Read(absl::Span<uint8_t> out) override;
 
  private:
@@ -90,7 +91,8 @@ class ReadAhead : public ByteSource {
 };
 
 std::unique_ptr<Splitter> MakeGzipSplitter();
-std::unique_ptr<Splitter> MakeZstdSplitter(uint64_t window_bytes_max);
+// `frames_whole`: frames of our size are decoded at once, side by side; else all serially.
+std::unique_ptr<Splitter> MakeZstdSplitter(uint64_t window_bytes_max, bool frames_whole);
 
 // DataLoss "decompress <format> at byte <offset>: <what>".
 absl::Status DamagedAt(absl::string_view format, uint64_t offset, absl::string_view what);

@@ -31,8 +31,9 @@ struct Decompressor {
 
 class ZstdSplitter : public Splitter {
  public:
-  explicit ZstdSplitter(uint64_t window_bytes_max)
+  ZstdSplitter(uint64_t window_bytes_max, bool frames_whole)
       : window_bytes_max_(window_bytes_max),
+        frames_whole_(frames_whole),
         decompressors_([] { return std::make_unique<Decompressor>(); }) {}
 
   absl::StatusOr<Plan> Next(Input& input, Slot& slot, size_t serial_bytes_max) override {
@@ -77,7 +78,8 @@ class ZstdSplitter : public Splitter {
     if (!parsed->has_value()) return Damaged("the stream ends in a frame header");
     const ZstdFrameHeader header = **parsed;
     if (header.has_dictionary) return Damaged("the frame needs a dictionary");
-    if (header.content_bytes.has_value() && *header.content_bytes <= kFrameInputBytes) {
+    if (frames_whole_ && header.content_bytes.has_value() &&
+        *header.content_bytes <= kFrameInputBytes) {
       SLIPWAY_ASSIGN_OR_RETURN(const bool whole, TakeFrame(input, header, slot));
       if (whole) return WholePlan(static_cast<size_t>(*header.content_bytes));
       input.PutBack(slot);
@@ -182,6 +184,7 @@ class ZstdSplitter : public Splitter {
   }
 
   const uint64_t window_bytes_max_;
+  const bool frames_whole_;
   bool any_frame_ = false;
   uint64_t frame_offset_ = 0;
   Spares<Decompressor> decompressors_;
@@ -191,8 +194,8 @@ class ZstdSplitter : public Splitter {
 
 }  // namespace
 
-std::unique_ptr<Splitter> MakeZstdSplitter(uint64_t window_bytes_max) {
-  return std::make_unique<ZstdSplitter>(window_bytes_max);
+std::unique_ptr<Splitter> MakeZstdSplitter(uint64_t window_bytes_max, bool frames_whole) {
+  return std::make_unique<ZstdSplitter>(window_bytes_max, frames_whole);
 }
 
 }  // namespace slipway::base::codec
