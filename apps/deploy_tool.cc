@@ -12,7 +12,7 @@
 using namespace slipway;  // NOLINT: a main
 
 int main(int argc, char** argv) {
-  base::os::World world;
+  base::os::World world({.returns_memory = true});
   base::CancelSource cancel;
   const base::os::CancelOnSignals signals(cancel);
   if (const absl::Status status = SetFailpointsFrom(world.world()); !status.ok()) {

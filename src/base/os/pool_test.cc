@@ -5,7 +5,9 @@
 #include <atomic>
 #include <memory>
 #include <set>
+#include <thread>
 
+#include "absl/strings/match.h"
 #include "base/os/thread.h"
 #include "base/sync/cancel.h"
 #include "base/sync/strand.h"
@@ -37,6 +39,14 @@ class Gate {
     MutexLock lock(mutex_);
     while (waiting_ < count) changed_.Wait(mutex_);
   }
+  // False: fewer came within `limit`.
+  bool AwaitWaiting(int count, absl::Duration limit) {
+    MutexLock lock(mutex_);
+    while (waiting_ < count) {
+      if (!changed_.WaitFor(mutex_, limit)) return waiting_ >= count;
+    }
+    return true;
+  }
 
  private:
   Mutex mutex_;
@@ -52,6 +62,23 @@ TEST(ThreadPool, RunsAsManyJobsAtOnceAsItHasThreads) {
   for (int i = 0; i < 3; ++i) ASSERT_OK(pool.Submit([&] { gate.Pass(); }));
   gate.AwaitWaiting(3);
   gate.Open();
+}
+
+// A thread counts as idle until it has taken a job, so it may be on its way to one already.
+TEST(ThreadPool, AnIdleThreadIsNotCountedForTwoJobs) {
+  for (int round = 0; round < 100; ++round) {
+    Gate first, both;
+    ThreadPool pool("test", 2, 10);
+    ASSERT_OK(pool.Submit([&] { first.Pass(); }));
+    first.AwaitWaiting(1);
+    first.Open();
+    for (int i = 0; i < 100; ++i) std::this_thread::yield();  // for it to become idle
+    ASSERT_OK(pool.Submit([&] { both.Pass(); }));
+    ASSERT_OK(pool.Submit([&] { both.Pass(); }));
+    const bool together = both.AwaitWaiting(2, absl::Seconds(20));
+    both.Open();
+    ASSERT_TRUE(together) << "round " << round;
+  }
 }
 
 TEST(ThreadPool, ThreadsAreNamed) {
@@ -97,6 +124,27 @@ TEST(ThreadPool, DestructionWaitsForTheRunningJobAndKeepsNone) {
     ASSERT_OK(pool.Submit([captured] { ++*captured; }));
     gate.Open();  // the second job runs or is dropped: the test cannot know
   }
+  EXPECT_EQ(captured.use_count(), 1);
+}
+
+TEST(ThreadPool, JobsThatHaveNotBegunAreDroppedAtTheEnd) {
+  int ran = 0;
+  auto captured = std::make_shared<int>(0);
+  {
+    ThreadPool pool("test", 1, 2);
+    Gate gate;
+    ASSERT_OK(pool.Submit([&] {
+      gate.Pass();
+      while (!absl::StrContains(pool.Submit([] {}).message(), "is ending")) {
+        std::this_thread::yield();
+      }
+    }));
+    gate.AwaitWaiting(1);
+    ASSERT_OK(pool.Submit([captured, &ran] { ++ran; }));
+    ASSERT_OK(pool.Submit([captured, &ran] { ++ran; }));
+    gate.Open();
+  }
+  EXPECT_EQ(ran, 0);
   EXPECT_EQ(captured.use_count(), 1);
 }
 

@@ -1,5 +1,7 @@
 #include "base/os/world.h"
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <thread>
 
@@ -14,6 +16,8 @@
 
 namespace slipway::base::os {
 namespace {
+
+constexpr int kKeptBytesMax = 1 << 20;
 
 int PoolThreads(const WorldOptions& options) {
   if (options.pool_threads > 0) return options.pool_threads;
@@ -35,6 +39,7 @@ struct World::Parts {
 };
 
 World::World(WorldOptions options) {
+  if (options.returns_memory) mallopt(M_MMAP_THRESHOLD, kKeptBytesMax);
   ReserveStandardStreams();
   if (options.block_signals) BlockSignals();
   parts_ = std::make_unique<Parts>(options);

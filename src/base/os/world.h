@@ -11,6 +11,9 @@ struct WorldOptions {
   int pool_threads = 0;  // 0: one a core, at least 2
   size_t pool_queue_max = 1024;
   bool block_signals = true;  // for CancelOnSignals; false: the default actions stay
+  // Blocks of a MiB and more go back to the system when they are freed; else the allocator learns
+  // to keep them. For tools whose memory is bounded (D262), not for servers that reuse such blocks.
+  bool returns_memory = false;
 };
 
 // Construct it before any other thread exists: libraries start threads of their own, and these must
