@@ -13,6 +13,7 @@ import pathlib
 import random
 import re
 import subprocess
+import tarfile
 import tempfile
 import time
 import unittest
@@ -116,6 +117,28 @@ class Injected(Faults):
             rig.remove_tree(p.folder)
 
         self.sweep(counts, trial)
+
+    def test_a_file_system_that_cannot_tell_holes(self):
+        """All of a file is data then."""
+        p = self.bench(lambda p: None).copy()
+        (p.project / "source").mkdir()
+        with open(p.project / "source" / "file", "wb") as file:
+            file.write(b"begin")
+            file.truncate(1 << 20)
+        command = ("pack", "./source", "--type", "model", "--version")
+        p.ok(*command, "1.0.0")
+        with tempfile.TemporaryDirectory(prefix="slipway-strace-") as scratch:
+            log = pathlib.Path(scratch) / "log"
+            result = p.run(*command, "2.0.0", prefix=("strace", "-f", "-qq", "-e", "trace=lseek", "-o", str(log),
+                                                      "--inject=lseek:error=EINVAL"))
+            self.assertEqual(result.code, 0, result)
+            self.assertRegex(log.read_text(), r"SEEK_DATA\) += -1 EINVAL .*INJECTED")
+        packed = {}
+        for version in ("1.0.0", "2.0.0"):
+            with tarfile.open(p.project / "dist" / f"model-{version}.tar.gz") as tar:
+                packed[version] = tar.getmember("file").issparse(), tar.extractfile("file").read()
+        content = b"begin".ljust(1 << 20, b"\0")
+        self.assertEqual(packed, {"1.0.0": (True, content), "2.0.0": (False, content)})
 
     def test_publish(self):
         def packed(p):

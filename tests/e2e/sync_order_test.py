@@ -100,6 +100,14 @@ class SyncOrder(rig.ProjectTest):
                     disk.apply(call)
             self.assertEqual(disk.volatile(), [], "the record names a location that is not safe")
 
+    def test_a_new_root_is_durable_with_the_way_to_it(self):
+        self.p.publish("model", "1.0.0", {"a": "1"})
+        root = self.p.folder / "new" / "way" / "root"
+        trace = syscalls.Trace(self.p, "deploy", "model:1.0.0", "--root", str(root), "--yes")
+        made = {call.path(0) for call in trace.find("mkdirat")}
+        self.assertLessEqual({str(root), str(root.parent), str(root.parent.parent)}, made)
+        self.assertEqual(trace.replay(self.p.folder, trace.success()).volatile(PASSING), [])
+
     def test_deploy_announces_each_step_and_syncs_before_it_shows(self):
         self.publish_three()
         components = f"{self.p.root}/components/model"

@@ -8,6 +8,7 @@
 #include "base/files.h"
 #include "deploy/cli/commands.h"
 #include "deploy/cli/diff.h"
+#include "deploy/cli/render.h"
 #include "deploy/model/errors.h"
 
 namespace slipway::deploy::cli {
@@ -87,7 +88,7 @@ absl::Status WriteNewFile(Invocation& in, base::Dir& dir, const NewFile& file, b
   created->push_back(name);
   if (dry_run) return absl::OkStatus();
   const absl::Status status = base::WriteFileDurably(
-      dir, name, file.text, 0644,
+      dir, name, file.text, 0666 & ~in.world.environment.Umask(),
       existing.ok() ? base::RenameMode::kReplace : base::RenameMode::kNoReplace);
   return status.ok()
              ? status
@@ -126,11 +127,9 @@ absl::Status MakeFolders(Invocation& in, const std::string& path, bool dry_run,
     if (existing.ok() && (*existing)->Stat(folder).ok()) continue;
     created->push_back(absl::StrCat(folder, "/"));
     if (dry_run) continue;
-    const auto made = in.world.files.MakeRoot(absl::StrCat(path, "/", folder));
-    if (!made.ok()) {
-      return Wrap(made.status(), FileErrorCode(made.status(), Dt::kStorage),
-                  absl::StrCat("make ", folder));
-    }
+    SLIPWAY_RETURN_IF_ERROR(
+        MakeDirectory(in.world, absl::StrCat(path, "/", folder), absl::StrCat("make ", folder))
+            .status());
   }
   return absl::OkStatus();
 }

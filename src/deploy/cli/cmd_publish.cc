@@ -160,7 +160,8 @@ absl::Status RunPublish(Context& context, const PublishCommand& o, Invocation& i
                in.world.clock,
                in.world.pool,
                in.cancel,
-               [total](const PublishProgress& p) { total->Add(p); }});
+               [total](const PublishProgress& p) { total->Add(p); },
+               0666 & ~in.world.environment.Umask()});
   if (report.status.ok()) progress->Finish();
   Report(in, report, dry_run);
   return report.status;

@@ -12,6 +12,7 @@
 #include "base/files.h"
 #include "base/sync/cancel.h"
 #include "deploy/pack/file_index.h"
+#include "deploy/pack/file_index_reader.h"
 
 namespace slipway::deploy {
 
@@ -30,7 +31,7 @@ struct Extracted {
   // The members, with digests of the written bytes and modes as packed: on disk without world-write
   // unless that is kept. Directories that only their contents imply are none.
   std::vector<IndexEntry> entries;
-  uint64_t bytes = 0;               // logical
+  uint64_t bytes = 0;  // logical
   uint64_t files = 0;
   std::vector<std::string> warnings;
 };
@@ -41,9 +42,9 @@ struct Extracted {
 absl::StatusOr<Extracted> Extract(base::ByteSource& package, base::Dir& into, base::Pool& pool,
                                   const ExtractOptions& options, const base::CancelToken& cancel);
 
-// Compares what was extracted with the index: the first difference per file, DT007 naming up to
-// five.
-absl::Status CompareWithIndex(const std::vector<IndexEntry>& extracted, const FileIndex& index);
+// Holds what was extracted against its published index, member by member: that one need not be in
+// memory. DT007 naming up to five that differ, and for a damaged index; DT025.
+absl::Status CompareWithIndex(const std::vector<IndexEntry>& extracted, FileIndexReader index);
 
 // How an installed tree differs from its index.
 struct Drift {

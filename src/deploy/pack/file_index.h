@@ -4,11 +4,13 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "base/bytes.h"
+#include "base/codec/codec.h"
 #include "base/digest/blake3.h"
 
 namespace slipway::deploy {
@@ -31,12 +33,19 @@ struct FileIndex {
   std::vector<std::pair<uint64_t, uint64_t>> frames;  // compressed offset, tar offset
 };
 
-// zstd-compressed lines. Parse: DT007 for damage, DT025 for a newer format; bounded by
-// `limit_bytes` of text. Paths that are not UTF-8 are kept exactly ("p8" member, percent-encoded).
-absl::StatusOr<base::Bytes> EncodeFileIndex(const FileIndex& index);
-absl::StatusOr<FileIndex> DecodeFileIndex(base::BytesView bytes, uint64_t limit_bytes = 4ull << 30);
+// Writes the index as it is stored: zstd of lines, in frames; one frame at a time, for memory's
+// sake (D262). An error of the sink stops it.
+absl::Status WriteFileIndex(const FileIndex& index, base::ByteSink sink);
+// A whole index in memory; FileIndexReader needs less. DT007 for damage and for more than
+// `limit_bytes` of text, DT025 for a newer format. Paths that are not UTF-8 are kept exactly ("p8"
+// member, percent-encoded).
+inline constexpr uint64_t kFileIndexTextBytesMax = 4ull << 30;
+absl::StatusOr<FileIndex> DecodeFileIndex(base::ByteSource& compressed,
+                                          uint64_t limit_bytes = kFileIndexTextBytesMax);
+absl::StatusOr<FileIndex> DecodeFileIndex(base::BytesView bytes,
+                                          uint64_t limit_bytes = kFileIndexTextBytesMax);
 // The most text that the index of a package can have which brought `entries` and `content_bytes` of
-// contents: for DecodeFileIndex of an index from outside.
+// contents: for an index from outside.
 uint64_t FileIndexTextBytesMax(const std::vector<IndexEntry>& entries, uint64_t content_bytes);
 
 // The permission bit that is indexed as packed, dropped by extraction (D193), and no difference.

@@ -9,7 +9,15 @@
 
 namespace slipway::deploy {
 
+inline constexpr int kFileIndexFormat = 1;
+
 using FileIndexSink = absl::FunctionRef<absl::Status(absl::string_view)>;
+
+// Whether the percent form of a name that is not UTF-8 keeps `c` as it is.
+inline bool StaysInPercentForm(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '/' ||
+         c == '.' || c == '-' || c == '_' || c == '~';
+}
 
 // The lines in pieces of about 1 MiB, header first. An error of the sink stops it.
 absl::Status FormatFileIndex(const FileIndex& index, FileIndexSink sink);

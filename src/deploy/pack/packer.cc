@@ -8,7 +8,6 @@
 #include "base/status.h"
 #include "base/temp_files.h"
 #include "deploy/model/errors.h"
-#include "deploy/pack/file_index_text.h"
 #include "deploy/pack/folders.h"
 #include "deploy/pack/names.h"
 #include "deploy/pack/package_output.h"
@@ -20,8 +19,6 @@
 
 namespace slipway::deploy {
 namespace {
-
-constexpr int kIndexLevel = 3;  // zstd
 
 WalkOptions WalkOptionsOf(const PackOptions& options) {
   return {.rules = options.rules,
@@ -41,17 +38,10 @@ void SetFrames(FileIndex& index) {
   }
 }
 
-// The file index as a finished file, streamed: its text may be as large as all paths together.
-absl::Status WriteIndex(const FileIndex& index, base::Pool& pool, PackageOutput& output) {
-  base::EncoderOptions options;
-  options.codec = base::Codec::kZstd;
-  options.level = kIndexLevel;
-  SLIPWAY_ASSIGN_OR_RETURN(
-      const std::unique_ptr<base::Encoder> encoder,
-      base::MakeEncoder(options, pool, [&](base::BytesView data) { return output.Append(data); }));
-  SLIPWAY_RETURN_IF_ERROR(FormatFileIndex(
-      index, [&](absl::string_view text) { return encoder->Append(base::AsBytes(text)); }));
-  SLIPWAY_RETURN_IF_ERROR(encoder->Finish());
+// The file index as a finished file.
+absl::Status WriteIndex(const FileIndex& index, PackageOutput& output) {
+  SLIPWAY_RETURN_IF_ERROR(
+      WriteFileIndex(index, [&](base::BytesView data) { return output.Append(data); }));
   return output.Finish();
 }
 
@@ -148,14 +138,15 @@ absl::StatusOr<Packed> PackTree(base::Pool& pool, base::Dir& source, const PackO
 }
 
 // Several packers of one version: the last one's files and manifest stand there, not a mixture.
-base::Owned<base::File> LockDist(base::Clock& clock, base::Dir& dist, base::Dir& manifests,
+base::Owned<base::File> LockDist(base::World& world, base::Dir& dist, base::Dir& manifests,
                                  const PackOptions& options, const base::CancelToken& cancel) {
   SLIPWAY_ASSIGN_OR_RETURN(
       std::unique_ptr<base::File> lock,
-      LockFolder(dist, clock,
+      LockFolder(dist, world.clock,
                  {.what = "the folder of packages",
                   .hint = "another pack is running; try again when it has ended",
-                  .wait = options.lock_wait},
+                  .wait = options.lock_wait,
+                  .mode = 0666 & ~world.environment.Umask()},
                  cancel));
   for (base::Dir* dir : {&dist, &manifests}) {
     const absl::Status swept = base::RemoveStaleTemps(*dir).status();  // of a pack that was killed
@@ -187,7 +178,7 @@ absl::StatusOr<PackResult> Pack(base::World& world, base::Dir& source, base::Dir
 
   SLIPWAY_ASSIGN_OR_RETURN(
       const auto index, PackageOutput::Create(dist, pool, IndexFileName(options.component), mode));
-  SLIPWAY_RETURN_IF_ERROR(WriteIndex(packed.index, pool, *index));
+  SLIPWAY_RETURN_IF_ERROR(WriteIndex(packed.index, *index));
   SLIPWAY_ASSIGN_OR_RETURN(
       const auto pieces,
       PackageOutput::Create(dist, pool, PiecesFileName(options.component), mode));
@@ -199,8 +190,7 @@ absl::StatusOr<PackResult> Pack(base::World& world, base::Dir& source, base::Dir
   Content content{.files = packed.totals.files,
                   .bytes = packed.totals.bytes,
                   .tree = TreeDigest(packed.index.entries)};
-  SLIPWAY_ASSIGN_OR_RETURN(const auto lock,
-                           LockDist(world.clock, dist, manifests, options, cancel));
+  SLIPWAY_ASSIGN_OR_RETURN(const auto lock, LockDist(world, dist, manifests, options, cancel));
   SLIPWAY_ASSIGN_OR_RETURN(
       Publication published,
       PublishPackage(dist, manifests, files,

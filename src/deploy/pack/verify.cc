@@ -1,11 +1,12 @@
 #include <algorithm>
+#include <numeric>
 #include <optional>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "base/check.h"
 #include "base/mutant.h"
 #include "base/status.h"
 #include "base/sync/wait.h"
@@ -70,14 +71,29 @@ std::string Difference(const IndexEntry& actual, const IndexEntry& indexed) {
   return "";
 }
 
-using ByPath = absl::flat_hash_map<absl::string_view, size_t>;
+// Finds entries by path, with little memory beside them. Of one path the first is found.
+class ByPath {
+ public:
+  explicit ByPath(const std::vector<IndexEntry>& entries)
+      : entries_(entries), order_(entries.size()) {
+    SLIPWAY_CHECK(entries.size() <= UINT32_MAX);  // several terabytes of names
+    std::iota(order_.begin(), order_.end(), 0);
+    std::stable_sort(order_.begin(), order_.end(), [&entries](uint32_t a, uint32_t b) {
+      return entries[a].path < entries[b].path;
+    });
+  }
+  std::optional<size_t> Find(absl::string_view path) const {
+    const auto at = std::lower_bound(
+        order_.begin(), order_.end(), path,
+        [this](uint32_t index, absl::string_view want) { return entries_[index].path < want; });
+    if (at == order_.end() || entries_[*at].path != path) return std::nullopt;
+    return *at;
+  }
 
-ByPath Indexed(const std::vector<IndexEntry>& entries) {
-  ByPath by_path;
-  by_path.reserve(entries.size());
-  for (size_t i = 0; i < entries.size(); ++i) by_path.try_emplace(entries[i].path, i);
-  return by_path;
-}
+ private:
+  const std::vector<IndexEntry>& entries_;
+  std::vector<uint32_t> order_;
+};
 
 // Directories that hold `entries`. That some are entries too does not matter: those are found
 // first.
@@ -102,7 +118,7 @@ class TreeCheck {
         pool_(pool),
         options_(options),
         cancel_(cancel),
-        by_path_(Indexed(index.entries)),
+        by_path_(index.entries),
         seen_(index.entries.size()) {}
 
   absl::StatusOr<std::vector<Drift>> Run() {
@@ -139,10 +155,10 @@ class TreeCheck {
   }
 
   absl::Status Look(WalkEntry& entry) {
-    const auto found = by_path_.find(entry.path);
-    if (found == by_path_.end()) return LookAtUnknown(entry);
-    seen_[found->second] = true;
-    const IndexEntry& indexed = index_.entries[found->second];
+    const std::optional<size_t> found = by_path_.Find(entry.path);
+    if (!found.has_value()) return LookAtUnknown(entry);
+    seen_[*found] = true;
+    const IndexEntry& indexed = index_.entries[*found];
     const absl::StatusOr<base::Meta> meta = entry.parent->Stat(entry.name);
     if (!meta.ok()) return ReadingError(meta.status(), "verify", entry.path);
     SLIPWAY_ASSIGN_OR_RETURN(const std::string detail, Compare(entry, *meta, indexed));
@@ -270,36 +286,56 @@ class TreeCheck {
   uint64_t batch_bytes_ = 0, bytes_ = 0, files_ = 0;
 };
 
+// The first few of all differences.
+class Differences {
+ public:
+  void Add(absl::string_view path, absl::string_view detail) {
+    if (++count_ <= kNamedMax) {
+      named_.push_back(absl::StrCat(ShowName(path), " (", detail, ")"));
+    }
+  }
+  absl::Status Result(size_t members) const {
+    if (count_ == 0) return absl::OkStatus();
+    return Error(Dt::kChecksum,
+                 absl::StrCat("verify package: ", count_, " of ", members,
+                              " members differ from the file index: ", absl::StrJoin(named_, ", "),
+                              count_ > kNamedMax ? ", …" : ""),
+                 "fetch the package and its side files again");
+  }
+
+ private:
+  size_t count_ = 0;
+  std::vector<std::string> named_;
+};
+
 }  // namespace
 
-absl::Status CompareWithIndex(const std::vector<IndexEntry>& extracted, const FileIndex& index) {
-  const ByPath by_path = Indexed(index.entries);
-  std::vector<bool> seen(index.entries.size());
-  std::vector<std::string> differences;
-  size_t count = 0;
-  const auto add = [&](absl::string_view path, absl::string_view detail) {
-    if (++count <= kNamedMax)
-      differences.push_back(absl::StrCat(ShowName(path), " (", detail, ")"));
-  };
-  for (const IndexEntry& actual : extracted) {
-    const auto found = by_path.find(actual.path);
-    if (found == by_path.end() || seen[found->second]) {
-      add(actual.path, "not in the index");
+absl::Status CompareWithIndex(const std::vector<IndexEntry>& extracted, FileIndexReader index) {
+  std::vector<bool> seen(extracted.size());
+  std::optional<ByPath> by_path;  // only for an index in another order than the archive
+  Differences differences;
+  size_t members = 0;
+  for (size_t next = 0;; ++members) {
+    SLIPWAY_ASSIGN_OR_RETURN(const std::optional<IndexEntry> indexed, index.Next());
+    if (!indexed.has_value()) break;
+    std::optional<size_t> found = next;
+    if (next >= extracted.size() || extracted[next].path != indexed->path) {
+      if (!by_path.has_value()) by_path.emplace(extracted);
+      found = by_path->Find(indexed->path);
+    }
+    if (!found.has_value() || seen[*found]) {
+      differences.Add(indexed->path, "missing");
       continue;
     }
-    seen[found->second] = true;
-    const std::string detail = Difference(actual, index.entries[found->second]);
-    if (!detail.empty()) add(actual.path, detail);
+    next = *found + 1;
+    seen[*found] = true;
+    const std::string detail = Difference(extracted[*found], *indexed);
+    if (!detail.empty()) differences.Add(indexed->path, detail);
   }
   for (size_t i = 0; i < seen.size(); ++i) {
-    if (!seen[i]) add(index.entries[i].path, "missing");
+    if (!seen[i]) differences.Add(extracted[i].path, "not in the index");
   }
-  if (count == 0) return absl::OkStatus();
-  return Error(Dt::kChecksum,
-               absl::StrCat("verify package: ", count, " of ", index.entries.size(),
-                            " members differ from the file index: ",
-                            absl::StrJoin(differences, ", "), count > kNamedMax ? ", …" : ""),
-               "fetch the package and its side files again");
+  return differences.Result(members);
 }
 
 absl::StatusOr<std::vector<Drift>> VerifyTree(base::Dir& tree, const FileIndex& index,

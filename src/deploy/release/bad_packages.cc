@@ -38,7 +38,7 @@ std::string NoteOf(const Root& root, const BadPackage& bad) {
 }
 
 absl::Status MoveAndNote(const Root& root, const std::string& path, const BadPackage& bad) {
-  SLIPWAY_RETURN_IF_ERROR(base::MakeDirs(*root.dir, kBadDir));
+  SLIPWAY_RETURN_IF_ERROR(base::MakeDirs(*root.dir, kBadDir, root.modes.dir));
   SLIPWAY_ASSIGN_OR_RETURN(const auto dir, root.dir->OpenDir(kBadDir));
   const std::string time =
       absl::FormatTime("%Y%m%dT%H%M%E3SZ", root.world.clock.Wall(), absl::UTCTimeZone());
@@ -48,6 +48,7 @@ absl::Status MoveAndNote(const Root& root, const std::string& path, const BadPac
   options.write = true;
   options.create = true;
   options.truncate = true;
+  options.mode = root.modes.file;
   SLIPWAY_ASSIGN_OR_RETURN(const auto note, dir->Open(name + kNoteSuffix, options));
   return note->WriteAt(0, base::AsBytes(NoteOf(root, bad)));
 }

@@ -88,7 +88,7 @@ absl::Status Change::Begin(const std::vector<Component>& components,
   touched_ = std::any_of(steps.begin(), steps.end(),
                          [](const JournalStep& step) { return InRootPhase(step.kind); });
   steps.insert(steps.begin(), std::move(begin));
-  auto journal = Journal::Create(*root_.dir, tx_, steps);
+  auto journal = Journal::Create(*root_.dir, tx_, steps, root_.modes.file);
   if (!journal.ok()) {
     // It may be there all the same, announcing what will not be done.
     auto there = Journal::Open(*root_.dir, tx_);

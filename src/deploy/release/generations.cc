@@ -107,16 +107,16 @@ ActiveSet SetOf(const Generation& generation) {
   return set;
 }
 
-absl::Status WriteGeneration(base::Dir& root, uint64_t number, const ActiveSet& set) {
+absl::Status WriteGeneration(const Root& root, uint64_t number, const ActiveSet& set) {
   const std::string path = GenerationDir(number);
-  SLIPWAY_RETURN_IF_ERROR(base::RemoveTree(root, path));
-  SLIPWAY_RETURN_IF_ERROR(root.MakeDir(path));
+  SLIPWAY_RETURN_IF_ERROR(base::RemoveTree(*root.dir, path));
+  SLIPWAY_RETURN_IF_ERROR(root.dir->MakeDir(path, root.modes.dir));
   for (const auto& [type, version] : set) {
     SLIPWAY_RETURN_IF_ERROR(
-        root.Symlink(GenerationLinkTarget({type, version}), base::JoinPath(path, type)));
+        root.dir->Symlink(GenerationLinkTarget({type, version}), base::JoinPath(path, type)));
   }
-  SLIPWAY_RETURN_IF_ERROR(SyncDirAt(root, path));
-  return SyncDirAt(root, kGenerationsDir);
+  SLIPWAY_RETURN_IF_ERROR(SyncDirAt(*root.dir, path));
+  return SyncDirAt(*root.dir, kGenerationsDir);
 }
 
 absl::Status RemoveGeneration(base::Dir& root, uint64_t number) {

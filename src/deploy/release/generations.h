@@ -32,7 +32,7 @@ absl::StatusOr<ActiveSet> ReadActiveSet(base::Dir& root);
 ActiveSet SetOf(const Generation& generation);
 
 // Writes the record, durably; anything left of an earlier try goes first.
-absl::Status WriteGeneration(base::Dir& root, uint64_t number, const ActiveSet& set);
+absl::Status WriteGeneration(const Root& root, uint64_t number, const ActiveSet& set);
 absl::Status RemoveGeneration(base::Dir& root, uint64_t number);
 // Removes records above the active one and all but the newest kGenerationsKept. Not durable: what
 // comes back goes the next time.

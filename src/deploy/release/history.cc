@@ -152,10 +152,11 @@ absl::StatusOr<std::vector<HistoryEntry>> ReadHistory(base::Dir& root) {
   return entries;
 }
 
-absl::Status AppendHistory(base::Dir& root, const Json& entry) {
+absl::Status AppendHistory(base::Dir& root, const Json& entry, uint32_t mode) {
   base::OpenOptions options;
   options.write = true;
   options.create = true;
+  options.mode = mode;
   SLIPWAY_ASSIGN_OR_RETURN(const auto file, root.Open(kHistoryFile, options));
   SLIPWAY_ASSIGN_OR_RETURN(const uint64_t end, EndOfOthers(*file, entry));
   SLIPWAY_RETURN_IF_ERROR(file->Truncate(end));

@@ -29,7 +29,7 @@ absl::StatusOr<std::vector<HistoryEntry>> ReadHistory(base::Dir& root);
 // Appends the line of `entry`, durably. A torn last line goes first; if the last line is of the
 // same transaction it is written anew, so that its durability does not depend on who wrote it
 // before.
-absl::Status AppendHistory(base::Dir& root, const base::Json& entry);
+absl::Status AppendHistory(base::Dir& root, const base::Json& entry, uint32_t mode = 0644);
 
 // ---- What was active before (D174) ----
 // Deploys and switches go up; a rollback goes down again to where it went, and remembers the way

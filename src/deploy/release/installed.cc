@@ -7,6 +7,7 @@
 #include "absl/strings/str_join.h"
 #include "base/check.h"
 #include "deploy/model/errors.h"
+#include "deploy/pack/file_source.h"
 
 namespace slipway::deploy {
 namespace {
@@ -59,14 +60,16 @@ absl::StatusOr<FileIndex> ReadIndex(const Root& root, const Component& component
   const std::string context = absl::StrCat("read the file index of ", component.ToString());
   const std::string hint =
       absl::StrCat("install it again: deploy-tool deploy ", component.ToString(), " --force");
-  const auto bytes = base::ReadFile(*root.dir, IndexPath(component), kIndexFileBytesMax);
-  if (absl::IsNotFound(bytes.status())) {
+  const auto file = root.dir->Open(IndexPath(component), base::OpenOptions());
+  if (absl::IsNotFound(file.status())) {
     return Error(Dt::kChecksum, absl::StrCat(context, ": there is none"), hint);
   }
-  if (!bytes.ok()) return RootError(bytes.status(), context);
-  auto index = DecodeFileIndex(base::AsBytes(*bytes));
-  if (!index.ok()) return Wrap(index.status(), Dt::kChecksum, context, hint);
-  return index;
+  if (!file.ok()) return RootError(file.status(), context);
+  FileSource source(**file);
+  auto index = DecodeFileIndex(source);
+  if (index.ok()) return index;
+  if (base::GetErrorInfo(index.status()).code.empty()) return RootError(index.status(), context);
+  return Wrap(index.status(), Dt::kChecksum, context, hint);
 }
 
 absl::StatusOr<std::vector<Drift>> CompareInstalled(const Root& root, const Component& component,

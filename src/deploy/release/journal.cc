@@ -41,12 +41,12 @@ absl::StatusOr<std::vector<JournalStep>> DecodeRecords(const std::vector<std::st
 }  // namespace
 
 base::Owned<Journal> Journal::Create(base::Dir& root, absl::string_view tx,
-                                     std::vector<JournalStep> steps) {
+                                     std::vector<JournalStep> steps, uint32_t mode) {
   SLIPWAY_CHECK(!steps.empty());
   SLIPWAY_CHECK(steps.front().kind == StepKind::kBegin);
   SLIPWAY_ASSIGN_OR_RETURN(auto dir, root.OpenDir(kJournalDir));
   // The first record comes with the name, so that no journal is ever without its BEGIN.
-  SLIPWAY_RETURN_IF_ERROR(base::WriteFileDurably(*dir, FileName(tx), EncodeAll(steps), 0644,
+  SLIPWAY_RETURN_IF_ERROR(base::WriteFileDurably(*dir, FileName(tx), EncodeAll(steps), mode,
                                                  base::RenameMode::kNoReplace));
   return Open(root, tx);
 }
@@ -135,7 +135,9 @@ absl::Status Journal::DropCommit() {
 
 absl::Status Journal::Rewrite() {
   // A new file: nothing that a failed sync left behind can come back in it.
-  SLIPWAY_RETURN_IF_ERROR(base::WriteFileDurably(*dir_, FileName(tx_), EncodeAll(steps_)));
+  SLIPWAY_ASSIGN_OR_RETURN(const base::Meta meta, dir_->Stat(FileName(tx_)));
+  SLIPWAY_RETURN_IF_ERROR(
+      base::WriteFileDurably(*dir_, FileName(tx_), EncodeAll(steps_), meta.mode & 0777));
   failed_ = false;
   return Load();
 }

@@ -86,7 +86,7 @@ class Journal {
   // Creates journal/<tx>.jnl with the record of `steps`, the first of which is BEGIN: it is there
   // whole and durably, or not at all.
   static base::Owned<Journal> Create(base::Dir& root, absl::string_view tx,
-                                     std::vector<JournalStep> steps);
+                                     std::vector<JournalStep> steps, uint32_t mode = 0644);
   // The steps of a journal that may be in use: nothing is written. NotFound: finished meanwhile.
   // DT007, DT025.
   static absl::StatusOr<std::vector<JournalStep>> Peek(base::Dir& root, absl::string_view tx);

@@ -9,6 +9,7 @@
 #include "base/mutant.h"
 #include "base/units.h"
 #include "deploy/model/errors.h"
+#include "deploy/repository/repository.h"
 
 namespace slipway::deploy {
 namespace {
@@ -27,14 +28,11 @@ constexpr const char* kRootDirs[] = {
     kPackageCacheDir,
 };
 
-// What lies in a root without being reachable through a link is for its owner and group.
-constexpr uint32_t kDirMode = 0755;
-
 // Those that are missing: somebody may have taken one away.
-absl::Status MakeRootDirs(base::Dir& dir) {
+absl::Status MakeRootDirs(base::World& world, base::Dir& dir) {
   for (const char* name : kRootDirs) {
     SLIPWAY_ASSIGN_OR_RETURN(const auto there, StatIfAny(dir, name));
-    if (!there) SLIPWAY_RETURN_IF_ERROR(MakeDirsDurably(dir, name));
+    if (!there) SLIPWAY_RETURN_IF_ERROR(MakeDirsDurably(dir, name, ModesOf(world).dir));
   }
   return absl::OkStatus();
 }
@@ -57,17 +55,18 @@ absl::StatusOr<std::vector<std::string>> WarningsOf(base::World& world, base::Di
 }
 
 absl::Status MakeRootFiles(base::World& world, base::Dir& dir) {
-  SLIPWAY_RETURN_IF_ERROR(MakeRootDirs(dir));
+  SLIPWAY_RETURN_IF_ERROR(MakeRootDirs(world, dir));
   base::Json json = base::Json::MakeObject();
   json.Set("format", kRootFormat);
   json.Set("root_id", world.random.Hex(16));
   json.Set("created_at", base::FormatRfc3339(world.clock.Wall()));
   SLIPWAY_ASSIGN_OR_RETURN(const auto tool, dir.OpenDir(kToolDir));
+  const uint32_t mode = ModesOf(world).file;
   const absl::Status history =
-      base::WriteFileDurably(*tool, "history.jsonl", "", 0644, base::RenameMode::kNoReplace);
+      base::WriteFileDurably(*tool, "history.jsonl", "", mode, base::RenameMode::kNoReplace);
   if (!absl::IsAlreadyExists(history)) SLIPWAY_RETURN_IF_ERROR(history);
   // Last: with it, the directory is a deploy root.
-  const absl::Status written = base::WriteFileDurably(*tool, "root.json", json.Dump(2) + "\n", 0644,
+  const absl::Status written = base::WriteFileDurably(*tool, "root.json", json.Dump(2) + "\n", mode,
                                                       base::RenameMode::kNoReplace);
   return absl::IsAlreadyExists(written) ? absl::OkStatus() : written;
 }
@@ -100,13 +99,20 @@ absl::Status NoRoot(absl::string_view path, absl::string_view what) {
 }
 
 base::Owned<base::Dir> OpenOrMake(base::World& world, absl::string_view path, OpenMode mode) {
-  if (mode == OpenMode::kCreate) return world.files.MakeRoot(path);
+  if (mode == OpenMode::kCreate) {
+    return MakeRootWithMode(world.files, std::string(path), ModesOf(world).dir);
+  }
   auto dir = world.files.OpenRoot(path);
   if (absl::IsNotFound(dir.status())) return NoRoot(path, "no such directory");
   return dir;
 }
 
 }  // namespace
+
+Modes ModesOf(base::World& world) {
+  const uint32_t taken = world.environment.Umask();
+  return {.file = 0664 & ~taken, .dir = 0775 & ~taken};
+}
 
 std::string TypeDir(absl::string_view type) { return absl::StrCat(kComponentsDir, "/", type); }
 std::string VersionDir(const Component& component) {
@@ -151,7 +157,7 @@ absl::StatusOr<Root> OpenRootDir(base::World& world, absl::string_view path,
   }
   if (!id.ok()) return RootError(id.status(), absl::StrCat("open deploy root ", *real));
   if (options.mode != OpenMode::kRead) {
-    const absl::Status made = MakeRootDirs(**dir);
+    const absl::Status made = MakeRootDirs(world, **dir);
     if (!made.ok()) return RootError(made, absl::StrCat("open deploy root ", *real));
   }
   std::vector<std::string> warnings;
@@ -160,8 +166,8 @@ absl::StatusOr<Root> OpenRootDir(base::World& world, absl::string_view path,
     if (!found.ok()) return RootError(found.status(), absl::StrCat("open deploy root ", *real));
     warnings = *std::move(found);
   }
-  return Root{world,           *std::move(real), *std::move(id),
-              *std::move(dir), options,          std::move(warnings)};
+  return Root{world,   *std::move(real),    *std::move(id), *std::move(dir),
+              options, std::move(warnings), ModesOf(world)};
 }
 
 absl::StatusOr<std::vector<base::DirEntry>> ListSorted(base::Dir& dir, absl::string_view path) {
@@ -194,12 +200,12 @@ absl::Status SyncDirAt(base::Dir& dir, absl::string_view path) {
   return opened->Sync();
 }
 
-absl::Status MakeDirsDurably(base::Dir& dir, absl::string_view path) {
+absl::Status MakeDirsDurably(base::Dir& dir, absl::string_view path, uint32_t mode) {
   const absl::string_view parent = base::SplitPath(path).first;
-  absl::Status made = dir.MakeDir(path, kDirMode);
+  absl::Status made = dir.MakeDir(path, mode);
   if (absl::IsNotFound(made) && !parent.empty()) {
-    SLIPWAY_RETURN_IF_ERROR(MakeDirsDurably(dir, parent));
-    made = dir.MakeDir(path, kDirMode);
+    SLIPWAY_RETURN_IF_ERROR(MakeDirsDurably(dir, parent, mode));
+    made = dir.MakeDir(path, mode);
   }
   if (absl::IsAlreadyExists(made)) return absl::OkStatus();
   SLIPWAY_RETURN_IF_ERROR(made);

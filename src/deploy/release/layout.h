@@ -55,6 +55,14 @@ std::string IndexPath(const Component& component);  // .deploy-tool/index/<t>/<v
 std::string TypeLockFile(absl::string_view type);   // .deploy-tool/locks/<type>.lock
 std::string StagingDir(absl::string_view tx);       // .deploy-tool/staging/<tx>
 
+// Of what the tool makes for itself in a root: as the umask says, and never for everybody to write;
+// a journal that anybody may write is not obeyed (D51).
+struct Modes {
+  uint32_t file = 0644;
+  uint32_t dir = 0755;
+};
+Modes ModesOf(base::World& world);
+
 // What an open root consists of. Immutable after Open; Dir is thread-safe.
 struct Root {
   base::World& world;
@@ -63,6 +71,7 @@ struct Root {
   std::unique_ptr<base::Dir> dir;
   RootOptions options;
   std::vector<std::string> warnings;  // of a root that others may change; not when only reading
+  Modes modes;
 };
 
 // Opens or makes the root as `options.mode` asks; no recovery. Errors as DeployRoot::Open.
@@ -78,7 +87,7 @@ absl::StatusOr<std::optional<base::Meta>> StatIfAny(base::Dir& dir, absl::string
 // Syncs the directory `path` beneath `dir`; "" is `dir` itself.
 absl::Status SyncDirAt(base::Dir& dir, absl::string_view path);
 // Makes the directory and its missing parents, each synced into its parent.
-absl::Status MakeDirsDurably(base::Dir& dir, absl::string_view path);
+absl::Status MakeDirsDurably(base::Dir& dir, absl::string_view path, uint32_t mode);
 // NotFound is OK.
 absl::Status RemoveFile(base::Dir& dir, absl::string_view path);
 

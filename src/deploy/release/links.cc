@@ -144,7 +144,7 @@ absl::Status RevertLinks(const Root& root, absl::string_view tx,
 absl::Status MakeLinkDirs(const Root& root, const std::vector<std::string>& dirs) {
   for (const std::string& path : dirs) {
     SLIPWAY_ASSIGN_OR_RETURN(const Place place, OpenPlace(root, path));
-    const absl::Status made = place.dir->MakeDir(place.name);
+    const absl::Status made = place.dir->MakeDir(place.name, root.modes.dir);
     if (absl::IsAlreadyExists(made)) continue;
     SLIPWAY_RETURN_IF_ERROR(made);
     SLIPWAY_RETURN_IF_ERROR(place.dir->Sync());

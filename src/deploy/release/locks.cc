@@ -66,6 +66,7 @@ absl::StatusOr<std::optional<Lock>> TryTakeLock(const Root& root, const std::str
   base::OpenOptions options;
   options.write = true;
   options.create = true;
+  options.mode = root.modes.file;
   SLIPWAY_ASSIGN_OR_RETURN(auto file, root.dir->Open(path, options));
   if (!SLIPWAY_MUTANT("drop-lock")) {
     const absl::Status taken = file->TryLock();

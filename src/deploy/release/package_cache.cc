@@ -45,6 +45,7 @@ absl::Status WriteStamp(const Root& root, const std::string& sha256, base::File&
   options.write = true;
   options.create = true;
   options.truncate = true;
+  options.mode = root.modes.file;
   SLIPWAY_ASSIGN_OR_RETURN(const auto stamp, root.dir->Open(StampPath(sha256), options));
   return stamp->WriteAt(0, base::AsBytes(StampOf(meta)));
 }
@@ -105,8 +106,9 @@ base::Owned<base::File> TryOpenPart(const Root& root, const Manifest& manifest) 
   base::OpenOptions options;
   options.write = true;
   options.create = true;
-  options.mode = 0666 & ~root.world.environment.Umask();  // it may hold files that few may read
-  SLIPWAY_RETURN_IF_ERROR(base::MakeDirs(*root.dir, CacheDir(manifest.package.sha256)));
+  options.mode = root.modes.file;  // it may hold files that few may read
+  SLIPWAY_RETURN_IF_ERROR(
+      base::MakeDirs(*root.dir, CacheDir(manifest.package.sha256), root.modes.dir));
   SLIPWAY_ASSIGN_OR_RETURN(auto file, root.dir->Open(path, options));
   const absl::Status busy =
       Error(Dt::kLocked,

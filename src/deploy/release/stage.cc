@@ -12,6 +12,7 @@
 #include "base/mutant.h"
 #include "deploy/model/errors.h"
 #include "deploy/pack/extractor.h"
+#include "deploy/pack/file_source.h"
 #include "deploy/release/failpoints.h"
 #include "deploy/repository/codec.h"
 #include "deploy/repository/repository.h"
@@ -24,20 +25,6 @@ constexpr uint64_t kSmallTreeBytesMax = 16 << 20;
 constexpr char kTreeName[] = "tree";
 constexpr char kManifestName[] = "manifest.json";
 constexpr char kIndexName[] = "files.zst";
-
-class FileSource : public base::ByteSource {
- public:
-  explicit FileSource(base::File& file) : file_(file) {}
-  absl::StatusOr<size_t> Read(absl::Span<uint8_t> out) override {
-    SLIPWAY_ASSIGN_OR_RETURN(const size_t got, file_.ReadAt(offset_bytes_, out));
-    offset_bytes_ += got;
-    return got;
-  }
-
- private:
-  base::File& file_;
-  uint64_t offset_bytes_ = 0;
-};
 
 class PhaseTimer {
  public:
@@ -54,28 +41,54 @@ class PhaseTimer {
   absl::Duration start_;
 };
 
-absl::Status WriteNew(base::Dir& dir, const char* name, absl::string_view data) {
+base::Owned<base::File> CreateNew(const Root& root, base::Dir& dir, const char* name) {
   base::OpenOptions options;
   options.write = true;
   options.create = true;
   options.exclusive = true;
-  SLIPWAY_ASSIGN_OR_RETURN(const auto file, dir.Open(name, options));
+  options.mode = root.modes.file;
+  return dir.Open(name, options);
+}
+
+absl::Status WriteNew(const Root& root, base::Dir& dir, const char* name, absl::string_view data) {
+  SLIPWAY_ASSIGN_OR_RETURN(const auto file, CreateNew(root, dir, name));
   return file->WriteAt(0, base::AsBytes(data));
 }
 
-// The published file index, from the first source that has the right one. nullopt: the manifest
-// names none, or no source can be reached. DT007: all that answered gave wrong bytes.
-absl::StatusOr<std::optional<std::string>> FetchIndex(const DeployComponent& component,
-                                                      std::vector<std::string>& warnings) {
+// Appends to a file, and keeps the hash of all.
+struct HashedOutput {
+  explicit HashedOutput(base::File& output) : file(output) {}
+  absl::Status Append(base::BytesView data) {
+    sha.Update(data);
+    written = file.WriteAt(size_bytes, data);
+    size_bytes += data.size();
+    return written;
+  }
+
+  base::File& file;
+  base::Sha256 sha;
+  uint64_t size_bytes = 0;
+  absl::Status written;
+};
+
+// The published file index into the empty file `into`, from the first source that has the right
+// one. False, and nothing in the file: the manifest names none, or no source can be reached. DT007:
+// all that answered gave wrong bytes.
+absl::StatusOr<bool> FetchIndex(const DeployComponent& component, base::File& into,
+                                std::vector<std::string>& warnings) {
   const std::optional<SideFile>& index = component.manifest.package.index;
-  if (!index) return std::optional<std::string>();
+  if (!index) return false;
   absl::Status wrong;
   for (const PackageSource& source : component.sources) {
-    auto bytes = GetText(*source.repository, ObjectKey(component.manifest.component, index->file),
-                         kIndexFileBytesMax);
-    if (!bytes.ok()) continue;
-    const std::string got = base::ToHex(base::Sha256Of(base::AsBytes(*bytes)));
-    if (got == index->sha256) return std::optional<std::string>(*std::move(bytes));
+    HashedOutput output(into);
+    const absl::Status fetched = GetAtMost(
+        *source.repository, ObjectKey(component.manifest.component, index->file),
+        kIndexFileBytesMax, [&output](base::BytesView data) { return output.Append(data); });
+    SLIPWAY_RETURN_IF_ERROR(output.written);
+    const std::string got = base::ToHex(output.sha.Finish());
+    if (fetched.ok() && got == index->sha256) return true;
+    SLIPWAY_RETURN_IF_ERROR(into.Truncate(0));
+    if (!fetched.ok()) continue;
     wrong = Error(Dt::kChecksum,
                   absl::StrCat("fetch ", index->file, " from ", source.name, ": its SHA-256 is ",
                                got, ", the manifest states ", index->sha256));
@@ -87,7 +100,7 @@ absl::StatusOr<std::optional<std::string>> FetchIndex(const DeployComponent& com
       " that its manifest names; one was made from what was extracted, of which ",
       content && !content->tree.empty() ? "the package's SHA-256 and the tree digest were checked"
                                         : "only the SHA-256 of the package was checked"));
-  return std::optional<std::string>();
+  return false;
 }
 
 absl::Status CheckTree(const Manifest& manifest, const std::vector<IndexEntry>& entries) {
@@ -99,27 +112,29 @@ absl::Status CheckTree(const Manifest& manifest, const std::vector<IndexEntry>& 
                             TreeDigest(entries), ", the manifest states ", content->tree));
 }
 
-// The bytes of the file index to keep: the published ones after a comparison, else made here.
-absl::StatusOr<std::string> VerifiedIndex(const DeployComponent& component, Staged& staged,
-                                          bool verify, std::vector<std::string>& warnings) {
+// The file index to keep, into the empty file `into`: the published one after a comparison, else
+// one made here. Neither is held in memory, which the entries alone may fill (D262).
+absl::Status KeepIndex(const DeployComponent& component, Staged& staged, base::File& into,
+                       bool verify, std::vector<std::string>& warnings) {
   std::vector<IndexEntry>& entries = staged.entries;
-  SLIPWAY_ASSIGN_OR_RETURN(std::optional<std::string> published, FetchIndex(component, warnings));
+  SLIPWAY_ASSIGN_OR_RETURN(const bool published, FetchIndex(component, into, warnings));
   if (verify) {
     SLIPWAY_RETURN_IF_ERROR(CheckTree(component.manifest, entries));
     if (published) {
-      SLIPWAY_ASSIGN_OR_RETURN(
-          const FileIndex index,
-          DecodeFileIndex(base::AsBytes(*published), FileIndexTextBytesMax(entries, staged.bytes)));
-      SLIPWAY_RETURN_IF_ERROR(CompareWithIndex(entries, index));
+      FileSource source(into);
+      SLIPWAY_ASSIGN_OR_RETURN(FileIndexReader index,
+                               ReadFileIndex(source, FileIndexTextBytesMax(entries, staged.bytes)));
+      SLIPWAY_RETURN_IF_ERROR(CompareWithIndex(entries, std::move(index)));
     }
   }
-  if (published) return *std::move(published);
+  if (published) return absl::OkStatus();
   FileIndex own;  // borrows the entries: they may be many
   own.entries.swap(entries);
-  const absl::StatusOr<base::Bytes> made = EncodeFileIndex(own);
+  HashedOutput output(into);
+  const absl::Status made =
+      WriteFileIndex(own, [&output](base::BytesView data) { return output.Append(data); });
   own.entries.swap(entries);
-  SLIPWAY_RETURN_IF_ERROR(made.status());
-  return std::string(base::AsText(*made));
+  return made;
 }
 
 absl::StatusOr<Extracted> ExtractInto(const Root& root, const DeployComponent& component,
@@ -158,7 +173,7 @@ absl::StatusOr<Staged> StageInto(const Root& root, base::Dir& dir, const DeployC
                                  ComponentResult& result, std::vector<std::string>& warnings) {
   Staged staged;
   staged.component = component.manifest.component;
-  SLIPWAY_RETURN_IF_ERROR(dir.MakeDir(kTreeName));
+  SLIPWAY_RETURN_IF_ERROR(dir.MakeDir(kTreeName, root.modes.dir));
   SLIPWAY_ASSIGN_OR_RETURN(const auto tree, dir.OpenDir(kTreeName));
   {
     const PhaseTimer timer(root, result, "extract");
@@ -170,13 +185,12 @@ absl::StatusOr<Staged> StageInto(const Root& root, base::Dir& dir, const DeployC
     std::move(extracted.warnings.begin(), extracted.warnings.end(), std::back_inserter(warnings));
   }
   const PhaseTimer timer(root, result, "verify");
-  SLIPWAY_ASSIGN_OR_RETURN(const std::string index,
-                           VerifiedIndex(component, staged, options.verify, warnings));
+  SLIPWAY_ASSIGN_OR_RETURN(const auto index, CreateNew(root, dir, kIndexName));
+  SLIPWAY_RETURN_IF_ERROR(KeepIndex(component, staged, *index, options.verify, warnings));
   const std::string manifest =
       component.manifest_text.empty() ? WriteManifest(component.manifest) : component.manifest_text;
   staged.manifest_sha256 = base::ToHex(base::Sha256Of(base::AsBytes(manifest)));
-  SLIPWAY_RETURN_IF_ERROR(WriteNew(dir, kManifestName, manifest));
-  SLIPWAY_RETURN_IF_ERROR(WriteNew(dir, kIndexName, index));
+  SLIPWAY_RETURN_IF_ERROR(WriteNew(root, dir, kManifestName, manifest));
   return staged;
 }
 
@@ -243,7 +257,7 @@ absl::StatusOr<Staged> StageComponent(const Root& root, absl::string_view tx, si
   SLIPWAY_LOG(kInfo, absl::StrCat("extracting to ", root.path, "/", VersionDir(name)));
   const std::string path = absl::StrCat(StagingDir(tx), "/", ordinal);
   const std::string context = absl::StrCat("install ", name.ToString());
-  const absl::Status made = base::MakeDirs(*root.dir, path);
+  const absl::Status made = base::MakeDirs(*root.dir, path, root.modes.dir);
   if (!made.ok()) return RootError(made, context);
   const auto dir = root.dir->OpenDir(path);
   if (!dir.ok()) return RootError(dir.status(), context);

@@ -189,9 +189,9 @@ absl::StatusOr<TypeState> ReadState(base::Dir& root, absl::string_view type) {
   return state;
 }
 
-absl::Status WriteState(base::Dir& root, absl::string_view type, const Json& state) {
-  SLIPWAY_ASSIGN_OR_RETURN(const auto dir, root.OpenDir(kStateDir));
-  return base::WriteFileDurably(*dir, StateFile(type), state.Dump(2) + "\n");
+absl::Status WriteState(const Root& root, absl::string_view type, const Json& state) {
+  SLIPWAY_ASSIGN_OR_RETURN(const auto dir, root.dir->OpenDir(kStateDir));
+  return base::WriteFileDurably(*dir, StateFile(type), state.Dump(2) + "\n", root.modes.file);
 }
 
 absl::StatusOr<std::vector<std::string>> InstalledVersions(base::Dir& root,

@@ -53,7 +53,7 @@ absl::StatusOr<TypeState> StateFromJson(const base::Json& json);  // DT007, DT02
 // The state of `type` as the file says, corrected by the disk: versions that are not installed are
 // gone from it, installed ones that it does not know are added, `current` is what the link says.
 absl::StatusOr<TypeState> ReadState(base::Dir& root, absl::string_view type);
-absl::Status WriteState(base::Dir& root, absl::string_view type, const base::Json& state);
+absl::Status WriteState(const Root& root, absl::string_view type, const base::Json& state);
 
 // Versions of `type` that have a directory; sorted bytewise.
 absl::StatusOr<std::vector<std::string>> InstalledVersions(base::Dir& root, absl::string_view type);

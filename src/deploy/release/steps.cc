@@ -40,7 +40,8 @@ absl::Status UnplaceOne(const Root& root, const Placement& place) {
   }
   if (placed) {
     // The staging directory may have been swept away by somebody.
-    SLIPWAY_RETURN_IF_ERROR(base::MakeDirs(*root.dir, base::SplitPath(place.from).first));
+    SLIPWAY_RETURN_IF_ERROR(
+        base::MakeDirs(*root.dir, base::SplitPath(place.from).first, root.modes.dir));
     SLIPWAY_RETURN_IF_ERROR(Move(root, place.to, place.from));
   }
   if (aside && (placed || !to)) return Move(root, AsidePath(place), place.to);
@@ -104,11 +105,11 @@ absl::Status UndoStep(const Root& root, absl::string_view tx, const JournalStep&
 absl::Status WriteRecords(const Root& root, const CommitStep& commit) {
   SLIPWAY_FAILPOINT("deploy.state.before");
   for (const auto& [type, state] : commit.states) {
-    SLIPWAY_RETURN_IF_ERROR(WriteState(*root.dir, type, state));
+    SLIPWAY_RETURN_IF_ERROR(WriteState(root, type, state));
   }
   SLIPWAY_FAILPOINT("deploy.state.after");
   SLIPWAY_FAILPOINT("deploy.history.before");
-  SLIPWAY_RETURN_IF_ERROR(AppendHistory(*root.dir, commit.history));
+  SLIPWAY_RETURN_IF_ERROR(AppendHistory(*root.dir, commit.history, root.modes.file));
   SLIPWAY_FAILPOINT("deploy.history.after");
   return absl::OkStatus();
 }
@@ -139,7 +140,7 @@ std::vector<JournalStep> StepsOf(const LinkPlan& plan) {
 
 absl::Status DoPlace(const Root& root, const JournalStep& place) {
   for (const std::string& dir : place.dirs) {
-    SLIPWAY_RETURN_IF_ERROR(MakeDirsDurably(*root.dir, dir));
+    SLIPWAY_RETURN_IF_ERROR(MakeDirsDurably(*root.dir, dir, root.modes.dir));
   }
   for (const Placement& one : place.places) {
     SLIPWAY_RETURN_IF_ERROR(base::Annotate(PlaceOne(root, one), "place " + one.to));
@@ -150,7 +151,7 @@ absl::Status DoPlace(const Root& root, const JournalStep& place) {
 absl::Status DoLinks(const Root& root, absl::string_view tx, const LinkPlan& plan) {
   if (plan.generation) {
     SLIPWAY_FAILPOINT("deploy.gen.before");
-    SLIPWAY_RETURN_IF_ERROR(WriteGeneration(*root.dir, *plan.generation, plan.set));
+    SLIPWAY_RETURN_IF_ERROR(WriteGeneration(root, *plan.generation, plan.set));
     SLIPWAY_FAILPOINT("deploy.gen.after");
   }
   if (!plan.switches.empty()) {

@@ -294,8 +294,11 @@ base::Owned<base::Dir> MakeRootWithMode(base::Files& files, const std::string& p
                                         uint32_t mode) {
   base::Owned<base::Dir> there = files.OpenRoot(path);
   if (!absl::IsNotFound(there.status())) return there;
+  const std::string parent(base::SplitPath(path).first);
+  if (!parent.empty()) SLIPWAY_RETURN_IF_ERROR(MakeRootWithMode(files, parent, mode).status());
   SLIPWAY_ASSIGN_OR_RETURN(std::unique_ptr<base::Dir> made, files.MakeRoot(path));
   SLIPWAY_RETURN_IF_ERROR(made->SetMeta("", {.mode = mode, .mtime = {}, .xattrs = {}}));
+  SLIPWAY_RETURN_IF_ERROR(made->Sync());
   return made;
 }
 

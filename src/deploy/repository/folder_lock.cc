@@ -37,6 +37,7 @@ base::Owned<base::File> LockFolder(base::Dir& dir, base::Clock& clock,
   base::OpenOptions options;
   options.write = true;
   options.create = true;
+  options.mode = lock_options.mode;
   base::Owned<base::File> file = dir.Open(kFolderLockFile, options);
   if (!file.ok()) return Wrap(file.status(), FileErrorCode(file.status(), Dt::kStorage), what);
   if (SLIPWAY_MUTANT("drop-lock")) return file;

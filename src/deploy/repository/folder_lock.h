@@ -16,6 +16,7 @@ struct FolderLockOptions {
   std::string what;  // "publish records", for messages
   std::string hint;
   absl::Duration wait;
+  uint32_t mode = 0644;  // of the lock file, when it is made
 };
 
 // Keeps other commands away from `dir` until it is destroyed; the lock dies with the process. Waits

@@ -107,9 +107,9 @@ struct PublishRequest {
   base::Clock& clock;
   base::Pool& pool;
   base::CancelToken cancel;
-  uint32_t file_mode = 0644;  // of records, releases and lock files in `folders`
   // Called from several threads at once. May be null.
   std::function<void(const PublishProgress&)> progress;
+  uint32_t file_mode = 0644;  // of records, releases and the lock file in `folders`
 };
 
 PublishReport Publish(const PublishRequest& request);

@@ -19,7 +19,8 @@ base::Owned<base::File> LockRecords(const PublishRequest& request) {
       LockFolder(records, request.clock,
                  {.what = "publish records",
                   .hint = "another publish is running; try again when it has ended",
-                  .wait = request.options.lock_wait},
+                  .wait = request.options.lock_wait,
+                  .mode = request.file_mode},
                  request.cancel));
   base::RemoveStaleTemps(records).IgnoreError();  // of a publish that was killed
   return lock;
@@ -74,7 +75,8 @@ absl::StatusOr<bool> RecordFile::Write() const {
   SLIPWAY_FAILPOINT("publish.record.before");
   const std::string name = RecordFileName(record_.component);
   SLIPWAY_RETURN_IF_ERROR(Check());
-  const absl::Status written = base::WriteFileDurably(request_->folders.records, name, Text());
+  const absl::Status written =
+      base::WriteFileDurably(request_->folders.records, name, Text(), request_->file_mode);
   if (!written.ok()) {
     return Wrap(written, FileErrorCode(written, Dt::kStorage), absl::StrCat("write ", name));
   }
@@ -89,7 +91,7 @@ absl::Status RecordFile::PutBack() const {
   const absl::StatusOr<std::string> now = base::ReadFile(records, name, kRecordBytesMax);
   if (previous_text_) {
     if (now.ok() && *now == *previous_text_) return absl::OkStatus();
-    return base::WriteFileDurably(records, name, *previous_text_);
+    return base::WriteFileDurably(records, name, *previous_text_, request_->file_mode);
   }
   if (absl::IsNotFound(now.status())) return absl::OkStatus();
   SLIPWAY_RETURN_IF_ERROR(records.Remove(name));

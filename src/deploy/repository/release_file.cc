@@ -178,7 +178,7 @@ absl::Status WriteReleaseFiles(const PublishRequest& request, const Release& rel
   SLIPWAY_ASSIGN_OR_RETURN(const std::optional<Release> there, ReadLocal(request, release.version));
   if (there && SameComponents(*there, release)) return absl::OkStatus();
   const absl::Status written = base::WriteFileDurably(
-      request.folders.releases, ReleaseFileName(release.version), text, 0644,
+      request.folders.releases, ReleaseFileName(release.version), text, request.file_mode,
       request.options.force ? base::RenameMode::kReplace : base::RenameMode::kNoReplace);
   if (absl::IsAlreadyExists(written)) return undo(OtherRelease(release.version, "the project"));
   if (!written.ok()) {

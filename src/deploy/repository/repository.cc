@@ -61,14 +61,23 @@ absl::StatusOr<Object> Repository::PutFile(absl::string_view key, base::File& so
   return Put(key, bytes, size_bytes, condition);
 }
 
-absl::StatusOr<std::string> GetText(Repository& repository, absl::string_view key,
-                                    uint64_t limit_bytes) {
-  std::string text;
-  SLIPWAY_RETURN_IF_ERROR(repository.Get(key, Range(), [&](base::BytesView bytes) {
-    if (bytes.size() > limit_bytes - text.size()) {
+absl::Status GetAtMost(Repository& repository, absl::string_view key, uint64_t limit_bytes,
+                       Sink sink) {
+  uint64_t got_bytes = 0;
+  return repository.Get(key, Range(), [&](base::BytesView bytes) {
+    if (bytes.size() > limit_bytes - got_bytes) {
       return absl::ResourceExhaustedError(
           absl::StrCat("read ", key, ": larger than the limit of ", limit_bytes, " bytes"));
     }
+    got_bytes += bytes.size();
+    return sink(bytes);
+  });
+}
+
+absl::StatusOr<std::string> GetText(Repository& repository, absl::string_view key,
+                                    uint64_t limit_bytes) {
+  std::string text;
+  SLIPWAY_RETURN_IF_ERROR(GetAtMost(repository, key, limit_bytes, [&](base::BytesView bytes) {
     const absl::string_view part = base::AsText(bytes);
     text.append(part.data(), part.size());
     return absl::OkStatus();

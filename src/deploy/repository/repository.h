@@ -78,14 +78,17 @@ base::Owned<Repository> OpenFilesystemRepository(base::Files& files, std::string
                                                  const std::string& path,
                                                  uint32_t file_mode = 0644);
 
-// Opens the directory `path`, made with `mode` when it is missing (its missing parents: 0755).
+// Opens the directory `path`, made with `mode` when it is missing, as are missing parents.
 base::Owned<base::Dir> MakeRootWithMode(base::Files& files, const std::string& path, uint32_t mode);
 
 // Keeps objects in memory: for tests; the second implementation of the contract.
 std::unique_ptr<Repository> MakeMemoryRepository(std::string name, base::Clock& clock);
 
 // ---- Helpers over any repository ----
-// ResourceExhausted when the object is larger than `limit_bytes`.
+// ResourceExhausted when the object is larger than `limit_bytes`; what comes first goes to `sink`.
+absl::Status GetAtMost(Repository& repository, absl::string_view key, uint64_t limit_bytes,
+                       Sink sink);
+// The same as one text.
 absl::StatusOr<std::string> GetText(Repository& repository, absl::string_view key,
                                     uint64_t limit_bytes);
 absl::Status PutText(Repository& repository, absl::string_view key, absl::string_view text,
