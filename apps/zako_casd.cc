@@ -1,4 +1,6 @@
 // zako-casd: serves a content-addressed store.
+#include <malloc.h>
+
 #include <algorithm>
 #include <functional>
 #include <iostream>
@@ -17,7 +19,7 @@
 #include "base/config/reader.h"
 #include "base/log/log.h"
 #include "base/metrics/metrics.h"
-#include "base/net/endpoint.h"
+#include "base/net/descriptors.h"
 #include "base/os/loop.h"
 #include "base/os/pool.h"
 #include "base/os/sd_notify.h"
@@ -28,7 +30,6 @@
 #include "base/sync/mutex.h"
 #include "build_info.h"
 #include "cas/service/casd.h"
-#include "cas/service/listen.h"
 #include "cas/service/probe.h"
 #include "cas/store/lmdb_index.h"
 #include "main_parts.h"
@@ -145,18 +146,11 @@ void WaitFor(const base::CancelToken& cancel) {
   while (!stop) changed.Wait(mutex);
 }
 
-absl::Status RunProbe(const cas::CasdConfig& config, std::string address, base::World& world) {
-  if (address.empty()) {
-    auto own = cas::ListenAddresses(config.listen_cas, false, world.files);
-    if (!own.ok()) return own.status();
-    SLIPWAY_ASSIGN_OR_RETURN(base::net::Endpoint endpoint, base::net::ParseEndpoint(own->front()));
-    if (base::net::IsUnspecified(endpoint.host)) endpoint.host = "127.0.0.1";
-    address = endpoint.ToString();
-  }
-  base::net::TlsOptions tls = config.tls;
-  // The own certificate is good enough to be asked with; who signs clients signs servers too.
-  if (tls.client_auth == base::net::ClientAuth::kNone) tls.cert = tls.key = "";
-  return cas::Probe(address, tls, world.files, world.clock.Wall(), kProbeTimeout);
+absl::Status RunProbe(const cas::CasdConfig& config, const std::string& address,
+                      base::World& world) {
+  SLIPWAY_ASSIGN_OR_RETURN(const base::net::ChannelOptions options,
+                           cas::ProbeOptions(config, address, world.files));
+  return cas::Probe(options, world.files, world.clock.Wall(), kProbeTimeout);
 }
 
 // What SIGHUP asks for. What is wrong is refused and told; what it would replace stays in force.
@@ -220,8 +214,17 @@ absl::Status Serve(const Configuration& started, const base::cli::ServerFlags& f
 
 }  // namespace
 
+// The C library gives freed memory back to the kernel at once where it came in large pieces, or
+// lies at the end of the heap, and gets it anew, page by page, for the next message. Up to so much
+// is kept instead.
+constexpr int kMappedBytesMin = 4 << 20;
+constexpr int kKeptBytesMax = 16 << 20;
+
 int main(int argc, char** argv) {
+  mallopt(M_MMAP_THRESHOLD, kMappedBytesMin);
+  mallopt(M_TRIM_THRESHOLD, kKeptBytesMax);
   base::os::World world;  // first: it blocks the signals before any library starts a thread
+  base::net::RaiseDescriptorLimit();
   base::CancelSource cancel;
   Reloader reloader;
   const base::os::CancelOnSignals signals(cancel, [&reloader] { reloader.Run(); });

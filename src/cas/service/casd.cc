@@ -94,6 +94,8 @@ class CasdImpl final : public Casd {
   std::map<std::string, size_t> listener_of_;  // role
   std::atomic<int> transport_port_{0};
   std::atomic<bool> checking_{false};  // a job of CheckHealth is on its way
+  std::atomic<int64_t> checking_since_ns_{0};
+  std::string keys_error_;  // of CheckHealth, told once
   base::Mutex mutex_;
   base::CondVar never_;
   bool draining_ ABSL_GUARDED_BY(mutex_) = false;
@@ -299,17 +301,26 @@ void CasdImpl::Tick() {
   requests_.ExpireIdle(config_.idle_timeout);
   governor_.recommended();  // recovers, and tells its metric
   auth_metrics_.active.Set(static_cast<double>(tokens_.active()));
-  if (checking_.exchange(true)) return;
+  const int64_t now_ns = absl::ToInt64Nanoseconds(world_.clock.Monotonic());
+  if (checking_.exchange(true)) {
+    if (absl::Nanoseconds(now_ns - checking_since_ns_) > config_.storage_answer_max) {
+      health_.Set("storage", false, "the storage does not answer");
+    }
+    return;
+  }
+  checking_since_ns_ = now_ns;
   if (!pool_->Submit([this] { CheckHealth(); }).ok()) checking_ = false;
 }
 
 // On the pool: what reads files.
 void CasdImpl::CheckHealth() {
   if (keys_ != nullptr) {
-    if (absl::Status status = keys_->Reload(); !status.ok()) {
+    const std::string error(keys_->Reload().message());
+    if (!error.empty() && error != keys_error_) {
       SLIPWAY_LOG(kWarn, "keys file refused; the keys from before stay in force",
-                  {{"error", std::string(status.message())}});
+                  {{"error", error}});
     }
+    keys_error_ = error;
   }
   const absl::Status storage = store_->Check(Digest{}).status();
   health_.Set("storage", storage.ok(), storage.ok() ? "" : "the storage fails; see the log");

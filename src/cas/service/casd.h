@@ -42,6 +42,8 @@ struct CasdConfig {
   int io_threads = 0;  // 0: 32, or 2 a core
   int streams_max = 1024;
   absl::Duration idle_timeout = absl::Seconds(60);  // of an upload without a byte
+  // Storage that has not answered for so long counts as failed. No key of the file.
+  absl::Duration storage_answer_max = absl::Seconds(10);
   absl::Duration lame_duck = absl::Seconds(5);
   absl::Duration drain_timeout = absl::Seconds(30);
   absl::Duration keepalive = absl::Seconds(30);

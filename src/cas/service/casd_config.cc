@@ -189,6 +189,11 @@ absl::Status CheckTls(const base::net::TlsOptions& tls) {
   if (tls.client_auth != base::net::ClientAuth::kNone && tls.ca.empty()) {
     return absl::InvalidArgumentError("tls.ca: it is needed to check the certificates of clients");
   }
+  if (!tls.allowed_sans.empty() && tls.client_auth == base::net::ClientAuth::kNone) {
+    return absl::InvalidArgumentError(
+        "tls.allowed_sans: it names clients, but none is asked for a certificate; set "
+        "tls.client_auth to require");
+  }
   return absl::OkStatus();
 }
 

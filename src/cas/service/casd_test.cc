@@ -1,8 +1,18 @@
 // Configuration, start and stop of the whole server.
 #include "cas/service/casd.h"
 
+#include <grpcpp/client_context.h>
+#include <grpcpp/create_channel.h>
+
+#include <atomic>
+#include <thread>
+
+#include "base/bytes.h"
 #include "base/config/reader.h"
+#include "base/digest/sha256.h"
 #include "base/metrics/metrics.h"
+#include "base/net/http/test_client.h"
+#include "base/net/testing/test_certificates.h"
 #include "base/os/loop.h"
 #include "base/os/pool.h"
 #include "base/os/world.h"
@@ -12,6 +22,7 @@
 #include "base/testing/temp_dir.h"
 #include "cas/service/listen.h"
 #include "cas/service/probe.h"
+#include "compat/zako/v1/cas.grpc.pb.h"
 
 namespace slipway::cas {
 namespace {
@@ -92,6 +103,7 @@ TEST(CasdConfig, RefusesWhatDoesNotGoTogether) {
       {"auth: {mode: mtls}", "tls.client_auth"},
       {"tls: {cert: c}", "cert and key go together"},
       {"tls: {cert: c, key: k, client_auth: require}", "tls.ca"},
+      {"tls: {cert: c, key: k, allowed_sans: [a]}", "tls.allowed_sans"},
       {"transport: {chunk_size: 4MiB}", "transport.chunk_size"},
       {"transport: {advertise: \"cas.example:1\"}", "transport.advertise"},
       {"cas: {buffered_io_count: -1}", "cas.buffered_io_count"},
@@ -160,8 +172,38 @@ class CasdTest : public ::testing::Test {
         BuildInfo{"1.2.3", "0123456789ab"});
   }
   absl::Status Ask(const Casd& casd) {
-    return Probe(absl::StrCat("127.0.0.1:", casd.port("cas")), {}, world_.world().files,
-                 world_.world().clock.Wall(), absl::Seconds(10));
+    base::net::ChannelOptions options;
+    options.address = absl::StrCat("127.0.0.1:", casd.port("cas"));
+    return Ask(options);
+  }
+  absl::Status Ask(const base::net::ChannelOptions& options) {
+    return Probe(options, world_.world().files, world_.world().clock.Wall(), absl::Seconds(10));
+  }
+  // Asks the running server as `zako-casd --probe` does with its configuration.
+  absl::Status AskAsConfigured(CasdConfig config, const Casd& casd,
+                               const std::string& address = "") {
+    config.listen_cas = absl::StrCat(":", casd.port("cas"));
+    const auto options = ProbeOptions(config, address, world_.world().files);
+    return options.ok() ? Ask(*options) : options.status();
+  }
+  base::net::TestResponse Get(const Casd& casd, absl::string_view path,
+                              absl::string_view key = "") {
+    base::net::TestClient client(casd.port("http"));
+    return client.Ask(absl::StrCat("GET ", path, " HTTP/1.1\r\nHost: a\r\n",
+                                   key.empty() ? "" : absl::StrCat("Authorization: Bearer ", key),
+                                   key.empty() ? "" : "\r\n", "\r\n"));
+  }
+  base::net::TlsOptions TlsFor(const base::net::TestAuthority& authority,
+                               const std::vector<std::string>& sans) {
+    base::net::TestCertificateRequest request;
+    request.sans = sans;
+    const base::net::TestCertificate own = authority.Issue(request);
+    base::net::TlsOptions tls;
+    tls.cert = folder_.Join("cert.pem");
+    tls.key = folder_.Join("key.pem");
+    base::net::ReplaceTestFile(tls.cert, own.cert_pem);
+    base::net::ReplaceTestFile(tls.key, own.key_pem);
+    return tls;
   }
 
   base::testing::TempDir folder_;
@@ -241,9 +283,115 @@ TEST_F(CasdTest, FilesOfTheConfigurationThatAreMissingAreWrongUsage) {
 }
 
 TEST_F(CasdTest, NobodyAnswersAProbe) {  // Z146
-  EXPECT_THAT(Probe(absl::StrCat("127.0.0.1:", base::testing::FreePort()), {}, world_.world().files,
-                    world_.world().clock.Wall(), absl::Seconds(10)),
-              StatusIs(StatusCode::kUnavailable, HasSubstr("probe 127.0.0.1")));
+  base::net::ChannelOptions options;
+  options.address = absl::StrCat("127.0.0.1:", base::testing::FreePort());
+  EXPECT_THAT(Ask(options), StatusIs(StatusCode::kUnavailable, HasSubstr("probe 127.0.0.1")));
+}
+
+TEST_F(CasdTest, ADrainSaysSoBeforeItRefusesCalls) {  // Z41
+  CasdConfig config = Config();
+  config.lame_duck = absl::Seconds(2);
+  const auto casd = Start(config);
+  ASSERT_THAT(casd, IsOk());
+  EXPECT_EQ(Get(**casd, "/readyz").status, 200);
+  std::atomic<bool> drained{false};
+  std::thread drain([&] {
+    (*casd)->Drain();
+    drained = true;
+  });
+  while (Get(**casd, "/readyz").status == 200 && !drained) std::this_thread::yield();
+  EXPECT_THAT(Ask(**casd), StatusIs(StatusCode::kFailedPrecondition));  // it still answers
+  drain.join();
+  EXPECT_THAT(Ask(**casd), StatusIs(StatusCode::kUnavailable));
+}
+
+TEST_F(CasdTest, StorageThatDoesNotAnswerIsNotReady) {
+  CasdConfig config = Config();
+  config.idle_timeout = absl::Milliseconds(100);  // looks at itself four times as often
+  config.storage_answer_max = absl::Milliseconds(50);
+  const auto casd = Start(config);
+  ASSERT_THAT(casd, IsOk());
+  std::atomic<bool> stuck{true};
+  for (int i = 0; i < pool_.threads(); ++i) {
+    ASSERT_OK(pool_.Submit([&stuck] {
+      while (stuck) std::this_thread::yield();
+    }));
+  }
+  while (Get(**casd, "/readyz").status == 200) std::this_thread::yield();
+  EXPECT_THAT(Get(**casd, "/readyz?verbose").body, HasSubstr("the storage does not answer"));
+  EXPECT_EQ(Get(**casd, "/livez").status, 200);
+  stuck = false;
+  while (Get(**casd, "/readyz").status != 200) std::this_thread::yield();
+}
+
+TEST_F(CasdTest, RunningRequestsAreShownToAdministrators) {  // Z146
+  CasdConfig config = Config();
+  config.auth_mode = AuthMode::kKeys;
+  config.auth_keys_file = folder_.Join("keys");
+  const std::string secret = base::ToHex(base::Sha256Of(base::AsBytes("secret")));
+  base::net::ReplaceTestFile(config.auth_keys_file, secret + " bob write\n");
+  const auto casd = Start(config);
+  ASSERT_THAT(casd, IsOk());
+  EXPECT_EQ(Get(**casd, "/debug/requests").status, 401);
+  EXPECT_EQ(Get(**casd, "/debug/requests", "secret").status, 403);
+  base::net::ReplaceTestFile(config.auth_keys_file, secret + " bob admin\n");
+  EXPECT_OK((*casd)->Reload());  // SIGHUP
+  EXPECT_EQ(Get(**casd, "/debug/requests", "secret").status, 200);
+  EXPECT_EQ(Get(**casd, "/debug%2Frequests", "secret").status, 400);
+}
+
+TEST_F(CasdTest, TheAdvertisedAddressIsTold) {  // Z11
+  CasdConfig config = Config();
+  config.transport_advertise = "192.0.2.1:50611";
+  const auto casd = Start(config);
+  ASSERT_THAT(casd, IsOk());
+  const auto stub = zako::v1::cas::ContentAddressableStorage::NewStub(grpc::CreateChannel(
+      absl::StrCat("127.0.0.1:", (*casd)->port("cas")), grpc::InsecureChannelCredentials()));
+  grpc::ClientContext context;
+  zako::v1::cas::GetTransportDetailsRequest request;
+  request.add_supported_protocols(zako::v1::net::grpc);
+  zako::v1::cas::TransportDetails details;
+  ASSERT_TRUE(stub->GetTransportDetails(&context, request, &details).ok());
+  EXPECT_EQ(details.server_addr().ip().v4(), 0xc0000201);
+  EXPECT_EQ(details.server_addr().port(), 50611u);
+}
+
+TEST_F(CasdTest, WithTlsNoListenerSpeaksPlainText) {  // Z40
+  const base::net::TestAuthority authority;
+  CasdConfig config = Config();
+  config.tls = TlsFor(authority, {"DNS:localhost"});
+  const auto casd = Start(config);
+  ASSERT_THAT(casd, IsOk());
+  EXPECT_THAT(Ask(**casd), StatusIs(StatusCode::kUnavailable));
+  EXPECT_EQ(Get(**casd, "/livez").status, 0);
+}
+
+TEST_F(CasdTest, AProbeKnowsItsOwnServer) {  // Z146
+  const base::net::TestAuthority authority;
+  const auto ask = [this](const CasdConfig& config) {
+    const auto casd = Start(config);
+    EXPECT_THAT(casd, IsOk());
+    if (!casd.ok()) return casd.status();
+    absl::Status status = AskAsConfigured(config, **casd);
+    status.Update(
+        AskAsConfigured(config, **casd, absl::StrCat("localhost:", (*casd)->port("cas"))));
+    return status;
+  };
+  CasdConfig config = Config();
+  EXPECT_OK(ask(config));
+  // The name that clients use, and nobody here who vouches for it.
+  config.tls = TlsFor(authority, {"DNS:cas.example"});
+  EXPECT_OK(ask(config));
+  config.tls.min_version = "1.3";
+  config.tls.ca = folder_.Join("ca.pem");
+  base::net::ReplaceTestFile(config.tls.ca, authority.cert_pem());
+  config.tls.client_auth = base::net::ClientAuth::kRequire;
+  EXPECT_OK(ask(config));
+  // A server elsewhere has to be who it says it is.
+  const auto other = ProbeOptions(config, "192.0.2.1:50610", world_.world().files);
+  ASSERT_THAT(other, IsOk());
+  EXPECT_TRUE(other->use_tls);
+  EXPECT_FALSE(other->any_server);
 }
 
 }  // namespace

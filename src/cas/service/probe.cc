@@ -7,10 +7,12 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "base/net/endpoint.h"
 #include "base/net/grpc/channel.h"
 #include "base/net/grpc/grpc_client.h"
 #include "base/status.h"
 #include "base/sync/mutex.h"
+#include "cas/service/listen.h"
 #include "cas/service/slices.h"
 
 namespace slipway::cas {
@@ -36,11 +38,35 @@ std::string TextOf(const grpc::ByteBuffer& buffer) {
 
 }  // namespace
 
-absl::Status Probe(const std::string& address, const base::net::TlsOptions& tls, base::Files& files,
-                   absl::Time now, absl::Duration timeout) {
+absl::StatusOr<base::net::ChannelOptions> ProbeOptions(const CasdConfig& config,
+                                                       const std::string& address,
+                                                       base::Files& files) {
+  const bool tls = !config.tls.cert.empty();
+  std::string text = address;
+  if (text.empty()) {
+    SLIPWAY_ASSIGN_OR_RETURN(const std::vector<std::string> own,
+                             ListenAddresses(config.listen_cas, tls, files));
+    text = own.front();
+  }
+  SLIPWAY_ASSIGN_OR_RETURN(base::net::Endpoint endpoint, base::net::ParseEndpoint(text));
+  if (base::net::IsUnspecified(endpoint.host)) endpoint.host = "127.0.0.1";
   base::net::ChannelOptions options;
-  options.address = address;
-  options.tls = tls;
+  options.address = endpoint.ToString();
+  if (!tls) return options;
+  options.use_tls = true;
+  options.tls = config.tls;
+  options.tls.min_version = "1.2";  // what the server refuses it refuses by itself
+  options.any_server = address.empty() || base::net::IsLoopback(endpoint.host);
+  // The own certificate is good enough to be asked with.
+  if (config.tls.client_auth == base::net::ClientAuth::kNone) {
+    options.tls.cert = options.tls.key = "";
+  }
+  return options;
+}
+
+absl::Status Probe(const base::net::ChannelOptions& options, base::Files& files, absl::Time now,
+                   absl::Duration timeout) {
+  const std::string& address = options.address;
   SLIPWAY_ASSIGN_OR_RETURN(const std::unique_ptr<base::net::Channel> channel,
                            base::net::Channel::Open(options, files, now));
   grpc::GenericStub stub(channel->raw().channel);

@@ -257,6 +257,12 @@ TEST_F(ServiceTest, TokensAndRoles) {  // 7.2 rows 9, 10; Z8
   token_ = "00000000-0000-4000-8000-000000000000";
   EXPECT_STATUS(Put("x"), UNAUTHENTICATED, Not(HasSubstr(token_)));
   EXPECT_STATUS(Download(Get(Of("hello")), &got), UNAUTHENTICATED, _);
+  const auto stranger = Context("");
+  const auto negotiation = cas_->NegotiateBlobs(stranger.get());
+  negotiation->Write(pb::cas::NegotiateBlobsRequest());
+  pb::cas::NegotiateBlobsResponse missing;
+  EXPECT_FALSE(negotiation->Read(&missing));
+  EXPECT_STATUS(negotiation->Finish(), UNAUTHENTICATED, HasSubstr("key"));
   EXPECT_TRUE(SignIn("secret").ok());
   EXPECT_TRUE(Download(Get(Of("hello")), &got).ok());
   EXPECT_STATUS(Put("x"), PERMISSION_DENIED, HasSubstr("write"));
@@ -266,10 +272,12 @@ TEST_F(ServiceTest, TokensAndRoles) {  // 7.2 rows 9, 10; Z8
   AwaitQuiet();
   const std::string audit = server_->AuditText();
   EXPECT_OK(VerifyAudit(audit));
-  EXPECT_THAT(audit, AllOf(HasSubstr(R"("actor":"bob")"), HasSubstr(R"("result":"denied")"),
-                           HasSubstr(R"("op":"issue-token")"), HasSubstr(R"("scope":"admin")"),
-                           HasSubstr(Of("x").ToString()), Not(HasSubstr(token_)),
-                           Not(HasSubstr("secret")), Not(HasSubstr("sesame"))));
+  EXPECT_THAT(audit,
+              AllOf(HasSubstr(R"("actor":"bob")"), HasSubstr(R"("result":"denied")"),
+                    HasSubstr(R"("bytes":1,"code":"OK")"), HasSubstr(R"("code":"UNAUTHENTICATED")"),
+                    HasSubstr(R"("op":"issue-token")"), HasSubstr(R"("scope":"admin")"),
+                    HasSubstr(Of("x").ToString()), Not(HasSubstr(token_)), Not(HasSubstr("secret")),
+                    Not(HasSubstr("sesame"))));
 }
 
 TEST_F(ServiceTest, ATokenForOneCallWorksOnce) {  // Z7; ZR20

@@ -72,7 +72,15 @@ absl::StatusOr<Identity> Authority::Caller(const base::net::Call& call, Role nee
 absl::StatusOr<Identity> Authority::Transport(const base::net::Call& call, Role needed) {
   if (!options_.require_token) return Caller(call, needed);
   const absl::string_view token = BearerOf(call.authorization).value_or("");
-  return Count(tokens_.Accept(token, needed), !token.empty());
+  absl::StatusOr<Identity> identity = tokens_.Accept(token, needed);
+  // A key that is taken away, or lowered, takes along the tokens it was used to get: they would
+  // live as long as they are used.
+  if (identity.ok() && identity->by_key && !keys_->Grants(*identity)) {
+    tokens_.Revoke(token);
+    identity = absl::UnauthenticatedError(
+        "use token: the key that it was given for is not in force any more");
+  }
+  return Count(std::move(identity), !token.empty());
 }
 
 absl::StatusOr<Tokens::Issued> Authority::IssueToken(const Identity& identity) {

@@ -38,7 +38,8 @@ class Authority {
   // file. kMtls: the subject of the certificate has the role write, unless a key gives another.
   // Unauthenticated, PermissionDenied.
   absl::StatusOr<Identity> Caller(const base::net::Call& call, Role needed);
-  // Callers of the transport: a token; or, where none is required, as above.
+  // Callers of the transport: a token, whose key, if it was given for one, is still in force; or,
+  // where none is required, as above.
   absl::StatusOr<Identity> Transport(const base::net::Call& call, Role needed);
 
   // A token for what `identity` may do.

@@ -28,6 +28,7 @@ absl::StatusOr<std::pair<base::Sha256Digest, Identity>> ParseLine(absl::string_v
   }
   std::copy(hash->begin(), hash->end(), entry.first.begin());
   entry.second.subject = std::string(words[1]);
+  entry.second.by_key = true;
   for (const absl::string_view name : absl::StrSplit(words[2], ',')) {
     const std::optional<Role> role = ParseRole(name);
     if (!role.has_value()) {
@@ -49,6 +50,12 @@ std::optional<Identity> Keys::Find(absl::string_view key) const {
     if (base::EqualConstantTime(known, hash)) found = identity;
   }
   return found;
+}
+
+bool Keys::Grants(const Identity& identity) const {
+  return std::any_of(entries_.begin(), entries_.end(), [&](const auto& entry) {
+    return entry.second.subject == identity.subject && Includes(entry.second.role, identity.role);
+  });
 }
 
 absl::StatusOr<Keys> ParseKeys(absl::string_view text, absl::string_view name) {
@@ -96,13 +103,13 @@ absl::Status KeysFile::Reload() {
   return absl::OkStatus();
 }
 
-std::optional<Identity> KeysFile::Find(absl::string_view key) const {
-  std::shared_ptr<const Keys> keys;
-  {
-    base::MutexLock lock(mutex_);
-    keys = keys_;
-  }
-  return keys->Find(key);
+std::shared_ptr<const Keys> KeysFile::Current() const {
+  base::MutexLock lock(mutex_);
+  return keys_;
 }
+
+std::optional<Identity> KeysFile::Find(absl::string_view key) const { return Current()->Find(key); }
+
+bool KeysFile::Grants(const Identity& identity) const { return Current()->Grants(identity); }
 
 }  // namespace slipway::cas

@@ -26,6 +26,8 @@ class Keys {
  public:
   // Who has the key; nullopt: nobody. Looks at every entry, whatever matches.
   std::optional<Identity> Find(absl::string_view key) const;
+  // Whether the subject of `identity` has a key for its role, or for more.
+  bool Grants(const Identity& identity) const;
   size_t size() const { return entries_.size(); }
 
  private:
@@ -45,8 +47,11 @@ class KeysFile {
   // those of ReadSecretFile (readable by others: PermissionDenied) and ParseKeys.
   absl::Status Reload();
   std::optional<Identity> Find(absl::string_view key) const;
+  bool Grants(const Identity& identity) const;
 
  private:
+  std::shared_ptr<const Keys> Current() const;
+
   base::Files& files_;
   const std::string path_;
   mutable base::Mutex mutex_;

@@ -6,7 +6,7 @@ namespace slipway::cas {
 
 Requests::Entry::~Entry() {
   base::MutexLock lock(owner_->mutex_);
-  owner_->entries_.remove_if([](const std::weak_ptr<Entry>& entry) { return entry.expired(); });
+  owner_->entries_.erase(place_);
 }
 
 void Requests::Entry::SetSubject(absl::string_view subject) {
@@ -23,6 +23,12 @@ void Requests::Entry::SetWaiting(bool waiting) {
   waiting_since_ns_ = waiting ? absl::ToInt64Nanoseconds(owner_->clock_.Monotonic()) : -1;
 }
 
+bool Requests::Entry::IsSilent() const {
+  const int64_t since = waiting_since_ns_;
+  const int64_t now = absl::ToInt64Nanoseconds(owner_->clock_.Monotonic());
+  return since >= 0 && now - since > owner_->limit_ns_;
+}
+
 std::shared_ptr<Requests::Entry> Requests::Add(absl::string_view method, absl::string_view peer,
                                                std::function<void()> expire) {
   auto entry = std::make_shared<Entry>();
@@ -33,7 +39,7 @@ std::shared_ptr<Requests::Entry> Requests::Add(absl::string_view method, absl::s
   entry->expire_ = std::move(expire);
   base::MutexLock lock(mutex_);
   entry->id_ = ++last_id_;
-  entries_.push_back(entry);
+  entry->place_ = entries_.insert(entries_.end(), entry);
   return entry;
 }
 
@@ -47,11 +53,9 @@ std::list<std::shared_ptr<Requests::Entry>> Requests::Snapshot() {
 }
 
 void Requests::ExpireIdle(absl::Duration limit) {
-  const int64_t now = absl::ToInt64Nanoseconds(clock_.Monotonic());
+  limit_ns_ = absl::ToInt64Nanoseconds(limit);
   for (const auto& entry : Snapshot()) {
-    const int64_t since = entry->waiting_since_ns_;
-    if (!entry->expire_ || since < 0) continue;
-    if (absl::Nanoseconds(now - since) > limit) entry->expire_();
+    if (entry->expire_ && entry->IsSilent()) entry->expire_();
   }
 }
 

@@ -32,11 +32,14 @@ class Requests {
     uint64_t id() const { return id_; }
     // While true the client is the one to act, and its time runs.
     void SetWaiting(bool waiting);
+    // Whether it still has been the client's turn for longer than the last ExpireIdle allowed.
+    bool IsSilent() const;
 
    private:
     friend class Requests;
     Requests* owner_ = nullptr;
     uint64_t id_ = 0;
+    std::list<std::weak_ptr<Entry>>::iterator place_;  // of owner_'s list, under its lock
     std::string method_, peer_;
     absl::Duration started_at_;
     std::function<void()> expire_;
@@ -46,7 +49,8 @@ class Requests {
     std::string subject_ ABSL_GUARDED_BY(mutex_), target_ ABSL_GUARDED_BY(mutex_);
   };
 
-  // `expire` is called by ExpireIdle, perhaps more than once, and must not block; null: never.
+  // `expire` is called by ExpireIdle, perhaps more than once, and must not block; null: never. What
+  // it hands to other threads asks IsSilent again: the client may have acted meanwhile.
   // Outlives its entries.
   std::shared_ptr<Entry> Add(absl::string_view method, absl::string_view peer,
                              std::function<void()> expire = nullptr);
@@ -60,6 +64,7 @@ class Requests {
   std::list<std::shared_ptr<Entry>> Snapshot();
 
   base::Clock& clock_;
+  std::atomic<int64_t> limit_ns_{0};  // of the last ExpireIdle
   base::Mutex mutex_;
   uint64_t last_id_ ABSL_GUARDED_BY(mutex_) = 0;
   std::list<std::weak_ptr<Entry>> entries_ ABSL_GUARDED_BY(mutex_);

@@ -38,6 +38,7 @@ inline std::optional<Role> ParseRole(absl::string_view name) {
 struct Identity {
   std::string subject;  // empty: nobody in particular
   Role role = Role::kNone;
+  bool by_key = false;  // known by a key, and only as long as the key is
 };
 
 }  // namespace slipway::cas

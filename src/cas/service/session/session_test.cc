@@ -189,6 +189,23 @@ TEST(Requests, ExpiresTheClientsThatAreSilent) {
   EXPECT_EQ(busy, 0);
 }
 
+TEST(Requests, AClientThatActedMeanwhileIsNotSilent) {
+  base::sim::Clock clock;
+  Requests requests(clock);
+  auto upload = requests.Add("upload", "a", [] {});
+  upload->SetWaiting(true);
+  clock.Advance(absl::Seconds(11));
+  requests.ExpireIdle(absl::Seconds(10));
+  EXPECT_TRUE(upload->IsSilent());
+  upload->SetWaiting(false);
+  EXPECT_FALSE(upload->IsSilent());
+  upload->SetWaiting(true);
+  clock.Advance(absl::Seconds(10));
+  EXPECT_FALSE(upload->IsSilent());
+  clock.Advance(absl::Seconds(1));
+  EXPECT_TRUE(upload->IsSilent());
+}
+
 // ---- Buffers ----
 
 TEST(Buffers, AreSmallOnceTheBudgetIsSpent) {  // Z15

@@ -45,6 +45,11 @@ class TestStore : public BlobStore {
     for (const auto& [digest, text] : blobs_) out.push_back(digest);
     return out;
   }
+  // What readers find of the blob from now on, whatever its digest says.
+  void Damage(const Digest& digest, absl::string_view text) {
+    base::MutexLock lock(mutex_);
+    blobs_[digest] = std::string(text);
+  }
   bool Remove(const Digest& digest) {
     base::MutexLock lock(mutex_);
     return blobs_.erase(digest) > 0;
@@ -80,8 +85,9 @@ class TestStore : public BlobStore {
     const auto found = blobs_.find(digest);
     if (found == blobs_.end()) return NotFoundError(digest);
     SLIPWAY_ASSIGN_OR_RETURN(const Extent extent, Resolve(range, digest));
-    return std::unique_ptr<BlobReader>(
-        new Reader(*this, found->second.substr(extent.offset_bytes, extent.size_bytes)));
+    return std::unique_ptr<BlobReader>(new Reader(
+        *this, found->second.substr(std::min<size_t>(extent.offset_bytes, found->second.size()),
+                                    extent.size_bytes)));
   }
   std::optional<std::string> GetLocalPath(const Digest&) override { return std::nullopt; }
 

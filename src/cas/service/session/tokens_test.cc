@@ -138,8 +138,8 @@ constexpr char kOpenSesame[] = "41ef4bb0b23661e66301aac36066912dac037827b4ae63a7
 constexpr char kSecret[] = "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b";
 
 TEST(Keys, NameSubjectAndHighestRole) {
-  const std::string text =
-      absl::StrCat("# keys\n\n", kOpenSesame, " ada read,admin\r\n", kSecret, "\tbob\twrite\n");
+  const std::string text = absl::StrCat("# keys\n\n", kOpenSesame, " ada read,admin\r\n", kSecret,
+                                        "\tbob\twrite,read\n");
   const auto keys = ParseKeys(text, "keys");
   ASSERT_THAT(keys, IsOk());
   EXPECT_EQ(keys->size(), 2u);
@@ -241,6 +241,37 @@ TEST_F(AuthorityTest, ACertificateMayWriteAndAKeyRaisesIt) {
               StatusIs(StatusCode::kPermissionDenied));
   EXPECT_THAT(authority.Caller(CallWith("Bearer open sesame", "build-7"), Role::kAdmin), IsOk());
   EXPECT_THAT(authority.Caller(CallWith(""), Role::kRead), StatusIs(StatusCode::kUnauthenticated));
+  // Who shows a key means it: a wrong one is no reason to look at the certificate.
+  EXPECT_THAT(authority.Caller(CallWith("Bearer other", "build-7"), Role::kRead),
+              StatusIs(StatusCode::kUnauthenticated));
+}
+
+TEST_F(AuthorityTest, TheTokensOfAKeyEndWithIt) {
+  Authority authority = Make(AuthMode::kKeys);
+  const auto token_of = [&](absl::string_view key) {
+    const auto caller = authority.Caller(CallWith(absl::StrCat("Bearer ", key)), Role::kRead);
+    EXPECT_THAT(caller, IsOk());
+    const auto issued = authority.IssueToken(caller.value_or(Identity{}));
+    EXPECT_THAT(issued, IsOk());
+    return CallWith(absl::StrCat("Bearer ", issued.ok() ? issued->token : ""));
+  };
+  const auto bob = token_of("secret"), ada = token_of("open sesame");
+  Write(absl::StrCat(kSecret, " bob admin\n", kOpenSesame, " ada read\n"));
+  ASSERT_OK(keys_.Reload());
+  EXPECT_THAT(authority.Transport(bob, Role::kRead), IsOk());  // may do more than its token
+  EXPECT_THAT(authority.Transport(ada, Role::kRead),
+              StatusIs(StatusCode::kUnauthenticated, HasSubstr("not in force")));
+  Write(absl::StrCat(kOpenSesame, " ada admin\n"));
+  ASSERT_OK(keys_.Reload());
+  EXPECT_THAT(authority.Transport(bob, Role::kRead), StatusIs(StatusCode::kUnauthenticated));
+  EXPECT_THAT(authority.Transport(ada, Role::kRead), StatusIs(StatusCode::kUnauthenticated));
+  EXPECT_EQ(tokens_.active(), 0u);
+  // One that was given for a certificate asks for no key.
+  Authority mtls = Make(AuthMode::kMtls);
+  const auto issued = mtls.IssueToken(*mtls.Caller(CallWith("", "build-7"), Role::kRead));
+  ASSERT_THAT(issued, IsOk());
+  EXPECT_THAT(mtls.Transport(CallWith(absl::StrCat("Bearer ", issued->token)), Role::kRead),
+              IsOk());
 }
 
 TEST_F(AuthorityTest, TheTransportWantsATokenOfTheCallersRole) {  // Z8
@@ -262,6 +293,12 @@ TEST_F(AuthorityTest, TheTransportWantsATokenOfTheCallersRole) {  // Z8
   EXPECT_THAT(Make(AuthMode::kKeys, /*require_token=*/false)
                   .Transport(CallWith("Bearer secret"), Role::kRead),
               IsOk());
+  // Without tokens the key still decides.
+  EXPECT_THAT(Make(AuthMode::kKeys, /*require_token=*/false).Transport(CallWith(""), Role::kRead),
+              StatusIs(StatusCode::kUnauthenticated));
+  EXPECT_THAT(Make(AuthMode::kKeys, /*require_token=*/false)
+                  .Transport(CallWith("Bearer secret"), Role::kWrite),
+              StatusIs(StatusCode::kPermissionDenied));
   EXPECT_THAT(Make(AuthMode::kNone).Transport(CallWith(""), Role::kRead),
               StatusIs(StatusCode::kUnauthenticated));
 }

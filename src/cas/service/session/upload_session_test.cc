@@ -214,6 +214,15 @@ TEST(DownloadSession, SaysWhatIsMissing) {  // Z12
               StatusIs(StatusCode::kNotFound, HasSubstr(Of("absent").ToString())));
 }
 
+TEST(DownloadSession, ABlobThatEndsTooEarlyIsNoSuccess) {
+  TestStore store;
+  const Digest digest = store.Add("hello world");
+  store.Damage(digest, "hello");
+  DownloadSession session(store);
+  ASSERT_OK(session.Open(ResourceOf(digest)));
+  EXPECT_THAT(ReadAll(session, 3), StatusIs(StatusCode::kInternal));
+}
+
 TEST(DownloadSession, AFailingDiskIsAnInternalErrorWithoutAPath) {  // Z12
   TestStore store;
   const Digest digest = store.Add("hello");
