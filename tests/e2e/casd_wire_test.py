@@ -426,6 +426,34 @@ class Running(CasdTest):
         self.assertEqual(server.wait(30), 0)
         self.assertEqual(len(server.objects()), 64)
 
+    def test_calls_that_outlast_the_drain_are_told_why_they_end(self):  # Z41
+        server = self.start({"server": {"lame_duck": "0s", "drain_timeout": "300ms"}})
+        client = self.connect(server).sign_in()
+        over = threading.Event()
+        self.addCleanup(over.set)
+        def waits():
+            yield pb.Put(blob=pb.Blob(hash=hash_of(b"12345"), part=pb.Part()))
+            yield pb.Put(piece=b"123")
+            over.wait(20)
+        def asks():
+            yield [hash_of(b"a")]
+            over.wait(20)
+        answers = client.negotiate(asks())
+        next(answers)
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            upload = pool.submit(lambda: client.upload_messages(waits()))
+            deadline = time.monotonic() + 10
+            while len(json.loads(server.http("/debug/requests")[1])["requests"]) < 2:
+                self.assertLess(time.monotonic(), deadline)
+                time.sleep(0.02)
+            server.signal(signal.SIGTERM)
+            for call in (upload.result, lambda: next(answers)):
+                error = self.assertFails(Code.UNAVAILABLE, call)
+                self.assertIn("the server stops", error.details())
+            over.set()
+        self.assertEqual(server.wait(), 0)
+        self.assertEqual(server.objects(), set())
+
     def test_the_service_manager_is_told(self):
         path = self.folder / "notify"
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:

@@ -24,6 +24,7 @@ class DownloadReactor : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
     self_ = shared_from_this();
     call_ = std::make_unique<StreamCall>(parts_, raw_, context_, kDownload);
     if (!call_->admitted().ok()) return End(call_->admitted());
+    call_->OnStop([this] { Run(&DownloadReactor::Vanish); });
     if (!Run(&DownloadReactor::Begin)) End(BusyError());
   }
 

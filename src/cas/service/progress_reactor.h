@@ -68,6 +68,7 @@ class ProgressReactor : public grpc::ServerWriteReactor<Message>,
     call_ = std::make_unique<StreamCall>(parts, raw, context, method);
     if (!call_->admitted().ok()) return Done(call_->admitted());
     cancel_ = call_->cancel();
+    call_->OnStop([this] { call_->Cancel(); });
     const bool submitted = call_->Submit([self = self_, work = std::move(work)] {
       const absl::Status status = self->call_->AuthorizeCaller();
       if (!status.ok()) return self->Done(status);

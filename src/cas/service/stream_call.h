@@ -6,7 +6,9 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 
+#include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "base/net/grpc/grpc_service.h"
@@ -40,6 +42,8 @@ class StreamCall {
   // Hands `job` to the strand. False: the server is too busy; the job is gone.
   bool Submit(base::Task job) { return strand_.Submit(std::move(job)).ok(); }
   void Cancel() { call_->Cancel(); }
+  // `stop` ends the call as CANCELLED when the time of a drain is over (base::net::ServerCall).
+  void OnStop(absl::AnyInvocable<void()> stop) { call_->OnStop(std::move(stop)); }
   base::CancelToken cancel() const { return call_->call().cancel; }
 
   // Whether the caller may use the transport, or the CAS and its administration.
