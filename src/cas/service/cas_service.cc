@@ -6,6 +6,7 @@
 #include "cas/service/convert.h"
 #include "cas/service/services.h"
 #include "cas/service/session/negotiator.h"
+#include "cas/service/slices.h"
 #include "cas/service/stream_call.h"
 #include "cas/service/unary_reactor.h"
 #include "compat/zako/v1/cas.grpc.pb.h"
@@ -22,9 +23,8 @@ constexpr Method kDetails = {"/zako.v1.cas.ContentAddressableStorage/GetTranspor
                              "issue-token", Role::kRead};
 
 // Request by request (Z4): the next one is read when the answer is on its way.
-class NegotiateReactor
-    : public grpc::ServerBidiReactor<pb::NegotiateBlobsRequest, pb::NegotiateBlobsResponse>,
-      public std::enable_shared_from_this<NegotiateReactor> {
+class NegotiateReactor : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>,
+                         public std::enable_shared_from_this<NegotiateReactor> {
  public:
   NegotiateReactor(ServiceParts& parts, base::net::Service::Raw& raw,
                    grpc::CallbackServerContext& context)
@@ -66,10 +66,10 @@ class NegotiateReactor
     if (absl::Status status = call_->AuthorizeCaller(); !status.ok()) return End(status);
     Read();
   }
-  void Read() { StartRead(&request_); }
+  void Read() { StartRead(&message_); }
 
   void TakeRequest() {
-    const absl::StatusOr<std::vector<Digest>> batch = BatchOf(request_);
+    const absl::StatusOr<std::vector<Digest>> batch = Parse();
     if (!batch.ok()) return End(batch.status());
     digests_ += batch->size();
     // The lookups share the pool with others and come back to the strand, or end the call here
@@ -81,10 +81,24 @@ class NegotiateReactor
               });
   }
 
+  // By hand: to gRPC a message that does not parse is the end of the stream, and the client would
+  // take fewer answers for all.
+  absl::StatusOr<std::vector<Digest>> Parse() {
+    pb::NegotiateBlobsRequest request;
+    const grpc::Status parsed =
+        grpc::SerializationTraits<pb::NegotiateBlobsRequest>::Deserialize(&message_, &request);
+    if (!parsed.ok()) {
+      return absl::InvalidArgumentError("read message: it is no NegotiateBlobsRequest");
+    }
+    return BatchOf(request);
+  }
+
   void Answer() {
     if (!missing_.ok()) return End(missing_.status());
-    FillMissing(*missing_, &response_);
-    StartWrite(&response_);
+    pb::NegotiateBlobsResponse response;
+    FillMissing(*missing_, &response);
+    message_ = BufferOf(response.SerializeAsString());
+    StartWrite(&message_);
   }
 
   void TakeEnd() { context_.IsCancelled() ? Vanish() : End(absl::OkStatus()); }
@@ -101,19 +115,21 @@ class NegotiateReactor
   grpc::CallbackServerContext& context_;
   std::shared_ptr<NegotiateReactor> self_;
   std::unique_ptr<StreamCall> call_;
-  pb::NegotiateBlobsRequest request_;
-  pb::NegotiateBlobsResponse response_;
+  grpc::ByteBuffer message_;  // that is read, then that is written
   Missing missing_ = std::vector<Digest>();
   uint64_t digests_ = 0;
 };
 
-class CasService final : public Generated::CallbackService, public base::net::Service {
+using RawGenerated = Generated::WithRawCallbackMethod_NegotiateBlobs<
+    Generated::WithCallbackMethod_GetTransportDetails<Generated::Service>>;
+
+class CasService final : public RawGenerated, public base::net::Service {
  public:
   explicit CasService(ServiceParts& parts) : parts_(parts) { raw_.service = this; }
 
   Raw& raw() override { return raw_; }
 
-  grpc::ServerBidiReactor<pb::NegotiateBlobsRequest, pb::NegotiateBlobsResponse>* NegotiateBlobs(
+  grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* NegotiateBlobs(
       grpc::CallbackServerContext* context) override {
     auto reactor = std::make_shared<NegotiateReactor>(parts_, raw_, *context);
     reactor->Start();

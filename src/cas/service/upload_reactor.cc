@@ -37,6 +37,7 @@ class UploadReactor : public grpc::ServerReadReactor<grpc::ByteBuffer>,
 
   // ---- gRPC threads ----
   void OnReadDone(bool ok) override {
+    arrived_ = true;
     if (!Run(ok ? &UploadReactor::TakeMessage : &UploadReactor::TakeEnd)) End(BusyError());
   }
   void OnCancel() override {
@@ -64,6 +65,7 @@ class UploadReactor : public grpc::ServerReadReactor<grpc::ByteBuffer>,
 
   void TakeMessage() {
     call_->entry().SetWaiting(false);
+    arrived_ = false;
     grpc::ByteBuffer message;
     message.Swap(&message_);
     StartRead(&message_);
@@ -96,6 +98,10 @@ class UploadReactor : public grpc::ServerReadReactor<grpc::ByteBuffer>,
 
   void Vanish() { End(absl::CancelledError("store blob: the client went away")); }
   void Expire() {
+    // A message may have come while this waited for a thread: then the server was slow, not the
+    // client.
+    expiring_ = false;
+    if (arrived_ || !call_->entry().IsSilent()) return;
     End(absl::DeadlineExceededError(
         "store blob: no message came for upload.idle_timeout; nothing was stored"));
   }
@@ -116,6 +122,7 @@ class UploadReactor : public grpc::ServerReadReactor<grpc::ByteBuffer>,
   UploadSession session_;
   grpc::ByteBuffer message_;
   std::atomic<bool> expiring_{false};  // the strand has a job for that already
+  std::atomic<bool> arrived_{false};   // a message, or their end, that no job has taken yet
 };
 
 }  // namespace
