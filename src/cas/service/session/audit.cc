@@ -61,6 +61,8 @@ base::Owned<AuditLog> AuditLog::Open(base::Files& files, const std::string& path
   options.mode = 0600;
   auto file = dir->Open(name, options);
   if (!file.ok()) return base::Annotate(file.status(), "open audit log");
+  // Two that write would each put their records where the other's are.
+  SLIPWAY_RETURN_IF_ERROR(base::Annotate((*file)->TryLock(), "open audit log"));
   std::unique_ptr<AuditLog> log(new AuditLog(*std::move(file), clock));
   SLIPWAY_RETURN_IF_ERROR(base::Annotate(log->Continue(), "open audit log"));
   return log;

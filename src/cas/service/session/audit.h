@@ -32,7 +32,7 @@ class AuditLog {
  public:
   // Appends to `path`, made with mode 0600 where it is missing. What a crash left of a last line is
   // taken off; the chain goes on from the last whole one. Errors of Files; DataLoss: the end of the
-  // file is no audit log.
+  // file is no audit log; Aborted: somebody else writes it, another server perhaps.
   static base::Owned<AuditLog> Open(base::Files& files, const std::string& path,
                                     base::Clock& clock);
   // A record that cannot be written is logged as an error; the call it tells of goes on.

@@ -99,6 +99,16 @@ TEST_F(AuditTest, ADamagedEndIsNotContinued) {
               StatusIs(StatusCode::kDataLoss, HasSubstr("move the file away")));
 }
 
+TEST_F(AuditTest, HasOneWriterAtATime) {
+  auto log = Open();
+  Write(*log, "a");
+  EXPECT_THAT(AuditLog::Open(files_, "/log/audit.jsonl", clock_), StatusIs(StatusCode::kAborted));
+  Write(*log, "b");
+  log.reset();
+  Write(*Open(), "c");
+  EXPECT_OK(VerifyAudit(Text()));
+}
+
 // ---- Governor and metered pool ----
 
 TEST(Governor, HalvesUnderOverloadAndRecoversByOne) {  // Z9
