@@ -45,6 +45,7 @@ class Raft::Core {
 
   bool HasReady() const;
   void TakeReady(Ready& ready);
+  std::vector<Entry> TakeBuffer();
   Status GetStatus() const;
   Role role() const { return role_; }
   NodeId leader() const { return leader_; }
@@ -77,7 +78,6 @@ class Raft::Core {
   void AnswerStaleTerm(const Message& message);
   void NoteDurable(const HardState& state);
   void Recycle(Ready& ready);
-  std::vector<Entry> TakeBuffer();
   void KeepBuffer(std::vector<Entry>&& buffer);
   HardState hard_state() const { return {term_, vote_, commit_}; }
   bool HardStateDurable() const { return durable_.term == term_ && durable_.vote == vote_; }

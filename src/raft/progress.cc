@@ -75,7 +75,6 @@ bool Progress::Acknowledge(Index index) {
   match = std::max(match, index);
   next = std::max(next, index + 1);
   inflights.FreeTo(index);
-  acked = true;
   if (state == PeerProgress::State::kProbe) {
     probe_sent = false;
     // Below `match` it is late, or of a peer that lost its tail and is filled again: probe on.

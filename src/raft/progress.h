@@ -42,14 +42,14 @@ struct Progress {
   PeerProgress::State state = PeerProgress::State::kProbe;
   Index match = 0;
   Index next = 1;
-  Index commit_sent = 0;      // the newest commit index the peer was told
-  Index reading = 0;          // first entry of the LogRead under way for it; 0: none
-  uint64_t round = 0;         // the newest round it answered
-  bool learner = false;       //
+  Index commit_sent = 0;     // the newest commit index the peer was told
+  Index reading = 0;         // first entry of the LogRead under way for it; 0: none
+  uint64_t round = 0;        // the newest round it answered
+  uint64_t waits_since = 0;  // the round in which what is under way last moved on
+  bool learner = false;
   bool active = false;        // heard from since the last check of the quorum
   bool probe_sent = false;    // kProbe: the one message is under way
   bool snapshot_due = false;  // kSnapshot: not yet in a Ready
-  bool acked = false;         // answered an append since its last answer to a heartbeat
   bool sleeps = false;        // agreed to hibernate
   Inflights inflights;
 

@@ -76,6 +76,7 @@ Ready Raft::TakeReady() {
   return ready;
 }
 void Raft::TakeReady(Ready& ready) { core_->TakeReady(ready); }
+std::vector<Entry> Raft::SpareEntries() { return core_->TakeBuffer(); }
 
 Status Raft::GetStatus() const { return core_->GetStatus(); }
 Role Raft::role() const { return core_->role(); }

@@ -171,6 +171,8 @@ class Raft {
   // The same into `ready`, a done one: its memory is used again, so that a steady state allocates
   // nothing (E311).
   void TakeReady(Ready& ready);
+  // An empty vector with memory that is free again: for the entries of the next kAppend that comes.
+  std::vector<Entry> SpareEntries();
 
   Status GetStatus() const;  // allocates; the four below do not
   Role role() const;

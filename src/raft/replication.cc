@@ -73,6 +73,7 @@ void Raft::Core::PostAppend(Progress& peer, std::vector<Entry> entries, uint64_t
   if (peer.state == PeerProgress::State::kProbe) {
     peer.probe_sent = true;
   } else if (last > before) {
+    if (peer.inflights.count() == 0) peer.waits_since = round_sent_;
     peer.next = last + 1;
     peer.inflights.Add(last, bytes);
   }
@@ -113,6 +114,7 @@ absl::Status Raft::Core::HandleAppendReply(const Message& message) {
     flush_appends_ |= peer->Refuse(place, resume);
   } else {
     rose = peer->Acknowledge(message.log_index);
+    peer->waits_since = round_sent_;
     const bool caught_up = peer->match >= log_.compacted();
     if (peer->state == PeerProgress::State::kSnapshot && caught_up) peer->BecomeReplicate();
     flush_appends_ |= peer->next <= log_.last() || peer->commit_sent < commit_;
@@ -131,11 +133,13 @@ void Raft::Core::HandleHeartbeatReply(const Message& message) {
   peer->sleeps = message.forced;
   if (peer->match < log_.last()) {
     peer->probe_sent = false;
-    const bool silent = peer->inflights.count() > 0 && !peer->acked;
-    if (silent && peer->state == PeerProgress::State::kReplicate) PostProbeOfWindow(*peer);
+    // It answers a heartbeat that left after the appends under way, and those it does not answer.
+    if (peer->inflights.count() > 0 && message.round > peer->waits_since) {
+      PostProbeOfWindow(*peer);
+      peer->waits_since = round_sent_;
+    }
     flush_appends_ = true;
   }
-  peer->acked = false;
   ConfirmRounds();
   MaybeSleep();
 }
