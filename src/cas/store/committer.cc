@@ -61,6 +61,10 @@ void Committer::Work(Jobs jobs) {
   if (const absl::Status written = WriteIndex(group); !written.ok()) {
     TakeBack(group, written);
     for (CommitJob* job : group.jobs) job->status.Update(written);
+    // The index still has what went away: nobody may take that for there.
+    for (const auto& [hash, record] : group.records) {
+      if (!record) SetDoubt(hash);
+    }
     status.Update(written);
   }
   for (CommitJob* job : group.jobs) {

@@ -3,7 +3,9 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "base/digest/blake3.h"
 #include "base/log/log.h"
+#include "base/mutant.h"
 #include "base/sync/wait.h"
 #include "cas/store/disk_store.h"
 #include "cas/store/format.h"
@@ -69,6 +71,35 @@ absl::Status SetStraysAside(Layout& layout) {
   return absl::OkStatus();
 }
 
+absl::Status NotAStore(absl::string_view name) {
+  return base::MakeError(
+      absl::StatusCode::kFailedPrecondition,
+      absl::StrCat("this folder is no store, for it has no file \"", kFormatFile,
+                   "\", but there is something in its ", name, ", which a store would remove"),
+      {"", absl::StrCat("name an empty folder; if this is a store that lost the file, write "
+                        "the line \"zako-cas ",
+                        kFormatVersion, "\" into it")});
+}
+
+// What a store sweeps or takes for its own must not be somebody else's: "/var" has a tmp/ too.
+absl::Status CheckUnused(base::Files& files, const std::string& root) {
+  const base::Owned<base::Dir> dir = files.OpenRoot(root);
+  if (absl::IsNotFound(dir.status())) return absl::OkStatus();
+  SLIPWAY_RETURN_IF_ERROR(dir.status());
+  if (SLIPWAY_MUTANT("cas-sweep-any")) return absl::OkStatus();
+  if (!absl::IsNotFound((*dir)->Stat(kFormatFile).status())) return absl::OkStatus();
+  for (const char* name : {kObjectsDir, kTempDir, kQuarantineDir}) {
+    const base::Owned<base::Dir> inner = (*dir)->OpenDir(name);
+    if (absl::IsNotFound(inner.status())) continue;
+    SLIPWAY_RETURN_IF_ERROR(inner.status());
+    SLIPWAY_ASSIGN_OR_RETURN(const auto cursor, (*inner)->List());
+    SLIPWAY_ASSIGN_OR_RETURN(const std::optional<base::DirEntry> entry, cursor->Next());
+    if (entry) return NotAStore(absl::StrCat(name, "/"));
+  }
+  const bool index = !absl::IsNotFound((*dir)->Stat(kIndexFile).status());
+  return index ? NotAStore(kIndexFile) : absl::OkStatus();
+}
+
 // Of an index that is none any more: out of the way, for whoever wants to know why.
 base::Owned<Index> OpenIndex(Layout& layout, const MakeIndex& make_index) {
   base::Owned<Index> index = make_index(layout.path());
@@ -86,8 +117,23 @@ base::Owned<Index> OpenIndex(Layout& layout, const MakeIndex& make_index) {
 }  // namespace
 
 absl::StatusOr<uint64_t> CleanToken(Layout& layout) {
-  SLIPWAY_ASSIGN_OR_RETURN(const base::Meta meta, layout.objects().Stat(""));
-  return meta.inode;
+  base::Blake3 state;
+  const auto add = [&](const base::Meta& meta) {
+    uint8_t bytes[2 * sizeof(uint64_t)];
+    base::StoreLittle(bytes, meta.inode);
+    base::StoreLittle(bytes + 8, static_cast<uint64_t>(absl::ToUnixNanos(meta.mtime)));
+    state.Update(bytes);
+  };
+  SLIPWAY_ASSIGN_OR_RETURN(const base::Meta objects, layout.objects().Stat(""));
+  add(objects);
+  for (size_t i = 0; i < kFanOut; ++i) {
+    const absl::StatusOr<base::Meta> meta = layout.objects().Stat(FanOutName(i));
+    if (absl::IsNotFound(meta.status())) continue;
+    SLIPWAY_RETURN_IF_ERROR(meta.status());
+    add(*meta);
+  }
+  const base::Blake3Digest digest = state.Finish();
+  return base::LoadLittle<uint64_t>(digest.data());
 }
 
 absl::Status RebuildIndex(Layout& layout, Index& index, base::Pool& pool) {
@@ -108,6 +154,8 @@ absl::Status RebuildIndex(Layout& layout, Index& index, base::Pool& pool) {
 base::Owned<DiskStore> OpenDiskStore(const std::string& root, const DiskStoreOptions& options,
                                      base::Files& files, base::Clock& clock, base::Pool& pool,
                                      base::Metrics& metrics, const MakeIndex& make_index) {
+  SLIPWAY_RETURN_IF_ERROR(
+      base::Annotate(CheckUnused(files, root), absl::StrCat("open the store in ", root)));
   auto counts = std::make_unique<DiskStoreMetrics>(metrics);
   SLIPWAY_ASSIGN_OR_RETURN(std::unique_ptr<Layout> layout,
                            Layout::Open(root, files, clock, *counts));

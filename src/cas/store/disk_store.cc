@@ -13,7 +13,7 @@
 namespace slipway::cas {
 namespace {
 
-constexpr size_t kListMax = 10'000;
+constexpr size_t kListMax = 10'001;  // the largest page of the protocol, and the one after it
 constexpr size_t kHashPieceBytes = 1 * base::kMiB;
 
 uint64_t FirstBytes(const Hash& hash) { return base::LoadLittle<uint64_t>(hash.data()); }

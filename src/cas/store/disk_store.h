@@ -89,7 +89,8 @@ class DiskStoreImpl : public DiskStore {
 // Fills the empty index from the objects; what is no object is set aside.
 absl::Status RebuildIndex(Layout& layout, Index& index, base::Pool& pool);
 
-// Identifies the store to its index, and a copy of it as another one.
+// Identifies the store to its index, a copy of it as another one, and one whose directories were
+// changed by somebody else as changed.
 absl::StatusOr<uint64_t> CleanToken(Layout& layout);
 
 base::Owned<BlobWriter> MakeDiskWriter(DiskStoreImpl& store, Layout& layout, const Digest& digest);

@@ -67,7 +67,8 @@ class DiskStore : public BlobStore {
 struct DiskStoreMetrics;
 
 // Opens or creates the store in `root` (spec 7.11). Takes the lock: Aborted names the holder's pid.
-// FailedPrecondition: a newer format. Sweeps tmp/, and rebuilds an index that does not fit.
+// FailedPrecondition: a newer format, or a folder of somebody else whose content a store would take
+// for its own. Sweeps tmp/, and rebuilds an index that does not fit.
 // `make_index` opens the index of a directory (LMDB in programs, memory in simulation).
 using MakeIndex = std::function<base::Owned<Index>(const std::string& root)>;
 base::Owned<DiskStore> OpenDiskStore(const std::string& root, const DiskStoreOptions& options,
