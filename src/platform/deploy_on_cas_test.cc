@@ -401,6 +401,46 @@ TEST_F(CasRepositoryTest, RecordsAndReleasesAreNotStored) {
   EXPECT_EQ(shelf_.stores, 0);
 }
 
+// A record with two stores of type cas and something that only looks like one.
+deploy::PublishRecord RecordOf(const cas::Digest& here, const cas::Digest& there,
+                               const cas::Digest& elsewhere) {
+  deploy::PublishRecord record;
+  record.component = {"model", "1.0.0"};
+  record.locations = {{"files", "filesystem", "", "", {{"package_digest", elsewhere.ToString()}}},
+                      {"mirror", "cas", "", "", {{"package_digest", there.ToString()}}},
+                      {"cache", "cas", "", "", {{"package_digest", here.ToString()}}}};
+  return record;
+}
+
+TEST_F(CasRepositoryTest, TheOwnLocationNamesTheDigestAndElseAnotherOfTheType) {  // D168
+  std::map<std::string, cas::Digest> blobs;
+  for (const char* text : {"here", "there", "elsewhere"}) {
+    blobs[text] = cas::DigestOf(base::AsBytes(text));
+    ASSERT_OK(cas::PutBytes(*shelf_.store, blobs[text], base::AsBytes(text)));
+  }
+  deploy::PublishRecord record = RecordOf(blobs["here"], blobs["there"], blobs["elsewhere"]);
+  repository_ = RepositoryOnCas(
+      std::make_unique<Shelf::View>(shelf_),
+      {"cache", "host:1",
+       [&](const deploy::Component&) { return std::optional<deploy::PublishRecord>(record); }},
+      world_.clock);
+  EXPECT_THAT(Get(kKey), IsOkAndHolds("here"));
+  record.locations.pop_back();
+  EXPECT_THAT(Get(kKey), IsOkAndHolds("there"));
+  record.locations.pop_back();
+  EXPECT_THAT(Get(kKey), StatusIs(absl::StatusCode::kNotFound));
+}
+
+TEST_F(CasRepositoryTest, WhatTheStoreLostIsNotThereInAnyCall) {
+  ASSERT_OK(deploy::PutText(*repository_, kKey, "0123456789", deploy::If::kAny));
+  shelf_.lost.insert(cas::DigestOf(base::AsBytes("0123456789")));
+  EXPECT_THAT(Get(kKey), StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_THAT(Get(kKey, {10, {}}), StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_THAT(repository_->Stat(kKey), StatusIs(absl::StatusCode::kNotFound));
+  // So it may be stored again.
+  EXPECT_OK(deploy::PutText(*repository_, kKey, "0123456789", deploy::If::kAbsent));
+}
+
 TEST_F(CasRepositoryTest, ListIsUnimplementedAndSaysWhatToDo) {
   const absl::Status status = repository_->List("model/", "").status();
   EXPECT_THAT(status, StatusIs(absl::StatusCode::kUnimplemented));

@@ -119,6 +119,52 @@ class ZakoCas(rig.unittest.TestCase):
         self.assertEqual(process.returncode, 130)
         self.assertEqual(self.server.objects(), set())
 
+    def test_interrupt_ends_a_wait_for_input(self):  # Z26
+        for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
+            with self.subTest(code):
+                process = subprocess.Popen([ZAKO, "cas", "put", "-"], cwd=self.folder, stdin=subprocess.PIPE,
+                                           stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                           env=casd_rig.environment({"ZAKO_CAS": self.server.address(),
+                                                                     "TMPDIR": str(self.folder)}))
+                self.addCleanup(process.kill)
+                process.stdin.write(b"x" * 3_000_000)  # more than a pipe holds: it reads
+                process.stdin.flush()
+                process.send_signal(number)
+                self.assertEqual(process.wait(20), code)
+                for stream in (process.stdin, process.stdout, process.stderr):
+                    stream.close()
+        self.assertEqual(self.server.objects(), set())
+
+    def test_an_input_that_cannot_be_read_is_not_stored(self):
+        for redirection in ("<&-", f"<{self.folder}"):
+            with self.subTest(redirection):
+                done = subprocess.run(["sh", "-c", f"exec {ZAKO} cas put - {redirection}"], capture_output=True,
+                                      timeout=20, check=False,
+                                      env=casd_rig.environment({"ZAKO_CAS": self.server.address()}))
+                self.assertEqual(done.returncode, 1, done)
+                self.assertIn(b"standard input", done.stderr)
+        self.assertEqual(self.server.objects(), set())
+
+    def test_what_cannot_be_printed_is_a_failure(self):
+        digest = self.put(b"alpha\n")
+        for words in (f"get {digest}", f"put {self.folder / 'blob'}", "ls", f"stat {digest}"):
+            for redirection in (">/dev/full", ">&-"):
+                with self.subTest(words, redirection=redirection):
+                    done = subprocess.run(["sh", "-c", f"exec {ZAKO} cas {words} {redirection}"], timeout=20,
+                                          capture_output=True, check=False,
+                                          env=casd_rig.environment({"ZAKO_CAS": self.server.address()}))
+                    self.assertEqual(done.returncode, 1, done)
+
+    def test_get_replaces_no_pipe(self):
+        digest = self.put(b"alpha\n")
+        os.mkfifo(self.folder / "pipe")
+        done = self.zako("cas", "get", digest, "pipe", code=2)
+        self.assertIn(b"a device or a pipe", done.stderr)
+        self.assertTrue((self.folder / "pipe").is_fifo())
+        done = subprocess.run(["sh", "-c", f"echo x | {ZAKO} cas put /dev/stdin"], capture_output=True, timeout=20,
+                              check=False, env=casd_rig.environment({"ZAKO_CAS": self.server.address()}))
+        self.assertIn(b"standard input: -", done.stderr)
+
     def test_the_commands_of_the_guide_work_in_their_order(self):
         page = (rig.SOURCE / "docs" / "zako-cas.md").read_text()
         script = "".join(re.findall(r"^```sh\n(.*?)^```$", page, re.M | re.S))

@@ -13,6 +13,14 @@ namespace {
 
 namespace pb = ::slipway::cas::v1;
 
+// A server at work may have nothing to say for as long as it reads one blob, or leaves the disk to
+// others. That it lives is known by the pings of the connection.
+constexpr absl::Duration kPatience = absl::InfiniteDuration();
+
+absl::Status Unfinished(absl::string_view what) {
+  return absl::InternalError(absl::StrCat(what, ": the server stopped before it was done"));
+}
+
 class AdminClient : public CasAdmin {
  public:
   AdminClient(const RemoteOptions& options, std::unique_ptr<base::net::Channel> channel,
@@ -85,16 +93,19 @@ class AdminClient : public CasAdmin {
     pb::GcRequest request;
     request.set_target_bytes(target_bytes);
     request.set_dry_run(dry_run);
-    ReadStream<pb::GcProgress> stream(caller_);
+    ReadStream<pb::GcProgress> stream(caller_, kPatience);
     caller_.Prepare(stream.context(), caller_.options().token);
     stub_->async()->Gc(&stream.context(), &request, &stream);
     stream.Start();
     GcProgress last;
+    bool done = false;
     for (pb::GcProgress message; stream.Next(message);) {
+      done = message.done();
       last = {message.scanned(), message.removed_blobs(), message.removed_bytes()};
       if (progress) progress(last);
     }
     SLIPWAY_RETURN_IF_ERROR(stream.Finish("collect garbage"));
+    if (!done) return Unfinished("collect garbage");
     return last;
   }
 
@@ -104,13 +115,15 @@ class AdminClient : public CasAdmin {
     pb::ScrubRequest request;
     if (digest != nullptr) *request.mutable_digest() = ToProto(*digest);
     request.set_rate(rate_bytes);
-    ReadStream<pb::ScrubProgress> stream(caller_);
+    ReadStream<pb::ScrubProgress> stream(caller_, kPatience);
     caller_.Prepare(stream.context(), caller_.options().token);
     stub_->async()->Scrub(&stream.context(), &request, &stream);
     stream.Start();
     ScrubProgress all;
     absl::Status wrong;
+    bool done = false;
     for (pb::ScrubProgress message; stream.Next(message);) {
+      done = message.done();
       all.blobs = message.blobs();
       all.bytes = message.bytes();
       for (const auto& proto : message.corrupt()) {
@@ -120,9 +133,11 @@ class AdminClient : public CasAdmin {
       }
       if (progress) progress(all);
     }
-    SLIPWAY_RETURN_IF_ERROR(stream.Finish(
-        digest == nullptr ? "verify all blobs" : absl::StrCat("verify blob ", digest->ToString())));
+    const std::string what =
+        digest == nullptr ? "verify all blobs" : absl::StrCat("verify blob ", digest->ToString());
+    SLIPWAY_RETURN_IF_ERROR(stream.Finish(what));
     SLIPWAY_RETURN_IF_ERROR(wrong);
+    if (!done) return Unfinished(what);
     return all;
   }
 
@@ -141,6 +156,7 @@ class AdminClient : public CasAdmin {
 
 base::Owned<CasAdmin> OpenCasAdmin(const RemoteOptions& options, base::Files& files,
                                    base::Clock& clock, base::Random& random) {
+  SLIPWAY_RETURN_IF_ERROR(CheckToken(options.token));
   SLIPWAY_ASSIGN_OR_RETURN(std::unique_ptr<base::net::Channel> channel,
                            base::net::Channel::Open(options.channel, files, clock.Wall()));
   return std::make_unique<AdminClient>(options, std::move(channel), random);

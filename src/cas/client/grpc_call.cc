@@ -107,6 +107,17 @@ absl::Status Caller::Unary(absl::string_view what, const base::Secret& token,
   return Repeat([&] { return Once(what, token, call); });
 }
 
+absl::Status CheckToken(const base::Secret& token) {
+  // gRPC ends the process over any other byte in a header.
+  const absl::string_view text = token.Reveal();
+  if (std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c <= '~'; })) {
+    return absl::OkStatus();
+  }
+  return base::MakeError(absl::StatusCode::kInvalidArgument,
+                         "use token: it has characters that no header can carry",
+                         {"", "a token is one line of printable ASCII characters"});
+}
+
 void StreamState::Watch() {
   on_cancel_ = base::net::CancelWith(caller_.options().cancel, context_);
 }
@@ -131,7 +142,7 @@ void StreamState::Done(const grpc::Status& status) {
 }
 
 void StreamState::Await(const bool& flag) {
-  const absl::Duration timeout = std::min(caller_.options().stall_timeout, kForever);
+  const absl::Duration timeout = std::min(stall_timeout_, kForever);
   while (!flag) {
     const bool woken = changed_.WaitFor(mutex_, stalled_ ? kForever : timeout);
     if (woken || flag || stalled_) continue;
@@ -150,10 +161,10 @@ absl::Status StreamState::AwaitDone(absl::string_view what) {
   const base::MutexLock lock(mutex_);
   Await(done_);
   if (stalled_ && !status_.ok()) {
-    return base::MakeError(absl::StatusCode::kDeadlineExceeded,
-                           absl::StrCat(what, ": nothing moved for ",
-                                        absl::FormatDuration(caller_.options().stall_timeout)),
-                           InfoOf(absl::StatusCode::kDeadlineExceeded));
+    return base::MakeError(
+        absl::StatusCode::kDeadlineExceeded,
+        absl::StrCat(what, ": nothing moved for ", absl::FormatDuration(stall_timeout_)),
+        InfoOf(absl::StatusCode::kDeadlineExceeded));
   }
   const absl::Status cancelled = caller_.options().cancel.status();
   if (!status_.ok() && !cancelled.ok()) return base::Annotate(cancelled, what);

@@ -56,10 +56,14 @@ class Caller {
   base::Random& random_;
 };
 
+// InvalidArgument: `token` cannot be sent as a header. The text does not have it.
+absl::Status CheckToken(const base::Secret& token);
+
 // The state that both streams share. One thread uses a stream; gRPC's call back.
 class StreamState {
  public:
-  explicit StreamState(const Caller& caller) : caller_(caller) {}
+  StreamState(const Caller& caller, absl::Duration stall_timeout)
+      : caller_(caller), stall_timeout_(stall_timeout) {}
 
   grpc::ClientContext& context() { return context_; }
   // Registers the cancellation; before the call starts.
@@ -77,6 +81,7 @@ class StreamState {
   void Await(const bool& flag) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const Caller& caller_;
+  const absl::Duration stall_timeout_;
   grpc::ClientContext context_;
   std::shared_ptr<void> on_cancel_;
   base::Mutex mutex_;
@@ -92,7 +97,8 @@ class StreamState {
 template <class Response>
 class ReadStream : public grpc::ClientReadReactor<Response> {
  public:
-  explicit ReadStream(const Caller& caller) : state_(caller) {}
+  explicit ReadStream(const Caller& caller) : ReadStream(caller, caller.options().stall_timeout) {}
+  ReadStream(const Caller& caller, absl::Duration stall_timeout) : state_(caller, stall_timeout) {}
   ~ReadStream() override {
     if (!started_) return;
     state_.Cancel();
@@ -138,7 +144,7 @@ class ReadStream : public grpc::ClientReadReactor<Response> {
 template <class Request, class Response>
 class WriteStream : public grpc::ClientWriteReactor<Request> {
  public:
-  explicit WriteStream(const Caller& caller) : state_(caller) {}
+  explicit WriteStream(const Caller& caller) : state_(caller, caller.options().stall_timeout) {}
   ~WriteStream() override {
     if (!started_) return;
     state_.Cancel();

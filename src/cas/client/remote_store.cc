@@ -220,7 +220,9 @@ class Writer : public BlobWriter {
   }
 
   bool Again(const absl::Status& status) {
-    if (absl::IsUnauthenticated(status) && !std::exchange(renewed_, true)) {
+    // Without a transport it was the server's answer to who we are, and not to a token of its own.
+    if (absl::IsUnauthenticated(status) && transport_ != nullptr &&
+        !std::exchange(renewed_, true)) {
       session_.Refused(*transport_);
       return true;
     }
@@ -400,6 +402,7 @@ class StoreClient : public RemoteStore {
 
 base::Owned<RemoteStore> OpenRemoteStore(const RemoteOptions& options, base::Files& files,
                                          base::Clock& clock, base::Random& random) {
+  SLIPWAY_RETURN_IF_ERROR(CheckToken(options.token));
   SLIPWAY_ASSIGN_OR_RETURN(std::unique_ptr<base::net::Channel> channel,
                            base::net::Channel::Open(options.channel, files, clock.Wall()));
   return std::make_unique<StoreClient>(options, std::move(channel), files, clock, random);

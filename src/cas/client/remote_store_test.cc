@@ -32,6 +32,7 @@ using ::slipway::base::testing::StatusIs;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::UnorderedElementsAre;
 
 base::World& World() {
@@ -233,6 +234,32 @@ TEST(RemoteStore, AddressesThatAreNoneAreRefused) {
                 StatusIs(absl::StatusCode::kInvalidArgument))
         << address;
   }
+}
+
+TEST(RemoteStore, ATokenThatNoHeaderCarriesIsRefused) {  // Z7
+  for (const char* token : {"two\nlines", "caf\xc3\xa9", "\x7f"}) {
+    RemoteOptions options;
+    options.channel.address = "127.0.0.1:1";
+    options.token = base::Secret(token);
+    for (const absl::Status& status :
+         {OpenRemoteStore(options, World().files, World().clock, World().random).status(),
+          OpenCasAdmin(options, World().files, World().clock, World().random).status()}) {
+      EXPECT_THAT(status, StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("use token")));
+      EXPECT_THAT(status.message(), Not(HasSubstr(token)));
+    }
+  }
+}
+
+TEST(CasAdminClient, AServerAtWorkNeedNotSayAnything) {  // Z143
+  Server server;
+  for (int i = 0; i < 3; ++i) Put(server.store(), std::string(1000, static_cast<char>('a' + i)));
+  RemoteOptions hasty = server.options();
+  hasty.stall_timeout = absl::Milliseconds(10);
+  const auto admin = OpenCasAdmin(hasty, World().files, World().clock, World().random);
+  ASSERT_OK(admin);
+  const auto all = (*admin)->Scrub(nullptr, /*rate_bytes=*/5000, nullptr);
+  ASSERT_OK(all);
+  EXPECT_EQ(all->blobs, 3u);
 }
 
 TEST(CasAdminClient, TellsAndChangesWhatTheServerHolds) {  // Z143

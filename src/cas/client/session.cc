@@ -23,11 +23,13 @@ absl::StatusOr<std::shared_ptr<const Transport>> Session::Get() {
   }
   // Several callers may ask at once; each answer is as good as another.
   SLIPWAY_ASSIGN_OR_RETURN(TransportDetails details, ask_());
+  base::Secret token(std::move(details.token));
+  SLIPWAY_RETURN_IF_ERROR(
+      base::Annotate(CheckToken(token), "find the transport of the CAS server"));
   const base::MutexLock lock(mutex_);
   auto transport = std::make_shared<Transport>();
   SLIPWAY_ASSIGN_OR_RETURN(transport->channel, Dial(details.address));
-  transport->token =
-      details.token.empty() ? caller_.options().token : base::Secret(std::move(details.token));
+  transport->token = token.empty() ? caller_.options().token : token;
   transport->concurrency =
       static_cast<int>(std::clamp<uint32_t>(details.concurrency, 1, kConcurrencyMax));
   transport->generation = ++generation_;

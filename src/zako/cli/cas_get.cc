@@ -19,7 +19,7 @@ namespace {
 using base::cli::Invocation;
 
 constexpr size_t kBlockBytes = base::kMiB;
-constexpr uint32_t kFileMode = 0644;
+constexpr uint32_t kFileMode = 0666;  // less the umask
 
 struct GetCommand {
   ConnectionOptions connection;
@@ -45,21 +45,32 @@ absl::Status Copy(Invocation& in, const GlobalOptions& globals, cas::BlobReader&
   return absl::OkStatus();
 }
 
+// The mode of the file to be written as `name`: that of the file it replaces, else as usual. What
+// is there and no file must not be replaced by one: a device, a pipe.
+absl::StatusOr<uint32_t> ModeOf(Invocation& in, base::Dir& dir, absl::string_view name,
+                                absl::string_view path) {
+  const absl::StatusOr<base::Meta> there =
+      name.empty() ? dir.Stat("") : dir.Stat(name);  // no name: the root directory
+  if (absl::IsNotFound(there.status())) return kFileMode & ~in.world.environment.Umask();
+  SLIPWAY_RETURN_IF_ERROR(there.status());
+  if (there->kind == base::FileKind::kFile) return there->mode & 0777;
+  const bool folder = there->kind == base::FileKind::kDirectory;
+  return UsageError(
+      absl::StrCat("write ", path, folder ? ": is a directory" : ": is a device or a pipe"),
+      folder ? "name a file" : "name a file, or send standard output there: -");
+}
+
 // The file appears under its name when it is whole, right and on disk.
 absl::Status ToFile(Invocation& in, const std::string& path,
                     absl::FunctionRef<absl::Status(Sink)> copy) {
-  const size_t slash = path.rfind('/');
-  const std::string folder = slash == std::string::npos ? "."
-                             : slash == 0               ? "/"
-                                                        : path.substr(0, slash);
-  const std::string name = slash == std::string::npos ? path : path.substr(slash + 1);
-  if (name.empty())
-    return UsageError(absl::StrCat("write ", path, ": is a directory"), "name a file");
-  SLIPWAY_ASSIGN_OR_RETURN(const auto dir, in.world.files.OpenRoot(folder));
-  const auto there = dir->Stat(name);
-  if (there.ok() && there->kind == base::FileKind::kDirectory) {
+  if (path.empty() || path.back() == '/') {
     return UsageError(absl::StrCat("write ", path, ": is a directory"), "name a file");
   }
+  // What a link names is replaced, not the link.
+  SLIPWAY_ASSIGN_OR_RETURN(const std::string canonical, in.world.files.Canonical(path));
+  const auto [folder, name] = base::SplitPath(canonical);
+  SLIPWAY_ASSIGN_OR_RETURN(const auto dir, in.world.files.OpenRoot(folder.empty() ? "/" : folder));
+  SLIPWAY_ASSIGN_OR_RETURN(const uint32_t mode, ModeOf(in, *dir, name, path));
   SLIPWAY_ASSIGN_OR_RETURN(const auto file, dir->CreateTemp());
   uint64_t at = 0;
   const auto write = [&](base::BytesView bytes) {
@@ -68,7 +79,7 @@ absl::Status ToFile(Invocation& in, const std::string& path,
     return base::Annotate(status, absl::StrCat("write ", path));
   };
   SLIPWAY_RETURN_IF_ERROR(copy(write));
-  SLIPWAY_RETURN_IF_ERROR(file->SetMeta({.mode = kFileMode}));
+  SLIPWAY_RETURN_IF_ERROR(file->SetMeta({.mode = mode}));
   SLIPWAY_RETURN_IF_ERROR(file->Sync());
   SLIPWAY_RETURN_IF_ERROR(dir->Publish(*file, name, base::RenameMode::kReplace));
   return dir->Sync();

@@ -36,12 +36,22 @@ struct ManageCommand {
   bool yes = false, dry_run = false;
 };
 
-// The administration of the server, and the digests that the command line names.
+// What the command line names. Without a digest: of a bare hash the server has no blob.
+struct Target {
+  std::string text;
+  std::optional<cas::Digest> digest;
+};
+
+// The administration of the server, and what the command is about.
 struct Opened {
   std::string server;
   std::unique_ptr<cas::CasAdmin> admin;
-  std::vector<cas::Digest> digests;
+  std::vector<Target> targets;
 };
+
+absl::Status Absent(const Target& target) {
+  return absl::NotFoundError(absl::StrCat("blob ", target.text, ": not in the store"));
+}
 
 absl::StatusOr<Opened> Open(const ManageCommand& o, const CasServers& servers,
                             const GlobalOptions& globals, Invocation& in) {
@@ -56,9 +66,9 @@ absl::StatusOr<Opened> Open(const ManageCommand& o, const CasServers& servers,
   opened.server = remote.channel.address;
   SLIPWAY_ASSIGN_OR_RETURN(opened.admin, servers.admin(remote, in.world));
   for (const BlobName& name : names) {
-    SLIPWAY_ASSIGN_OR_RETURN(const cas::Digest digest,
-                             ResolveName(name, [&] { return servers.admin(remote, in.world); }));
-    opened.digests.push_back(digest);
+    SLIPWAY_ASSIGN_OR_RETURN(const std::optional<cas::Digest> digest,
+                             FindName(name, [&] { return servers.admin(remote, in.world); }));
+    opened.targets.push_back({digest ? digest->ToString() : name.ToString(), digest});
   }
   return opened;
 }
@@ -87,25 +97,27 @@ absl::Status StatServer(Opened& opened, Invocation& in) {
 }
 
 absl::Status RunStat(Opened& opened, const ManageCommand&, Invocation& in) {
-  if (opened.digests.empty()) return StatServer(opened, in);
+  if (opened.targets.empty()) return StatServer(opened, in);
   in.result = Json::MakeObject();
   Json& blobs = in.result.Set("blobs", Json::MakeArray());
   base::cli::Table table(
       {{"DIGEST"}, {"STORED", base::cli::Align::kRight}, {"CREATED"}, {"LAST ACCESS"}});
   absl::Status missing;
-  for (const cas::Digest& digest : opened.digests) {
-    SLIPWAY_ASSIGN_OR_RETURN(const cas::RemoteStat stat, opened.admin->Stat(digest));
-    Json json = Json::MakeObject({{"digest", digest.ToString()}, {"present", stat.present}});
+  for (const Target& target : opened.targets) {
+    cas::RemoteStat stat;
+    if (target.digest) {
+      SLIPWAY_ASSIGN_OR_RETURN(stat, opened.admin->Stat(*target.digest));
+    }
+    Json json = Json::MakeObject({{"digest", target.text}, {"present", stat.present}});
     if (stat.present) {
       json.Set("stored_bytes", stat.stored_bytes);
       json.Set("created_at", TimeText(stat.created_unix));
       json.Set("last_access_at", TimeText(stat.last_access_unix));
-      table.AddRow({digest.ToString(), absl::StrCat(stat.stored_bytes), TimeText(stat.created_unix),
+      table.AddRow({target.text, absl::StrCat(stat.stored_bytes), TimeText(stat.created_unix),
                     TimeText(stat.last_access_unix)});
     } else {
-      table.AddRow({digest.ToString(), "absent", "-", "-"}, base::cli::Tone::kRed);
-      missing.Update(
-          absl::NotFoundError(absl::StrCat("blob ", digest.ToString(), ": not in the store")));
+      table.AddRow({target.text, "absent", "-", "-"}, base::cli::Tone::kRed);
+      missing.Update(Absent(target));
     }
     blobs.Append(std::move(json));
   }
@@ -129,6 +141,7 @@ absl::Status RunList(Opened& opened, const ManageCommand& o, Invocation& in) {
   Json& list = in.result.Set("digests", Json::MakeArray());
   std::string token;
   uint64_t count = 0;
+  bool complete = true;
   do {
     SLIPWAY_RETURN_IF_ERROR(in.cancel.status());
     const uint64_t wanted = std::min<uint64_t>(kPageSize, o.limit - count);
@@ -138,39 +151,45 @@ absl::Status RunList(Opened& opened, const ManageCommand& o, Invocation& in) {
         opened.admin->List(*bytes, token,
                            hex.size() % 2 == 0 ? static_cast<uint32_t>(wanted) : kPageSize));
     for (const cas::Digest& digest : page.digests) {
-      if (count == o.limit || !absl::StartsWith(digest.Hex(), hex)) continue;
+      if (!absl::StartsWith(digest.Hex(), hex)) continue;
+      if (count == o.limit) {
+        complete = false;
+        break;
+      }
       ++count;
       if (in.json) list.Append(digest.ToString());
       if (!in.json) in.streams.out << digest.ToString() << "\n";
     }
+    if (!token.empty() && token == page.next_token) {
+      return absl::InternalError("list blobs: the server gives the same page again");
+    }
     token = page.next_token;
   } while (!token.empty());
-  in.result.Set("complete", token.empty());
+  in.result.Set("complete", complete && token.empty());
   return absl::OkStatus();
 }
 
 absl::Status RunRemove(Opened& opened, const ManageCommand& o, Invocation& in) {
-  const size_t count = opened.digests.size();
-  const std::string what =
-      count == 1 ? opened.digests[0].ToString() : absl::StrCat(count, " blobs");
+  const size_t count = opened.targets.size();
+  const std::string what = count == 1 ? opened.targets[0].text : absl::StrCat(count, " blobs");
   if (!o.dry_run) {
     SLIPWAY_RETURN_IF_ERROR(
         in.Confirm(absl::StrCat("remove ", what, " from ", opened.server), o.yes, kUsageId));
   }
   in.result = Json::MakeObject({{"dry_run", o.dry_run}});
   Json& blobs = in.result.Set("blobs", Json::MakeArray());
-  for (const cas::Digest& digest : opened.digests) {
+  for (const Target& target : opened.targets) {
     bool there = false;
-    if (o.dry_run) {
-      SLIPWAY_ASSIGN_OR_RETURN(const cas::RemoteStat stat, opened.admin->Stat(digest));
+    if (target.digest && o.dry_run) {
+      SLIPWAY_ASSIGN_OR_RETURN(const cas::RemoteStat stat, opened.admin->Stat(*target.digest));
       there = stat.present;
-    } else {
-      SLIPWAY_ASSIGN_OR_RETURN(there, opened.admin->Delete(digest));
+    } else if (target.digest) {
+      SLIPWAY_ASSIGN_OR_RETURN(there, opened.admin->Delete(*target.digest));
     }
-    blobs.Append(Json::MakeObject({{"digest", digest.ToString()}, {"removed", there}}));
+    blobs.Append(Json::MakeObject({{"digest", target.text}, {"removed", there}}));
     if (in.json) continue;
     const char* result = !there ? "absent  " : o.dry_run ? "would remove  " : "removed  ";
-    in.streams.out << result << digest.ToString() << "\n";
+    in.streams.out << result << target.text << "\n";
   }
   return absl::OkStatus();
 }
@@ -191,8 +210,11 @@ absl::Status RunVerify(Opened& opened, const ManageCommand& o, const GlobalOptio
     all.corrupt.insert(all.corrupt.end(), one.corrupt.begin(), one.corrupt.end());
     return absl::OkStatus();
   };
-  if (opened.digests.empty()) SLIPWAY_RETURN_IF_ERROR(scrub(nullptr));
-  for (const cas::Digest& digest : opened.digests) SLIPWAY_RETURN_IF_ERROR(scrub(&digest));
+  if (opened.targets.empty()) SLIPWAY_RETURN_IF_ERROR(scrub(nullptr));
+  for (const Target& target : opened.targets) {
+    if (!target.digest) return Absent(target);
+    SLIPWAY_RETURN_IF_ERROR(scrub(&*target.digest));
+  }
   progress->Finish();
   in.result = Json::MakeObject({{"blobs", all.blobs}, {"bytes", all.bytes}});
   Json& corrupt = in.result.Set("corrupt", Json::MakeArray());

@@ -93,7 +93,9 @@ class Putter {
           base::Annotate(file->WriteAt(size, bytes), absl::StrCat("keep the input in ", folder)));
       size += bytes.size();
     }
-    if (in_.streams.in.bad()) return absl::UnknownError("read standard input: failed");
+    // An input that broke off is no input that ended.
+    SLIPWAY_RETURN_IF_ERROR(in_.cancel.status());
+    if (in_.streams.in_status) SLIPWAY_RETURN_IF_ERROR(in_.streams.in_status());
     item.digest = cas::Digest{hash.Finish(), size};
     return Send(item, *file);
   }

@@ -44,10 +44,16 @@ absl::StatusOr<cas::RemoteOptions> RemoteOptionsOf(const ConnectionOptions& opti
 struct BlobName {
   cas::Hash hash{};
   std::optional<uint64_t> size_bytes;
+
+  std::string ToString() const;  // as far as it is known
 };
 // ZK1000 with what is wrong.
 absl::StatusOr<BlobName> ParseBlobName(absl::string_view text);
-// The digest; where the size was not given, the server is asked for it. NotFound.
+// The digest; where the size was not given, the server is asked for it. Absent: it has no such
+// blob.
+absl::StatusOr<std::optional<cas::Digest>> FindName(
+    const BlobName& name, absl::FunctionRef<base::Owned<cas::CasAdmin>()> open_admin);
+// The same, with NotFound where it is absent.
 absl::StatusOr<cas::Digest> ResolveName(const BlobName& name,
                                         absl::FunctionRef<base::Owned<cas::CasAdmin>()> open_admin);
 

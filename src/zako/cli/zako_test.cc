@@ -39,6 +39,7 @@ struct Server {
   absl::Status down;             // of every call
   std::vector<cas::Digest> bad;  // what a scrub finds
   std::set<cas::Digest> removed;
+  std::vector<cas::Digest> listed;  // what List says instead of the truth
   int stores = 0;
   cas::RemoteOptions asked;  // of the last connection
 };
@@ -90,6 +91,8 @@ class FakeAdmin : public cas::CasAdmin {
     SLIPWAY_RETURN_IF_ERROR(server_.down);
     const base::MutexLock lock(server_.mutex);
     Page page;
+    page.digests = server_.listed;
+    if (!page.digests.empty()) return page;
     for (const auto& [digest, unused] : server_.seen) {
       if (!std::equal(prefix.begin(), prefix.end(), digest.blake3.begin())) continue;
       if (digest.Hex() <= std::string(token)) continue;
@@ -147,6 +150,7 @@ class ZakoTest : public ::testing::Test {
     std::ostringstream out, err;
     base::cli::Streams streams{in, out, err};
     streams.in_is_terminal = streams.err_is_terminal = terminal;
+    streams.in_status = [this] { return input_status_; };
     Zako zako("1.2.3",
               {[this](const cas::RemoteOptions& options, base::World&) {
                  server_.asked = options;
@@ -157,7 +161,7 @@ class ZakoTest : public ::testing::Test {
                  return base::Owned<cas::CasAdmin>(std::make_unique<FakeAdmin>(server_));
                }});
     Ran ran;
-    ran.exit = zako.program().Run(args, streams, world_.world());
+    ran.exit = zako.program().Run(args, streams, world_.world(), cancel_.token());
     ran.out = out.str();
     ran.err = err.str();
     return ran;
@@ -192,6 +196,8 @@ class ZakoTest : public ::testing::Test {
 
   base::sim::World world_{1};
   Server server_;
+  absl::Status input_status_;  // why standard input ended
+  base::CancelSource cancel_;
 };
 
 TEST_F(ZakoTest, PutPrintsDigestAndPathInTheOrderGiven) {  // Z143
@@ -225,6 +231,27 @@ TEST_F(ZakoTest, PutTakesStandardInput) {
   EXPECT_EQ(Run("cas put - -", "x").exit, 2);
 }
 
+TEST_F(ZakoTest, AnInputThatBreaksOffIsNotStored) {
+  input_status_ = absl::DataLossError("read standard input: Input/output error");
+  const Ran ran = Run("cas put -", "the first half");
+  EXPECT_EQ(ran.exit, 1);
+  EXPECT_THAT(ran.err, HasSubstr("read standard input"));
+  EXPECT_EQ(server_.stores, 0);
+}
+
+TEST_F(ZakoTest, NothingIsStoredOrWrittenAfterAnInterrupt) {  // Z26
+  const std::string name = Put("alpha");
+  Write("a", "beta");
+  cancel_.Cancel({.kind = base::CancelReason::Kind::kInterrupt, .text = "SIGINT"});
+  EXPECT_EQ(Run("cas put a").exit, 130);
+  EXPECT_EQ(Run("cas put -", "beta").exit, 130);
+  EXPECT_EQ(server_.stores, 0);
+  EXPECT_EQ(Run(absl::StrCat("cas get ", name, " out")).exit, 130);
+  EXPECT_EQ(Read("out"), "none");
+  EXPECT_TRUE(server_.asked.cancel.cancelled());
+  EXPECT_EQ(Run(absl::StrCat("cas rm ", name), "", /*terminal=*/true).exit, 130);
+}
+
 TEST_F(ZakoTest, PutGoesOnAfterAFileThatFails) {
   Write("a", "alpha");
   Write("d/x", "x");
@@ -243,6 +270,29 @@ TEST_F(ZakoTest, GetWritesTheFileWholeOrNotAtAll) {
   EXPECT_EQ(missing.exit, 1);
   EXPECT_THAT(missing.err, HasSubstr("not in the store"));
   EXPECT_EQ(Read("out"), "alpha");
+}
+
+TEST_F(ZakoTest, WhatGetWroteIsOnDisk) {
+  ASSERT_EQ(Run(absl::StrCat("cas get ", Put("alpha"), " out")).exit, 0);
+  base::sim::Files after = world_.files.AfterReboot(base::sim::Loss::kLoseAllUnsynced);
+  EXPECT_THAT(base::ReadUserFile(after, "/home/ann/out", 100), IsOkAndHolds("alpha"));
+}
+
+TEST_F(ZakoTest, GetKeepsTheModeAndTheLink) {
+  const std::string name = Put("alpha");
+  Write("private", "old", 0600);
+  const auto home = world_.files.OpenRoot("/home/ann");
+  ASSERT_OK((*home)->Symlink("private", "link"));
+  ASSERT_OK((*home)->Symlink("nowhere", "dangling"));
+  EXPECT_EQ(Run(absl::StrCat("cas get ", name, " link")).exit, 0);
+  EXPECT_EQ(Read("private"), "alpha");
+  EXPECT_EQ((*home)->Stat("private")->mode, 0600u);
+  EXPECT_EQ((*home)->Stat("link")->kind, base::FileKind::kSymlink);
+  EXPECT_EQ(Run(absl::StrCat("cas get ", name, " new")).exit, 0);
+  EXPECT_EQ((*home)->Stat("new")->mode, 0644u);
+  for (const char* wrong : {".", "..", "/", "new/"}) {
+    EXPECT_EQ(Run(absl::StrCat("cas get ", name, " ", wrong)).exit, 2) << wrong;
+  }
 }
 
 TEST_F(ZakoTest, GetWritesToStandardOutput) {
@@ -275,6 +325,36 @@ TEST_F(ZakoTest, ABareHashIsAsGoodAsADigest) {  // DECISIONS 2
   }
 }
 
+TEST_F(ZakoTest, AServerThatAnswersWithAnotherBlobIsNotBelieved) {
+  const std::string other = Put("evil");
+  server_.listed = {Name("evil")};
+  const std::string bare = Name("alpha").Hex();
+  for (const char* command : {"get ", "rm --yes ", "stat ", "verify "}) {
+    const Ran ran = Run(absl::StrCat("cas ", command, bare));
+    EXPECT_EQ(ran.exit, 4) << command;
+    EXPECT_THAT(ran.err, HasSubstr("another blob"));
+    EXPECT_THAT(ran.out, Not(HasSubstr("evil")));
+  }
+  EXPECT_THAT(server_.removed, IsEmpty());
+}
+
+TEST_F(ZakoTest, AnAbsentBlobIsAbsentHoweverItIsNamed) {
+  const std::string there = Put("alpha");
+  const std::string full = Name("x").ToString(), bare = Name("x").Hex();
+  for (const std::string& name : {full, bare}) {
+    SCOPED_TRACE(name);
+    const Ran stat = Run(absl::StrCat("cas stat ", name, " ", there));
+    EXPECT_EQ(stat.exit, 1);
+    EXPECT_THAT(stat.out, AllOf(HasSubstr("absent"), HasSubstr(there)));
+    const Ran removed = Run(absl::StrCat("cas rm --yes --dry-run ", name, " ", there));
+    EXPECT_EQ(removed.exit, 0);
+    EXPECT_THAT(removed.out, AllOf(HasSubstr("absent"), HasSubstr("would remove")));
+    EXPECT_EQ(Run(absl::StrCat("cas rm --yes ", name)).exit, 0);
+    EXPECT_EQ(Run(absl::StrCat("cas get ", name)).exit, 1);
+  }
+  EXPECT_EQ(Run(absl::StrCat("cas verify ", bare)).exit, 1);
+}
+
 TEST_F(ZakoTest, StatTellsOfBlobsAndOfTheServer) {
   const std::string name = Put("alpha");
   EXPECT_THAT(Run(absl::StrCat("cas stat ", name)).out,
@@ -299,6 +379,26 @@ TEST_F(ZakoTest, ListGoesThroughAllPages) {
   EXPECT_EQ(Json(Run("cas ls --json --limit 3")).Find("digests")->AsArray()->size(), 3u);
   for (const char* wrong : {"x", "0x", "AB", "g0"}) {
     EXPECT_EQ(Run(absl::StrCat("cas ls ", wrong)).exit, 2) << wrong;
+  }
+}
+
+TEST_F(ZakoTest, ListSaysWhetherItIsComplete) {
+  std::map<char, std::vector<std::string>> by_digit;
+  for (int i = 0; i < 40; ++i) {
+    const std::string hex = Name(absl::StrCat("blob ", i)).Hex();
+    Put(absl::StrCat("blob ", i));
+    by_digit[hex[0]].push_back(hex);
+  }
+  for (const auto& [digit, names] : by_digit) {
+    const std::string prefix(1, digit);
+    for (size_t limit = 1; limit <= names.size() + 1; ++limit) {
+      const base::Json json = Json(Run(absl::StrCat("cas ls ", prefix, " --json --limit ", limit)));
+      EXPECT_EQ(json.Find("digests")->AsArray()->size(), std::min(limit, names.size()));
+      // With just as many as there are, the server may have had one more to look at.
+      if (limit != names.size()) {
+        EXPECT_EQ(*json.Find("complete")->AsBool(), limit > names.size());
+      }
+    }
   }
 }
 
@@ -374,6 +474,13 @@ TEST_F(ZakoTest, TokenAndTlsReachTheConnection) {
   EXPECT_THAT(readable.err, Not(HasSubstr("s3cret")));
   EXPECT_EQ(Run("cas ls --tls-cert c.pem").exit, 2);
   EXPECT_EQ(Run("cas ls --token-file none").exit, 2);
+  EXPECT_EQ(Run("cas ls").exit, 0);
+  EXPECT_FALSE(server_.asked.channel.use_tls);
+  EXPECT_EQ(Run("cas ls --tls --timeout 7s").exit, 0);
+  EXPECT_TRUE(server_.asked.channel.use_tls);
+  EXPECT_EQ(server_.asked.call_timeout, absl::Seconds(7));
+  EXPECT_EQ(Run("cas ls --tls-name other").exit, 0);
+  EXPECT_EQ(server_.asked.channel.tls.server_name, "other");
 }
 
 TEST_F(ZakoTest, TheTraceOfTheEnvironmentIsPassedOn) {  // Z28
