@@ -20,6 +20,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/bytes.h"
 #include "base/digest/crc32c.h"
+#include "base/mutant.h"
 #include "base/sync/mutex.h"
 
 namespace slipway::eraft {
@@ -358,7 +359,7 @@ base::Owned<View> LevelEngine::NewView() {
 absl::Status LevelEngine::FlushLocked() {
   auto state = std::make_unique<LevelView>(*db_);
   leveldb::WriteOptions options;
-  options.sync = true;
+  options.sync = !SLIPWAY_MUTANT("eraft-flush-unsynced");
   leveldb::WriteBatch nothing;  // its record is synced with all before it
   SLIPWAY_RETURN_IF_ERROR(ToStatus(db_->Write(options, &nothing), "flush"));
   durable_ = std::move(state);
