@@ -152,6 +152,25 @@ class DeployOnCas(rig.unittest.TestCase):
                 if path.is_file():
                     self.assertNotIn(token.encode(), path.read_bytes(), str(path))
 
+    def test_the_certificate_of_the_configuration_is_shown_to_the_server(self):  # Z40, D168
+        self.server.stop()
+        authority = casd_rig.Authority(self.folder / "tls")
+        cert, key = authority.issue("server")
+        self.server.configure({"tls": {"cert": str(cert), "key": str(key), "ca": str(authority.ca),
+                                       "client_auth": "require"}})
+        self.server.start()
+        own_cert, own_key = authority.issue("publisher", san="DNS:publisher.example")
+        self.p.write_source("source-model", {"weights": "one"})
+        self.p.ok("pack", "./source-model", "--type", "model", "--version", "1.0.0")
+        for tls, good in (("", False), (f"ca: {authority.ca}", False),
+                          (f"ca: {authority.ca}, cert: {own_cert}, key: {own_key}", True)):
+            with self.subTest(tls):
+                self.p.keys = f", tls: {{{tls}}}" if tls else ""
+                self.p.configure()
+                self.assertEqual(self.p.run("publish", "model:1.0.0", "--yes").code == 0, good)
+        self.p.ok("deploy", "model:1.0.0", "--source", "cache", "--yes")
+        self.assertEqual(self.installed(), b"one")
+
 
 if __name__ == "__main__":
     rig.main()
