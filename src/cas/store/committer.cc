@@ -16,12 +16,23 @@ constexpr size_t kGroupMax = 256;
 // Up to so many files or directories are synced each by itself; beyond, the file system as a whole
 // is cheaper, although that writes out what others have unsynced.
 constexpr size_t kFewSyncs = 8;
+// The disk is idle between two syncs of one group, and a group waits for nothing but the disk: so
+// several are under way. More of fewer jobs each were no faster.
+constexpr size_t kBesideMin = 64;
 // Access times are coarse: written down so seldom, or when so many have come together.
 constexpr absl::Duration kTouchInterval = absl::Seconds(10);
 constexpr size_t kTouchedMax = 1 << 16;
 
 uint32_t UnixSeconds(absl::Time time) {
   return static_cast<uint32_t>(std::clamp<int64_t>(absl::ToUnixSeconds(time), 0, UINT32_MAX));
+}
+
+GroupQueue<CommitJob>::Options QueueOptions(const DiskStoreOptions& options) {
+  if (options.durability == Durability::kStrict) return {.group_max = 1};
+  return {.group_max = kGroupMax,
+          .delay_max = options.batch_delay_max,
+          .lanes_max = kSyncLanes,
+          .beside_min = kBesideMin};
 }
 
 bool IsStore(const CommitJob& job) { return job.kind == CommitJob::Kind::kStore; }
@@ -35,8 +46,7 @@ Committer::Committer(Layout& layout, Index& index, base::Clock& clock,
       clock_(clock),
       options_(options),
       metrics_(metrics),
-      queue_({options.durability == Durability::kStrict ? 1 : kGroupMax, options.batch_delay_max},
-             clock, [this](Jobs jobs) { Work(jobs); }),
+      queue_(QueueOptions(options), clock, [this](Jobs jobs, size_t lane) { Work(jobs, lane); }),
       touches_written_(clock.Monotonic()) {}
 
 void Committer::Run(absl::Span<CommitJob* const> jobs) { queue_.Run(jobs); }
@@ -47,29 +57,19 @@ absl::Status Committer::Run(CommitJob& job) {
   return job.status;
 }
 
-void Committer::Work(Jobs jobs) {
+void Committer::Work(Jobs jobs, size_t lane) {
   Group group;
   group.jobs = jobs;
+  group.lane = lane;
   SyncContents(group);
-  ChangeNames(group);
-  absl::Status status = SyncNames(group);
-  if (!status.ok()) {
-    TakeBack(group, status);
-    GiveUp(group);
-  }
-  AddTouched(group);
-  if (const absl::Status written = WriteIndex(group); !written.ok()) {
-    TakeBack(group, written);
-    for (CommitJob* job : group.jobs) job->status.Update(written);
-    // The index still has what went away: nobody may take that for there.
-    for (const auto& [hash, record] : group.records) {
-      if (!record) SetDoubt(hash);
-    }
-    status.Update(written);
-  }
-  for (CommitJob* job : group.jobs) {
-    // What was removed or set aside is so, but perhaps not after a power loss.
-    if (job->found && !IsStore(*job)) job->status.Update(status);
+  absl::Status status;
+  {
+    const base::MutexLock lock(names_mutex_);
+    AwaitOthers(group);
+    ChangeNames(group);
+    AddTouched(group);
+    const bool large = syncs() && group.dirty.size() > kFewSyncs;
+    status = Conclude(group, large ? SyncBeside(group) : SyncNames(group));
   }
   if (!status.ok()) {
     metrics_.commit_errors.Increment();
@@ -79,8 +79,51 @@ void Committer::Work(Jobs jobs) {
   UpdateGauges();
 }
 
-absl::Status Committer::SyncAll() {
-  absl::Status status = layout_.root().SyncFilesystem();
+absl::Status Committer::Conclude(Group& group, absl::Status status) {
+  if (!status.ok()) {
+    TakeBack(group, status);
+    GiveUp(group);
+  }
+  if (!status.ok() || !group.indexed) {
+    if (const absl::Status written = WriteIndex(group, syncs()); !written.ok()) {
+      TakeBack(group, written);
+      for (CommitJob* job : group.jobs) job->status.Update(written);
+      // The index still has what went away: nobody may take that for there.
+      for (const auto& [hash, record] : group.records) {
+        if (!record) SetDoubt(hash);
+      }
+      status.Update(written);
+    }
+  }
+  for (CommitJob* job : group.jobs) {
+    // What was removed or set aside is so, but perhaps not after a power loss.
+    if (job->found && !IsStore(*job)) job->status.Update(status);
+  }
+  SetPending(group, false);
+  ended_.NotifyAll();
+  return status;
+}
+
+void Committer::AwaitOthers(const Group& group) {
+  for (const CommitJob* job : group.jobs) {
+    while (Pending(job->digest.blake3)) ended_.Wait(names_mutex_);
+  }
+}
+
+absl::Status Committer::SyncBeside(Group& group) {
+  // Nobody may take for durable what the index says already.
+  SetPending(group, true);
+  SLIPWAY_RETURN_IF_ERROR(WriteIndex(group, /*durable=*/false));
+  names_mutex_.Unlock();
+  absl::Status status;
+  if (!SLIPWAY_MUTANT("cas-ack-before-sync")) status = SyncAll(group.lane);
+  names_mutex_.Lock();
+  group.indexed = status.ok();
+  return status;
+}
+
+absl::Status Committer::SyncAll(size_t lane) {
+  absl::Status status = layout_.sync_root(lane).SyncFilesystem();
   if (!status.ok()) sync_failures_.fetch_add(1, std::memory_order_acq_rel);
   return status;
 }
@@ -94,7 +137,7 @@ void Committer::SyncContents(Group& group) {
   }
   absl::Status status;
   if (unsynced.size() > kFewSyncs) {
-    status = SyncAll();
+    status = SyncAll(group.lane);
   } else {
     for (CommitJob* job : unsynced) status.Update(job->temp->Sync());
   }
@@ -224,12 +267,12 @@ IndexRecord RecordOf(const base::Meta& meta, absl::Time accessed) {
 absl::Status Committer::SyncNames(Group& group) {
   if (!syncs() || SLIPWAY_MUTANT("cas-ack-before-sync")) return absl::OkStatus();
   const size_t count = group.dirty.size() + (group.quarantine_dirty ? 1 : 0);
-  if (count > kFewSyncs) return SyncAll();
+  if (count > kFewSyncs) return SyncAll(group.lane);
   for (const auto& [index, dir] : group.dirty) SLIPWAY_RETURN_IF_ERROR(dir->Sync());
   return group.quarantine_dirty ? layout_.quarantine().Sync() : absl::OkStatus();
 }
 
-absl::Status Committer::WriteIndex(Group& group) {
+absl::Status Committer::WriteIndex(Group& group, bool durable) {
   std::vector<Index::Entry> put;
   std::vector<Hash> erase;
   for (const auto& [hash, record] : group.records) {
@@ -240,7 +283,7 @@ absl::Status Committer::WriteIndex(Group& group) {
     }
   }
   if (put.empty() && erase.empty()) return absl::OkStatus();
-  return index_.Apply(put, erase, syncs());
+  return index_.Apply(put, erase, durable);
 }
 
 void Committer::AddTouched(Group& group) {
@@ -315,6 +358,24 @@ bool Committer::Doubtful(const Hash& hash) {
   if (!AnyDoubtful()) return false;
   const base::MutexLock lock(mutex_);
   return doubts_.contains(hash);
+}
+
+bool Committer::Pending(const Hash& hash) {
+  if (!any_pending_.load()) return false;
+  const base::MutexLock lock(mutex_);
+  return pending_.contains(hash);
+}
+
+void Committer::SetPending(const Group& group, bool pending) {
+  const base::MutexLock lock(mutex_);
+  for (const CommitJob* job : group.changed) {
+    if (pending) {
+      pending_.insert(job->digest.blake3);
+    } else {
+      pending_.erase(job->digest.blake3);
+    }
+  }
+  any_pending_.store(!pending_.empty());
 }
 
 void Committer::SetDoubt(const Hash& hash) {

@@ -1,5 +1,6 @@
 // The one place where names of objects and the index change, for one group of jobs at a time: so
-// both always agree, and a group shares its syncs (Z137). Thread-safe; blocks.
+// both always agree, and a group shares its syncs (Z137). Large groups change them one after the
+// other and sync beside each other. Thread-safe; blocks.
 #pragma once
 
 #include <atomic>
@@ -64,6 +65,8 @@ class Committer {
   // Whether what the name leads to, if anything, does not count, for it could not be moved away or
   // a sync of it failed: to be treated as absent. Storing the blob ends that.
   bool Doubtful(const Hash& hash);
+  // Whether a group has changed the name and has not ended: a job of this blob waits until it has.
+  bool Pending(const Hash& hash);
   bool AnyDoubtful() const { return any_doubtful_.load(std::memory_order_relaxed); }
   // How many syncs of the whole file system have failed. Such a failure is final also for files
   // that were being written meanwhile.
@@ -75,6 +78,8 @@ class Committer {
   // What a group changes. Lives for one group.
   struct Group {
     Jobs jobs;
+    size_t lane = 0;                      // which handle of the file system it syncs by
+    bool indexed = false;                 // and that is durable, if `sync` below was OK
     std::map<uint8_t, base::Dir*> dirty;  // directories whose names changed
     bool quarantine_dirty = false;
     std::vector<CommitJob*> made;     // kStore jobs whose name is new
@@ -83,8 +88,10 @@ class Committer {
     std::map<Hash, std::optional<IndexRecord>> records;
   };
 
-  void Work(Jobs jobs);
+  void Work(Jobs jobs, size_t lane);
   void SyncContents(Group& group);
+  // Until no other group has changed a name of this one's jobs and may still take it back.
+  void AwaitOthers(const Group& group) ABSL_EXCLUSIVE_LOCKS_REQUIRED(names_mutex_);
   void ChangeNames(Group& group);
   absl::Status ChangeName(CommitJob& job, Group& group);
   absl::Status Publish(CommitJob& job, Group& group);
@@ -92,8 +99,14 @@ class Committer {
   absl::Status SetAside(CommitJob& job, Group& group);
   absl::Status Record(CommitJob& job, Group& group);
   absl::Status SyncNames(Group& group);
-  absl::Status SyncAll();
-  absl::Status WriteIndex(Group& group);
+  // The index first and then one sync for all, while other groups go on.
+  absl::Status SyncBeside(Group& group) ABSL_EXCLUSIVE_LOCKS_REQUIRED(names_mutex_);
+  // Makes the group what `status` of its syncs says.
+  absl::Status Conclude(Group& group, absl::Status status)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(names_mutex_);
+  absl::Status SyncAll(size_t lane);
+  absl::Status WriteIndex(Group& group, bool durable);
+  void SetPending(const Group& group, bool pending);
   void AddTouched(Group& group);
   // Of the stores of a group that failed as a whole: no name of theirs stays.
   void TakeBack(Group& group, const absl::Status& status);
@@ -111,8 +124,12 @@ class Committer {
   GroupQueue<CommitJob> queue_;
   std::atomic<uint64_t> sync_failures_{0};
   std::atomic<bool> any_doubtful_{false};
+  std::atomic<bool> any_pending_{false};
 
-  base::Mutex mutex_;  // a leaf
+  base::Mutex names_mutex_;  // held while names and index change
+  base::CondVar ended_;      // a large group has
+  base::Mutex mutex_;        // a leaf
+  absl::flat_hash_set<Hash> pending_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_set<Hash> doubts_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_map<Hash, uint32_t> touched_ ABSL_GUARDED_BY(mutex_);
   absl::Duration touches_written_ ABSL_GUARDED_BY(mutex_);

@@ -80,7 +80,9 @@ absl::StatusOr<std::optional<StoredBlob>> DiskStoreImpl::Find(const Digest& dige
     }
     return std::optional<StoredBlob>();
   }
-  if (record && SameFile(*record, **meta)) return std::optional<StoredBlob>({digest, *record});
+  if (record && SameFile(*record, **meta) && !committer_.Pending(digest.blake3)) {
+    return std::optional<StoredBlob>({digest, *record});
+  }
   // The file is the truth. One that came otherwise than through here was not seen to be right.
   SetVerified(digest.blake3, false);
   // Or it is being stored at this moment, and its sync fails: then the file is taken back.
@@ -96,9 +98,15 @@ absl::StatusOr<std::optional<uint64_t>> DiskStoreImpl::Check(const Digest& diges
 
 absl::StatusOr<bool> DiskStoreImpl::Contains(const Digest& digest) {
   const auto record = index_->Find(digest.blake3);
-  if (record.ok() && record->has_value() && (*record)->size_bytes == digest.size_bytes) {
+  if (record.ok() && record->has_value() && (*record)->size_bytes == digest.size_bytes &&
+      !committer_.Pending(digest.blake3)) {
     return !committer_.Doubtful(digest.blake3);
   }
+  // The index knows every blob before it is acknowledged, and is built anew where it might not. A
+  // file that came otherwise is found by whoever reads or stores the blob: to call it absent here
+  // costs an upload that is answered with AlreadyExists, and spares a look at the disk for each of
+  // the many that are really absent.
+  if (record.ok() && !record->has_value()) return false;
   SLIPWAY_ASSIGN_OR_RETURN(const std::optional<StoredBlob> blob, Find(digest));
   return blob.has_value();
 }

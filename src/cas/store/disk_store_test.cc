@@ -323,6 +323,8 @@ TEST(DiskStore, AFileWithoutEntryIsFoundAndIndexed) {
   ASSERT_OK(scene.Put("hello"));
   const Digest digest = DigestOfText("hello");
   ASSERT_OK(index->Clear());
+  EXPECT_THAT(scene->Contains(digest), IsOkAndHolds(false));  // asks the index alone
+  EXPECT_THAT(scene->Store(digest).status(), StatusIs(absl::StatusCode::kAlreadyExists));
   EXPECT_THAT(scene->Contains(digest), IsOkAndHolds(true));
   EXPECT_EQ(scene->Stats()->blobs, 1u);
   ASSERT_OK(index->Clear());

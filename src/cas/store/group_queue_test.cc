@@ -36,7 +36,7 @@ TEST(GroupQueue, WhatComesWhileAGroupIsWorkedOnFormsTheNext) {
   base::sim::Clock clock;
   std::vector<size_t> groups;
   GroupQueue<Job>* made = nullptr;
-  GroupQueue<Job> queue({}, clock, [&](absl::Span<Job* const> group) {
+  GroupQueue<Job> queue({}, clock, [&](absl::Span<Job* const> group, size_t) {
     groups.push_back(group.size());  // by one thread at a time: nothing guards it
     while (groups.size() == 1 && made->waiting() < kThreads - group.size()) {
     }
@@ -57,7 +57,7 @@ TEST(GroupQueue, GroupsAreBoundedAndInOrder) {
   base::sim::Clock clock;
   std::vector<int> order;
   std::vector<size_t> groups;
-  GroupQueue<Job> queue({.group_max = 3}, clock, [&](absl::Span<Job* const> group) {
+  GroupQueue<Job> queue({.group_max = 3}, clock, [&](absl::Span<Job* const> group, size_t) {
     groups.push_back(group.size());
     for (const Job* job : group) order.push_back(job->number);
   });
@@ -79,7 +79,7 @@ TEST(GroupQueue, EveryJobIsDoneOnceUnderLoad) {
   std::atomic<int> inside{0};
   std::atomic<int> done{0};
   GroupQueue<Job> queue({.group_max = 5, .delay_max = absl::Microseconds(200)}, clock,
-                        [&](absl::Span<Job* const> group) {
+                        [&](absl::Span<Job* const> group, size_t) {
                           EXPECT_EQ(inside.fetch_add(1), 0);
                           for (Job* job : group) job->done = true;
                           done += static_cast<int>(group.size());
@@ -94,6 +94,34 @@ TEST(GroupQueue, EveryJobIsDoneOnceUnderLoad) {
     }
   });
   EXPECT_EQ(done.load(), 2000);
+}
+
+TEST(GroupQueue, ALargeGroupBeginsBesideAnother) {
+  base::os::SystemClock clock;
+  std::atomic<int> inside{0};
+  std::atomic<size_t> lanes{0};
+  bool together = true;
+  base::Mutex mutex;
+  GroupQueue<Job> queue({.lanes_max = 2, .beside_min = 3}, clock,
+                        [&](absl::Span<Job* const>, size_t lane) {
+                          ++inside;
+                          lanes += lane;
+                          const absl::Duration end = clock.Monotonic() + absl::Seconds(20);
+                          while (inside < 2 && clock.Monotonic() < end) {
+                          }
+                          const base::MutexLock lock(mutex);
+                          together = together && inside == 2;
+                        });
+  InThreads(2, [&](int i) {
+    std::vector<Job> jobs(i == 0 ? 1 : 3);
+    std::vector<Job*> pointers;
+    for (Job& job : jobs) pointers.push_back(&job);
+    while (i == 1 && inside == 0) {
+    }
+    queue.Run(pointers);
+  });
+  EXPECT_TRUE(together);
+  EXPECT_EQ(lanes.load(), 1u);  // 0 and 1
 }
 
 // An index whose first change waits until the test says so.

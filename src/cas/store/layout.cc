@@ -67,6 +67,9 @@ absl::Status Layout::OpenDirs() {
   for (const char* name : {kObjectsDir, kTempDir, kQuarantineDir}) {
     SLIPWAY_RETURN_IF_ERROR(base::MakeDirs(*root_, name));
   }
+  for (auto& lane : sync_roots_) {
+    SLIPWAY_ASSIGN_OR_RETURN(lane, root_->OpenDir(""));
+  }
   SLIPWAY_ASSIGN_OR_RETURN(objects_, root_->OpenDir(kObjectsDir));
   SLIPWAY_ASSIGN_OR_RETURN(temp_, root_->OpenDir(kTempDir));
   SLIPWAY_ASSIGN_OR_RETURN(quarantine_, root_->OpenDir(kQuarantineDir));

@@ -20,6 +20,9 @@
 
 namespace slipway::cas {
 
+// Syncs of the whole file system that may be under way at a time.
+inline constexpr size_t kSyncLanes = 4;
+
 class Layout {
  public:
   // Opens or creates the store at `root`: lock, format, directories, an empty tmp/. Aborted:
@@ -28,6 +31,9 @@ class Layout {
                                   DiskStoreMetrics& metrics);
 
   base::Dir& root() { return *root_; }
+  // The root again, for the syncs of one lane: the kernel tells an error of the file system once to
+  // each open handle, so two that share one would leave it to chance who learns of it.
+  base::Dir& sync_root(size_t lane) { return *sync_roots_[lane]; }
   base::Dir& objects() { return *objects_; }
   base::Dir& temp() { return *temp_; }
   base::Dir& quarantine() { return *quarantine_; }
@@ -63,6 +69,7 @@ class Layout {
   base::Clock& clock_;
   DiskStoreMetrics& metrics_;
   std::unique_ptr<base::File> lock_;
+  std::array<std::unique_ptr<base::Dir>, kSyncLanes> sync_roots_;
   std::unique_ptr<base::Dir> objects_;
   std::unique_ptr<base::Dir> temp_;
   std::unique_ptr<base::Dir> quarantine_;

@@ -116,8 +116,8 @@ class LmdbIndex : public Index {
     uint64_t logical_bytes = 0;
     uint64_t stored_bytes = 0;
   };
-  // Calls `body` in a write transaction and commits it when that is OK.
-  absl::Status Write(absl::FunctionRef<absl::Status(MDB_txn*, Totals&)> body);
+  // Calls `body` in a write transaction and commits it when that is OK; with `durable`, to disk.
+  absl::Status Write(bool durable, absl::FunctionRef<absl::Status(MDB_txn*, Totals&)> body);
   absl::StatusOr<std::optional<IndexRecord>> FindIn(MDB_txn* txn, const Hash& hash);
   absl::Status PutIn(MDB_txn* txn, const Hash& hash, const IndexRecord& record, Totals& totals);
   absl::Status EraseIn(MDB_txn* txn, const Hash& hash, Totals& totals);
@@ -247,9 +247,11 @@ absl::Status LmdbIndex::PutIn(MDB_txn* txn, const Hash& hash, const IndexRecord&
   return Check(mdb_put(txn, blobs_, &key, &value, 0), "put");
 }
 
-absl::Status LmdbIndex::Write(absl::FunctionRef<absl::Status(MDB_txn*, Totals&)> body) {
+absl::Status LmdbIndex::Write(bool durable,
+                              absl::FunctionRef<absl::Status(MDB_txn*, Totals&)> body) {
   MDB_txn* txn = nullptr;
-  SLIPWAY_RETURN_IF_ERROR(Check(mdb_txn_begin(env_, nullptr, 0, &txn), "begin"));
+  const unsigned flags = durable ? 0 : MDB_NOSYNC;
+  SLIPWAY_RETURN_IF_ERROR(Check(mdb_txn_begin(env_, nullptr, flags, &txn), "begin"));
   absl::StatusOr<Totals> totals = TotalsIn(txn);
   absl::Status status = totals.status();
   if (status.ok()) status = body(txn, *totals);
@@ -268,8 +270,9 @@ absl::Status LmdbIndex::Write(absl::FunctionRef<absl::Status(MDB_txn*, Totals&)>
   return Check(mdb_txn_commit(txn), "commit");
 }
 
-absl::Status LmdbIndex::Apply(absl::Span<const Entry> put, absl::Span<const Hash> erase, bool) {
-  return Write([&](MDB_txn* txn, Totals& totals) -> absl::Status {
+absl::Status LmdbIndex::Apply(absl::Span<const Entry> put, absl::Span<const Hash> erase,
+                              bool durable) {
+  return Write(durable, [&](MDB_txn* txn, Totals& totals) -> absl::Status {
     for (const auto& [hash, record] : put) {
       SLIPWAY_RETURN_IF_ERROR(PutIn(txn, hash, record, totals));
     }
@@ -331,7 +334,7 @@ absl::StatusOr<IndexStats> LmdbIndex::Stats() {
 }
 
 absl::Status LmdbIndex::Clear() {
-  return Write([&](MDB_txn* txn, Totals& totals) {
+  return Write(/*durable=*/true, [&](MDB_txn* txn, Totals& totals) {
     totals = {};
     return Check(mdb_drop(txn, blobs_, 0), "clear");
   });
@@ -344,7 +347,8 @@ absl::StatusOr<bool> LmdbIndex::TakeCleanMark(uint64_t token) {
 }
 
 absl::Status LmdbIndex::PutCleanMark(uint64_t token) {
-  Close();  // every transaction was synced; from here on the file stays as it is
+  SLIPWAY_RETURN_IF_ERROR(Check(mdb_env_sync(env_, /*force=*/1), "sync"));
+  Close();  // from here on the file stays as it is
   SLIPWAY_ASSIGN_OR_RETURN(CleanMark mark, MarkOfFile(*dir_));
   mark.token = token;
   return base::WriteFileDurably(*dir_, kIndexMarkFile, EncodeMark(mark), 0644);
