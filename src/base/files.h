@@ -11,8 +11,8 @@
 // error), Unavailable (simulated machine is off).
 //
 // Durability: after OK of File::Sync its bytes and attributes survive power loss (of SyncData its
-// bytes); after OK of Dir::Sync the names in that directory do. Nothing else is promised. An error of a Sync is final:
-// report it, never retry it into success.
+// bytes); after OK of Dir::Sync the names in that directory do. Nothing else is promised. An error
+// of a Sync is final: report it, never retry it into success.
 #pragma once
 
 #include <cstdint>
@@ -97,6 +97,8 @@ class File {
   // Takes the exclusive lock of this file until it is destroyed. Aborted when another process (or
   // another File here) holds it; the text names the holder's pid where the system tells it.
   virtual absl::Status TryLock() = 0;
+  // Begins to write the range to the disk, so that a later sync has less to wait for. Advice only.
+  virtual void StartWriting(uint64_t /*offset_bytes*/, uint64_t /*size_bytes*/) {}
   // The pages will not be needed again (after a large sequential read). Advice only.
   virtual void DropCache(uint64_t offset_bytes, uint64_t size_bytes) = 0;
 };

@@ -157,6 +157,10 @@ absl::Status LinuxFile::TryLock() {
   return absl::AbortedError(absl::StrCat("lock ", name_, ": held by ", holder));
 }
 
+void LinuxFile::StartWriting(uint64_t offset_bytes, uint64_t size_bytes) {
+  sync_file_range(fd_.get(), ToOffset(offset_bytes), ToOffset(size_bytes), SYNC_FILE_RANGE_WRITE);
+}
+
 void LinuxFile::DropCache(uint64_t offset_bytes, uint64_t size_bytes) {
   posix_fadvise(fd_.get(), ToOffset(offset_bytes), ToOffset(size_bytes), POSIX_FADV_DONTNEED);
 }

@@ -45,6 +45,7 @@ class LinuxFile : public File {
   absl::Status Sync() override;
   absl::Status SyncData() override;
   absl::Status TryLock() override;
+  void StartWriting(uint64_t offset_bytes, uint64_t size_bytes) override;
   void DropCache(uint64_t offset_bytes, uint64_t size_bytes) override;
 
   // What CreateTemp and Publish of LinuxDir need to know.

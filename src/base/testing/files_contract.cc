@@ -505,6 +505,7 @@ TEST_P(FilesContract, SyncsSucceed) {
   ASSERT_OK_AND_ASSIGN(const std::unique_ptr<File> file,
                        dir().Open("f", {.write = true, .create = true}));
   ASSERT_OK(file->WriteAt(0, AsBytes("x")));
+  file->StartWriting(0, 1);
   file->DropCache(0, 1);
   EXPECT_OK(file->Sync());
   EXPECT_OK(file->SyncData());

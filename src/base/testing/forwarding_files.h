@@ -31,6 +31,9 @@ class ForwardingFile : public File {
   absl::Status SetMeta(const MetaChange& change) override { return file_->SetMeta(change); }
   absl::Status Sync() override { return file_->Sync(); }
   absl::Status TryLock() override { return file_->TryLock(); }
+  void StartWriting(uint64_t offset_bytes, uint64_t size_bytes) override {
+    file_->StartWriting(offset_bytes, size_bytes);
+  }
   void DropCache(uint64_t offset_bytes, uint64_t size_bytes) override {
     file_->DropCache(offset_bytes, size_bytes);
   }

@@ -1,9 +1,11 @@
-// Download (Z12): one chunk is on its way to the client while the next one is read.
+// Download (Z12): one chunk is on its way to the client while the next one is read. Where that is
+// at hand in time, it follows without a detour over the pool.
 #include <memory>
 #include <optional>
 #include <utility>
 
 #include "base/status.h"
+#include "base/sync/mutex.h"
 #include "cas/service/session/download_session.h"
 #include "cas/service/slices.h"
 #include "cas/service/transfer_reactors.h"
@@ -30,6 +32,7 @@ class DownloadReactor : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
 
   // ---- gRPC threads ----
   void OnWriteDone(bool ok) override {
+    if (ok && FollowAtOnce()) return;
     if (!Run(ok ? &DownloadReactor::Write : &DownloadReactor::Vanish)) End(BusyError());
   }
   void OnCancel() override {
@@ -46,6 +49,20 @@ class DownloadReactor : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
     std::unique_ptr<Buffers::Buffer> buffer;
     size_t size = 0;
   };
+
+  // On a gRPC thread: sends the chunk that was read ahead. False: there is none.
+  bool FollowAtOnce() {
+    bool plenty = false;
+    {
+      const base::MutexLock lock(mutex_);
+      if (!ahead_.has_value() || !ahead_->ok() || (*ahead_)->size == 0) return false;
+      if (call_->finished()) return false;
+      plenty = Send(*std::exchange(ahead_, std::nullopt).value());
+    }
+    // If it is refused, the end of this write asks for the next chunk.
+    if (plenty) Run(&DownloadReactor::ReadAhead);
+    return true;
+  }
 
   bool Run(void (DownloadReactor::*job)()) {
     return call_->Submit([self = shared_from_this(), job] {
@@ -81,17 +98,41 @@ class DownloadReactor : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
   }
 
   void Write() {
-    absl::StatusOr<Chunk> chunk =
-        ahead_.has_value() ? *std::exchange(ahead_, std::nullopt) : ReadChunk();
-    if (!chunk.ok()) return End(chunk.status());
-    if (chunk->size == 0) return End(absl::OkStatus());
-    const bool plenty = !chunk->buffer->small() && parts_.buffers.plenty();
-    call_->entry().AddBytes(chunk->size);
-    parts_.transfer.sent_bytes.Increment(static_cast<double>(chunk->size));
-    message_ = BufferOf(std::move(chunk->buffer), chunk->size);
+    std::optional<absl::StatusOr<Chunk>> chunk;
+    {
+      const base::MutexLock lock(mutex_);
+      chunk.swap(ahead_);
+    }
+    if (!chunk.has_value()) chunk.emplace(ReadChunk());
+    if (!chunk->ok()) return End(chunk->status());
+    if ((*chunk)->size == 0) return End(absl::OkStatus());
+    bool plenty = false;
+    {
+      const base::MutexLock lock(mutex_);
+      plenty = Send(**std::move(chunk));
+    }
+    if (plenty) ReadAhead();
+  }
+
+  void ReadAhead() {
+    {
+      const base::MutexLock lock(mutex_);
+      if (ahead_.has_value()) return;  // a job between the send and this one did it
+    }
+    absl::StatusOr<Chunk> chunk = ReadChunk();
+    const base::MutexLock lock(mutex_);
+    ahead_.emplace(std::move(chunk));
+  }
+
+  // Whether to read ahead. Not when memory is short: what is read ahead of a slow client is taken
+  // from the others.
+  bool Send(Chunk chunk) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    const bool plenty = !chunk.buffer->small() && parts_.buffers.plenty();
+    call_->entry().AddBytes(chunk.size);
+    parts_.transfer.sent_bytes.Increment(static_cast<double>(chunk.size));
+    message_ = BufferOf(std::move(chunk.buffer), chunk.size);
     StartWrite(&message_);
-    // Not when memory is short: what is read ahead of a slow client is taken from the others.
-    if (plenty) ahead_.emplace(ReadChunk());
+    return plenty;
   }
 
   void Vanish() { End(absl::CancelledError("read blob: the client went away")); }
@@ -99,7 +140,10 @@ class DownloadReactor : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
   // The last of this object, but for what OnDone does.
   void End(const absl::Status& status) {
     if (!call_->TakeFinish()) return;
-    ahead_.reset();
+    {
+      const base::MutexLock lock(mutex_);  // from here on nothing is sent
+      ahead_.reset();
+    }
     session_.Close();
     Finish(call_->Finish(status));
   }
@@ -111,8 +155,9 @@ class DownloadReactor : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
   std::shared_ptr<DownloadReactor> self_;
   std::unique_ptr<StreamCall> call_;
   DownloadSession session_;
-  std::optional<absl::StatusOr<Chunk>> ahead_;
-  grpc::ByteBuffer message_;
+  base::Mutex mutex_;
+  std::optional<absl::StatusOr<Chunk>> ahead_ ABSL_GUARDED_BY(mutex_);
+  grpc::ByteBuffer message_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace

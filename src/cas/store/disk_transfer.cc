@@ -15,6 +15,12 @@ namespace {
 
 // Larger files are synced by their own thread, so that small ones do not wait for them in a group.
 constexpr uint64_t kOwnSyncBytesMin = 1 * base::kMiB;
+// What comes in pieces is put together to so many bytes, a whole subtree of the hash: pieces that
+// begin anywhere would be hashed at their edges block by block, and written in as many calls. Few
+// enough to be in the second-level cache when they are hashed and written.
+constexpr size_t kPieceBytes = 128 * base::kKiB;
+// The disk begins with so many bytes while the next ones come, so that the sync is short.
+constexpr uint64_t kWriteOutBytes = 8 * base::kMiB;
 
 class DiskWriter : public BlobWriter {
  public:
@@ -25,20 +31,33 @@ class DiskWriter : public BlobWriter {
         sync_failures_(store.committer().sync_failures()) {}
 
   absl::Status Append(base::BytesView data) override {
-    if (data.size() > digest_.size_bytes - written_) {
-      return SizeMismatchError(digest_, written_ + data.size());
+    const uint64_t appended = written_ + piece_.size();
+    if (data.size() > digest_.size_bytes - appended) {
+      return SizeMismatchError(digest_, appended + data.size());
     }
-    if (data.empty()) return absl::OkStatus();
-    if (const absl::Status status = file_->WriteAt(written_, data); !status.ok()) {
-      return store_.WriteError(digest_, status);
+    while (!data.empty()) {
+      const uint64_t left = digest_.size_bytes - written_;
+      const auto wanted = static_cast<size_t>(std::min<uint64_t>(left, kPieceBytes));
+      const size_t count = std::min(data.size(), wanted - piece_.size());
+      const base::BytesView part = data.subspan(0, count);
+      data.remove_prefix(count);
+      if (count == wanted) {
+        SLIPWAY_RETURN_IF_ERROR(Write(part));
+        continue;
+      }
+      piece_.reserve(wanted);
+      piece_.insert(piece_.end(), part.begin(), part.end());
+      if (piece_.size() < wanted) return absl::OkStatus();
+      SLIPWAY_RETURN_IF_ERROR(Write(piece_));
+      piece_.clear();
     }
-    hash_.Update(data);
-    written_ += data.size();
     return absl::OkStatus();
   }
 
   absl::Status Commit() override {
-    if (written_ != digest_.size_bytes) return SizeMismatchError(digest_, written_);
+    if (written_ != digest_.size_bytes) {
+      return SizeMismatchError(digest_, written_ + piece_.size());
+    }
     const Digest got{hash_.Finish(), written_};
     if (got != digest_ && !SLIPWAY_MUTANT("cas-skip-digest")) {
       return DigestMismatchError(digest_, got);
@@ -61,12 +80,28 @@ class DiskWriter : public BlobWriter {
   }
 
  private:
+  absl::Status Write(base::BytesView data) {
+    hash_.Update(data);  // first: it brings into the cache what the write copies
+    if (const absl::Status status = file_->WriteAt(written_, data); !status.ok()) {
+      return store_.WriteError(digest_, status);
+    }
+    written_ += data.size();
+    if (written_ - written_out_ >= kWriteOutBytes &&
+        store_.options().durability != Durability::kNone) {
+      file_->StartWriting(written_out_, written_ - written_out_);
+      written_out_ = written_;
+    }
+    return absl::OkStatus();
+  }
+
   DiskStoreImpl& store_;
   const std::unique_ptr<base::File> file_;  // without a name until the commit
   const Digest digest_;
   const uint64_t sync_failures_;
   base::Blake3 hash_;
+  base::Bytes piece_;  // came after what is written
   uint64_t written_ = 0;
+  uint64_t written_out_ = 0;  // the disk has begun with
 };
 
 class DiskReader : public BlobReader {
