@@ -418,6 +418,9 @@ Status Raft::Core::GetStatus() const {
   status.transfer_to = transfer_to_;
   status.round_sent = round_sent_;
   status.round_confirmed = round_confirmed_;
+  // A late TimeoutNow makes others vote in spite of the lease, also after the transfer was given
+  // up.
+  status.lease_allowed = CommittedInTerm() && !transfer_begun_;
   status.uncommitted_bytes = uncommitted_bytes_;
   status.memory_bytes = log_.memory_bytes();
   return status;

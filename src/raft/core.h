@@ -199,6 +199,7 @@ class Raft::Core {
   bool flush_appends_ = false;
   NodeId transfer_to_ = kNoNode;
   int transfer_elapsed_ = 0;
+  bool transfer_begun_ = false;  // in this term
 
   // Reads.
   uint64_t round_sent_ = 0;

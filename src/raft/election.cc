@@ -222,6 +222,7 @@ void Raft::Core::BecomeLeader() {
   heartbeat_elapsed_ = 0;
   quiet_ticks_ = 0;
   round_confirmed_ = 0;
+  transfer_begun_ = false;
   uncommitted_bytes_ = 0;
   for (Index index = commit_ + 1; index <= log_.last(); ++index) {
     uncommitted_bytes_ += log_.At(index).payload.size();
@@ -255,6 +256,7 @@ absl::Status Raft::Core::TransferLeader(NodeId peer) {
   if (hibernating_) Wake();
   transfer_elapsed_ = 0;
   transfer_to_ = peer == options_.id ? kNoNode : peer;
+  transfer_begun_ |= transfer_to_ != kNoNode;
   flush_appends_ = true;
   FinishTransfer();
   return absl::OkStatus();

@@ -31,7 +31,7 @@ absl::Status CheckOptions(const Options& options) {
 Raft::Raft(std::unique_ptr<Core> core) : core_(std::move(core)) {}
 Raft::~Raft() = default;
 
-absl::StatusOr<std::unique_ptr<Raft>> Raft::Create(Options options, Membership initial,
+absl::StatusOr<std::unique_ptr<Raft>> Raft::Create(Options options, const Membership& initial,
                                                    Restored restored) {
   SLIPWAY_RETURN_IF_ERROR(CheckOptions(options));
   const SnapshotMark& mark = restored.snapshot;

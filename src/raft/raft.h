@@ -104,13 +104,14 @@ struct Status {
   NodeId transfer_to = kNoNode;
   uint64_t round_sent = 0;       // newest quorum round; the driver notes when it left (E141)
   uint64_t round_confirmed = 0;  // newest that a quorum answered in this term
+  bool lease_allowed = false;    // of a leader: it knows what is committed, and began no transfer
   uint64_t uncommitted_bytes = 0, memory_bytes = 0;
 };
 
 class Raft {
  public:
   // InvalidArgument: options or restored state contradict themselves (which, in the text).
-  static absl::StatusOr<std::unique_ptr<Raft>> Create(Options options, Membership initial,
+  static absl::StatusOr<std::unique_ptr<Raft>> Create(Options options, const Membership& initial,
                                                       Restored restored);
   ~Raft();
 

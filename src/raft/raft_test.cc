@@ -469,6 +469,16 @@ TEST(Lease, RoundsAreNumberedAndConfirmedByAQuorum) {  // E141
   EXPECT_EQ(raft->GetStatus().round_confirmed, 1U);
 }
 
+TEST(Lease, IsNotAllowedAgainInATermThatSawATransfer) {  // E141
+  std::unique_ptr<Raft> raft = MakeLeader();
+  EXPECT_TRUE(raft->GetStatus().lease_allowed);
+  ASSERT_OK(raft->TransferLeader(3));
+  EXPECT_FALSE(raft->GetStatus().lease_allowed);
+  for (int i = 0; i < 10; ++i) raft->Tick();
+  EXPECT_EQ(raft->GetStatus().transfer_to, kNoNode) << "given up";
+  EXPECT_FALSE(raft->GetStatus().lease_allowed) << "the message may still be on its way";
+}
+
 TEST(Reads, ALateAnswerMeetsNoLaterRead) {
   std::unique_ptr<Raft> raft = Make(1);
   ASSERT_OK(raft->Step(AppendOf(1, 0, 0, {EntryOf(1, 1)}, 1)));
