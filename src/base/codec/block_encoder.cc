@@ -6,11 +6,19 @@
 
 namespace slipway::base::codec {
 
+namespace {
+// What waits beside the blocks that threads work at, so that these do not wait for the sink. Large
+// blocks last longer, and cost memory (D262).
+constexpr size_t kSpareBlocks = 3, kSpareLargeBlocks = 1;
+constexpr size_t kLargeBlockBytes = 4 << 20;
+}  // namespace
+
 BlockEncoder::BlockEncoder(std::unique_ptr<BlockCoder> coder, size_t block_bytes, Pool& pool,
                            ByteSink sink)
     : coder_(std::move(coder)),
       block_bytes_(block_bytes),
-      in_flight_max_(static_cast<size_t>(pool.threads()) + 3),
+      in_flight_max_(static_cast<size_t>(pool.threads()) +
+                     (block_bytes < kLargeBlockBytes ? kSpareBlocks : kSpareLargeBlocks)),
       sink_(std::move(sink)),
       jobs_(pool) {}
 

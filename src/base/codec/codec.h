@@ -41,9 +41,10 @@ struct EncoderOptions {
 };
 
 // Compresses one stream. Thread-compatible; its jobs run on `pool`, the caller helps.
-// Memory: at most pool.threads() + 4 blocks (gzip 1 MiB, zstd 8 MiB) of input and output, and per
-// running job the tables of its level (gzip below 1 MiB, zstd 2 MiB at level 1 to 90 MiB at 19).
-// Destruction before Finish cancels: jobs that have not begun are dropped, running ones waited for.
+// Memory: at most pool.threads() + 4 blocks of 1 MiB (gzip) or pool.threads() + 2 of 8 MiB (zstd),
+// of input and output each, and per running job the tables of its level (gzip below 1 MiB, zstd 2
+// MiB at level 1 to 90 MiB at 19). Destruction before Finish cancels: jobs that have not begun are
+// dropped, running ones waited for.
 class Encoder {
  public:
   virtual ~Encoder() = default;
@@ -77,10 +78,10 @@ struct DecoderOptions {
 
 // Decompresses; own streams block-parallel, foreign ones (one member, many members, any frame
 // sizes) serially, one block ahead. Reads ahead at most pool.threads() + 2 blocks of 1 MiB (gzip),
-// pool.threads() + 1 of 8 MiB (zstd). Thread-compatible; `compressed` is read by the thread that calls Read.
-// DataLoss: the stream is damaged or ends early, with the offset. Trailing bytes that are not a
-// member or frame: DataLoss. A stream cut between two members or frames is whole by its format;
-// whoever knows the size has to compare it. Errors of `compressed` come back as they are.
+// pool.threads() + 1 of 8 MiB (zstd). Thread-compatible; `compressed` is read by the thread that
+// calls Read. DataLoss: the stream is damaged or ends early, with the offset. Trailing bytes that
+// are not a member or frame: DataLoss. A stream cut between two members or frames is whole by its
+// format; whoever knows the size has to compare it. Errors of `compressed` come back as they are.
 Owned<ByteSource> MakeDecoder(const DecoderOptions& options, ByteSource& compressed, Pool& pool);
 
 // Decompresses zstd on the calling thread, piece by piece: about a MiB and a window, whatever the

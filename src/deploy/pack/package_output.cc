@@ -37,6 +37,16 @@ absl::StatusOr<std::unique_ptr<PackageOutput>> PackageOutput::Create(base::Dir& 
 }
 
 absl::Status PackageOutput::Append(base::BytesView data) {
+  // A frame of zstd may be larger than what is hashed at a time, and shall not be held twice.
+  while (!data.empty()) {
+    const base::BytesView part = data.subspan(0, kHashBytes - filling_.size());
+    data.remove_prefix(part.size());
+    SLIPWAY_RETURN_IF_ERROR(AppendPart(part));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status PackageOutput::AppendPart(base::BytesView data) {
   filling_.insert(filling_.end(), data.begin(), data.end());
   size_bytes_ += data.size();
   // The first bytes at once (D8), then not every header of an uncompressed package by itself.
@@ -83,6 +93,8 @@ absl::Status PackageOutput::Finish() {
   SLIPWAY_RETURN_IF_ERROR(Write());
   Hash();
   jobs_.Wait();
+  filling_ = base::Bytes();  // the package's stay no longer when its index is made
+  hashing_ = base::Bytes();
   sha256_ = whole_hash_.Finish();
   if (piece_bytes_ > 0) {
     const base::Sha256Digest digest = piece_hash_.Finish();

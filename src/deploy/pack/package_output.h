@@ -43,6 +43,7 @@ class PackageOutput {
  private:
   PackageOutput(base::Dir& dir, base::Pool& pool, std::string name, uint32_t mode,
                 std::unique_ptr<base::File> file);
+  absl::Status AppendPart(base::BytesView data);
   absl::Status Write();
   void Hash();
   absl::Status FileError(const absl::Status& status) const;
