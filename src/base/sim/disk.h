@@ -82,11 +82,16 @@ class Disk {
   void SyncDir(Inode dir);
   void SyncAll();
   // What a failed sync leaves: the changes it should have made durable are visible, but no later
-  // sync makes them durable (Linux marks the pages clean: "fsyncgate", 2018). A name that is changed
-  // again after that is written again.
+  // sync makes them durable (Linux marks the pages clean: "fsyncgate", 2018). A name that is
+  // changed again after that is written again.
   void DoomNode(Inode inode);
   void DoomDir(Inode dir);
   void DoomAll();
+  // ---- Damage that nobody is told of ----
+  void FlipBit(Inode inode, uint64_t bit);  // of what is there, live and durable alike
+  // The last write of `inode`, of these bytes, goes elsewhere: it is doomed, and they overwrite
+  // durably, which only a reboot shows, a place that the seed chooses.
+  void Misdirect(Inode inode, BytesView data, Stream& choices);
 
   // The power goes and comes back: the durable image, with the surviving changes, is the live one
   // and all of it is durable. With kKeepAll only the handles go.
@@ -101,6 +106,7 @@ class Disk {
     MetaChange meta;
     absl::Time at;
     bool doomed = false;
+    bool lost = false;  // misdirected: not even a power loss leaves it
   };
   struct NameOp {
     std::vector<NameChange> changes;

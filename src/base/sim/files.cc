@@ -52,6 +52,16 @@ void ShowTree(const Disk& disk, Inode dir, const std::string& prefix, std::strin
   }
 }
 
+void ListFiles(const Disk& disk, Inode dir, const std::string& prefix,
+               std::vector<std::pair<std::string, uint64_t>>& files) {
+  for (const auto& [name, inode] : disk.Find(dir)->entries) {
+    const Node& node = *disk.Find(inode);
+    const std::string path = absl::StrCat(prefix, name);
+    if (node.kind == FileKind::kDirectory) ListFiles(disk, inode, absl::StrCat(path, "/"), files);
+    if (node.kind == FileKind::kFile) files.emplace_back(path, node.content.size_bytes());
+  }
+}
+
 // The inode at a path from the root, as root; symlinks are followed, but not in the last component.
 absl::StatusOr<Inode> Peek(MachineState& state, absl::string_view path) {
   Kernel& kernel = state.kernel;
@@ -152,6 +162,27 @@ void Files::FailAt(int n, absl::Status error, bool sticky) {
   });
 }
 
+void Files::MisdirectAt(int n) {
+  SLIPWAY_CHECK(n > 0);
+  machine_->Inspect([n](MachineState& state) { state.misdirect_at = state.operations + n; });
+}
+
+void Files::PowerOff() {
+  machine_->Inspect([](MachineState& state) { state.off = true; });
+}
+
+absl::Status Files::FlipBit(absl::string_view path, uint64_t bit) {
+  return machine_->Inspect([&](MachineState& state) -> absl::Status {
+    SLIPWAY_ASSIGN_OR_RETURN(const Inode inode, Peek(state, path));
+    const uint64_t bytes = state.kernel.disk.Find(inode)->content.size_bytes();
+    if (bytes == 0) {
+      return absl::FailedPreconditionError(absl::StrCat("flip a bit of ", path, ": it is empty"));
+    }
+    state.kernel.disk.FlipBit(inode, bit % (bytes * 8));
+    return absl::OkStatus();
+  });
+}
+
 void Files::ClearFaults() {
   machine_->Inspect([](MachineState& state) { state.ClearFaults(); });
 }
@@ -189,6 +220,10 @@ void Files::CountReads(bool count) {
 
 std::vector<std::string> Files::trace() const {
   return machine_->Inspect([](const MachineState& state) { return state.trace; });
+}
+
+void Files::KeepTrace(bool keep) {
+  machine_->Inspect([keep](MachineState& state) { state.keep_trace = keep; });
 }
 
 void Files::SetLie(Lie lie) {
@@ -250,6 +285,14 @@ absl::StatusOr<std::string> Files::ReadLink(absl::string_view path) const {
 
 bool Files::Exists(absl::string_view path) const {
   return machine_->Inspect([&](MachineState& state) { return Peek(state, path).ok(); });
+}
+
+std::vector<std::pair<std::string, uint64_t>> Files::List() const {
+  return machine_->Inspect([](const MachineState& state) {
+    std::vector<std::pair<std::string, uint64_t>> files;
+    ListFiles(state.kernel.disk, kRootInode, "", files);
+    return files;
+  });
 }
 
 }  // namespace slipway::base::sim

@@ -21,6 +21,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -61,8 +62,18 @@ class Files : public base::Files {
   // does. A failed sync dooms the changes it was for: no later sync makes them durable. `sticky`:
   // all later ones fail too; but with ResourceExhausted removing, syncing and shrinking go on.
   void FailAt(int n, absl::Status error, bool sticky = false);
+  // The n-th, if it is a write, answers OK but goes elsewhere: its bytes are seen as if they were
+  // there until the reboot, then the old ones are, and another place of the disk, in this file or
+  // another, has been overwritten.
+  void MisdirectAt(int n);
   void ClearFaults();
+  // The power goes now, between two operations.
+  void PowerOff();
   bool off() const;  // the power loss has come
+
+  // Damages what lies on the disk, and nobody is told: one bit of the file, at `bit` modulo its
+  // size. NotFound, or FailedPrecondition when the file is empty.
+  absl::Status FlipBit(absl::string_view path, uint64_t bit);
 
   // The power goes now, if it has not, and comes back: handles are dead (Unavailable), locks gone,
   // faults and counters cleared. `attempt` varies the choices of kSeeded and kOrdered.
@@ -78,6 +89,7 @@ class Files : public base::Files {
   void CountReads(bool count);
   // One line each, with paths from the root: "write a/b 0 +12", "fsync a/b", "rename a/b -> a/c".
   std::vector<std::string> trace() const;
+  void KeepTrace(bool keep);  // false: spares the time and memory
 
   // ---- The machine ----
   void SetLie(Lie lie);
@@ -93,6 +105,8 @@ class Files : public base::Files {
   absl::StatusOr<std::string> Read(absl::string_view path) const;
   absl::StatusOr<std::string> ReadLink(absl::string_view path) const;
   bool Exists(absl::string_view path) const;
+  // All regular files, by path, and their sizes.
+  std::vector<std::pair<std::string, uint64_t>> List() const;
 
  private:
   std::shared_ptr<Machine> machine_;

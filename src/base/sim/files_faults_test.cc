@@ -1,5 +1,6 @@
 #include "base/sim/files.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <set>
 
@@ -324,6 +325,92 @@ TEST(SimFiles, ALockNamesItsHolder) {
   ASSERT_OK(first->TryLock());
   ASSERT_OK_AND_ASSIGN(const auto second, root->Open("f", {}));
   EXPECT_THAT(second->TryLock(), StatusIs(StatusCode::kAborted, HasSubstr("4711")));
+}
+
+// ---- Damage (E201) ----
+
+TEST(SimFiles, PowerOffEndsAllCallsBetweenTwoOperations) {
+  Files files(1);
+  const auto root = Root(files);
+  files.Settle();
+  files.PowerOff();
+  EXPECT_TRUE(files.off());
+  EXPECT_THAT(root->MakeDir("a"), StatusIs(StatusCode::kUnavailable));
+  files.Reboot(Loss::kKeepAll);
+  EXPECT_OK(Root(files)->MakeDir("a"));
+}
+
+TEST(SimFiles, AFlippedBitIsReadAndStays) {
+  Files files(1);
+  const auto root = Root(files);
+  const auto file = Create(*root, "f", "abc");
+  Create(*root, "empty", "");
+  files.Settle();
+  ASSERT_OK(files.FlipBit("f", 8 + 24 * 7));  // modulo 24 bits: the lowest of the second byte
+  EXPECT_THAT(files.Read("f"), IsOkAndHolds("acc"));
+  files.Reboot(Loss::kLoseAllUnsynced);
+  EXPECT_THAT(files.Read("f"), IsOkAndHolds("acc"));
+  EXPECT_THAT(files.FlipBit("empty", 1), StatusIs(StatusCode::kFailedPrecondition));
+  EXPECT_THAT(files.FlipBit("none", 1), StatusIs(StatusCode::kNotFound));
+}
+
+TEST(SimFiles, AMisdirectedWriteIsSeenAfterTheRebootNotToBeThereButElsewhere) {
+  std::set<std::string> hit;
+  for (uint64_t seed = 0; seed < 40; ++seed) {
+    Files files(seed);
+    const auto root = Root(files);
+    const auto file = Create(*root, "f", std::string(512, 'o'));
+    Create(*root, "other", std::string(1024, 'o'));
+    files.Settle();
+    files.MisdirectAt(1);
+    ASSERT_OK(file->WriteAt(0, AsBytes(std::string(512, 'n'))));
+    ASSERT_OK(file->Sync());
+    EXPECT_THAT(files.Read("f"), IsOkAndHolds(std::string(512, 'n')));  // of the cache
+    EXPECT_THAT(files.Read("other"), IsOkAndHolds(std::string(1024, 'o')));
+    files.Reboot();
+    const std::string bytes = *files.Read("f") + *files.Read("other");
+    EXPECT_EQ(bytes.size(), 1536u);
+    EXPECT_EQ(std::count(bytes.begin(), bytes.end(), 'n'), 512);
+    hit.insert(absl::StrCat(bytes.find('n') / 512));
+  }
+  EXPECT_THAT(hit, ElementsAre("0", "1", "2"));
+}
+
+TEST(SimFiles, UnsyncedWritesSurviveOutOfOrderAndTornBySectors) {
+  bool later_without_earlier = false, torn_in_the_middle = false;
+  for (uint64_t attempt = 0; attempt < 300; ++attempt) {
+    Files files(attempt);
+    const auto root = Root(files);
+    const auto file = Create(*root, "f", std::string(8192, '0'));
+    files.Settle();
+    ASSERT_OK(file->WriteAt(0, AsBytes(std::string(2048, '1'))));
+    ASSERT_OK(file->WriteAt(4096, AsBytes(std::string(2048, '2'))));
+    files.Reboot();
+    std::string sectors;
+    const std::string bytes = *files.Read("f");
+    for (size_t at = 0; at < bytes.size(); at += 512) {
+      sectors += bytes[at];
+      EXPECT_EQ(bytes.substr(at, 512), std::string(512, bytes[at]));
+    }
+    later_without_earlier |= sectors.substr(0, 4) == "0000" && sectors.substr(8, 4) == "2222";
+    torn_in_the_middle |= sectors.substr(0, 4) == "1001" || sectors.substr(0, 4) == "0110";
+  }
+  EXPECT_TRUE(later_without_earlier);
+  EXPECT_TRUE(torn_in_the_middle);
+}
+
+TEST(SimFiles, FilesAreListedWithTheirSizes) {
+  Files files(1);
+  const auto root = Root(files);
+  ASSERT_OK(root->MakeDir("d"));
+  Create(*root, "d/f", "abc");
+  Create(*root, "a", "");
+  EXPECT_THAT(files.List(), ElementsAre(std::pair<std::string, uint64_t>("a", 0),
+                                        std::pair<std::string, uint64_t>("d/f", 3)));
+  files.KeepTrace(false);
+  const size_t before = files.trace().size();
+  ASSERT_OK(root->MakeDir("e"));
+  EXPECT_EQ(files.trace().size(), before);
 }
 
 }  // namespace

@@ -180,7 +180,8 @@ class SimFile : public File {
         [&](Kernel& kernel, Stream& choices) {
           const size_t part = static_cast<size_t>(choices.Next() % data.size());
           kernel.Write(inode(), offset_bytes, data.subspan(0, part)).IgnoreError();
-        });
+        },
+        [&](Kernel& kernel, Stream& choices) { kernel.disk.Misdirect(inode(), data, choices); });
   }
 
   Handle handle_;

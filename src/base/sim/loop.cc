@@ -1,8 +1,9 @@
 #include "base/sim/loop.h"
 
 #include <algorithm>
+#include <cstddef>
+#include <iterator>
 #include <utility>
-#include <vector>
 
 namespace slipway::base::sim {
 
@@ -15,42 +16,38 @@ uint64_t Loop::After(absl::Duration delay, Task task) {
   const absl::Duration due = clock_.Monotonic() + std::max(delay, absl::ZeroDuration());
   const MutexLock lock(mutex_);
   const uint64_t id = next_timer_++;
-  timers_.emplace(id, Timer{due, std::move(task)});
+  timers_.emplace(Due(due, id), std::move(task));
+  due_of_.emplace(id, due);
   return id;
 }
 
 void Loop::Cancel(uint64_t timer) {
   Task task;  // destroyed after the lock is released: what it holds may call back
   const MutexLock lock(mutex_);
-  const auto found = timers_.find(timer);
-  if (found == timers_.end()) return;
-  task = std::move(found->second.task);
+  const auto due = due_of_.find(timer);
+  if (due == due_of_.end()) return;
+  const auto found = timers_.find(Due(due->second, timer));
+  task = std::move(found->second);
   timers_.erase(found);
-}
-
-absl::Duration Loop::NextDue() {
-  absl::Duration due = absl::InfiniteDuration();
-  for (const auto& [id, timer] : timers_) due = std::min(due, timer.due);
-  return due;
+  due_of_.erase(due);
 }
 
 // An empty task when nothing may run.
 Task Loop::TakeRunnable(absl::Duration now) {
-  std::vector<uint64_t> ids;  // 0: the first posted task
-  if (!posted_.empty()) ids.push_back(0);
-  for (const auto& [id, timer] : timers_) {
-    if (timer.due <= now) ids.push_back(id);
-  }
-  if (ids.empty()) return nullptr;
-  const uint64_t id = ids[static_cast<size_t>(choices_.Below(ids.size()))];
+  uint64_t choices = posted_.empty() ? 0 : 1;
+  for (auto it = timers_.begin(); it != timers_.end() && it->first.first <= now; ++it) ++choices;
+  if (choices == 0) return nullptr;
+  uint64_t choice = choices == 1 ? 0 : choices_.Below(choices);
   Task task;
-  if (id == 0) {
+  if (!posted_.empty() && choice-- == 0) {
     task = std::move(posted_.front());
     posted_.pop_front();
-  } else {
-    task = std::move(timers_.at(id).task);
-    timers_.erase(id);
+    return task;
   }
+  const auto timer = std::next(timers_.begin(), static_cast<std::ptrdiff_t>(choice));
+  task = std::move(timer->second);
+  due_of_.erase(timer->first.second);
+  timers_.erase(timer);
   return task;
 }
 
@@ -71,7 +68,8 @@ bool Loop::AdvanceToNext(absl::Duration limit) {
   absl::Duration due;
   {
     const MutexLock lock(mutex_);
-    due = NextDue();
+    if (timers_.empty()) return false;
+    due = timers_.begin()->first.first;
   }
   if (due == absl::InfiniteDuration() || due > limit) return false;
   const absl::Duration now = clock_.Monotonic();

@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <unordered_map>
+#include <utility>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/time/time.h"
@@ -31,11 +33,7 @@ class Loop : public base::Loop {
   void RunFor(absl::Duration duration);
 
  private:
-  struct Timer {
-    absl::Duration due;  // monotonic
-    Task task;
-  };
-  absl::Duration NextDue() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  using Due = std::pair<absl::Duration, uint64_t>;  // monotonic; id
   Task TakeRunnable(absl::Duration now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool AdvanceToNext(absl::Duration limit);
 
@@ -43,7 +41,8 @@ class Loop : public base::Loop {
   Mutex mutex_;
   Stream choices_ ABSL_GUARDED_BY(mutex_);
   std::deque<Task> posted_ ABSL_GUARDED_BY(mutex_);
-  std::map<uint64_t, Timer> timers_ ABSL_GUARDED_BY(mutex_);
+  std::map<Due, Task> timers_ ABSL_GUARDED_BY(mutex_);
+  std::unordered_map<uint64_t, absl::Duration> due_of_ ABSL_GUARDED_BY(mutex_);
   uint64_t next_timer_ ABSL_GUARDED_BY(mutex_) = 1;
 };
 

@@ -11,6 +11,7 @@ void MachineState::ClearFaults() {
   fail_at = 0;
   fail_status = absl::OkStatus();
   fail_sticky = false;
+  misdirect_at = 0;
 }
 
 void MachineState::Reboot(Loss loss, uint64_t attempt) {
@@ -46,17 +47,21 @@ Machine::Verdict Machine::Count(CallKind kind, Describe describe) {
   state_.kernel.now = state_.clock != nullptr ? state_.clock->Wall() : state_.own_time;
   if (kind == CallKind::kRead && !state_.count_reads) return Verdict::kGo;
   const int number = ++state_.operations;
-  state_.trace.push_back(describe(state_.kernel));
+  if (state_.keep_trace) state_.trace.push_back(describe(state_.kernel));
+  const auto note = [this](absl::string_view what) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    if (state_.keep_trace) absl::StrAppend(&state_.trace.back(), what);
+  };
   if (number == state_.power_loss_at) {
-    state_.trace.back() += " (power lost)";
+    note(" (power lost)");
     state_.off = true;
     return Verdict::kPowerLoss;
   }
+  if (number == state_.misdirect_at) return Verdict::kMisdirect;
   const bool full = absl::IsResourceExhausted(state_.fail_status);
   const bool sticks = state_.fail_sticky && state_.fail_at != 0 && number > state_.fail_at &&
                       !(full && (kind == CallKind::kFree || kind == CallKind::kSync));
   if (number != state_.fail_at && !sticks) return Verdict::kGo;
-  state_.trace.back() += " (failed)";
+  note(" (failed)");
   return Verdict::kFail;
 }
 
@@ -69,7 +74,7 @@ absl::Status Machine::Call(uint64_t epoch, CallKind kind, Describe describe, Bod
   const MutexLock lock(mutex_);
   SLIPWAY_RETURN_IF_ERROR(CheckOn(epoch));
   const Verdict verdict = Count(kind, describe);
-  if (verdict == Verdict::kGo) return body(state_.kernel);
+  if (verdict == Verdict::kGo || verdict == Verdict::kMisdirect) return body(state_.kernel);
   // It may have happened just before the power went; nobody was told.
   if (verdict == Verdict::kPowerLoss && kind != CallKind::kRead && Choices().Chance(50)) {
     body(state_.kernel).IgnoreError();
@@ -77,12 +82,18 @@ absl::Status Machine::Call(uint64_t epoch, CallKind kind, Describe describe, Bod
   return Failure(verdict);
 }
 
-absl::Status Machine::Write(uint64_t epoch, Describe describe, Body body, Faulted partly) {
+absl::Status Machine::Write(uint64_t epoch, Describe describe, Body body, Faulted partly,
+                            Faulted elsewhere) {
   const MutexLock lock(mutex_);
   SLIPWAY_RETURN_IF_ERROR(CheckOn(epoch));
   const Verdict verdict = Count(CallKind::kChange, describe);
   if (verdict == Verdict::kGo) return body(state_.kernel);
   Stream choices = Choices();
+  if (verdict == Verdict::kMisdirect) {
+    SLIPWAY_RETURN_IF_ERROR(body(state_.kernel));
+    elsewhere(state_.kernel, choices);
+    return absl::OkStatus();
+  }
   partly(state_.kernel, choices);
   return Failure(verdict);
 }
@@ -92,7 +103,9 @@ absl::Status Machine::Sync(uint64_t epoch, Lie lies, Describe describe, Body bod
   SLIPWAY_RETURN_IF_ERROR(CheckOn(epoch));
   const Verdict verdict = Count(CallKind::kSync, describe);
   const bool lying = state_.lie == Lie::kEverySync || state_.lie == lies;
-  if (verdict == Verdict::kGo) return lying ? absl::OkStatus() : body(state_.kernel);
+  if (verdict == Verdict::kGo || verdict == Verdict::kMisdirect) {
+    return lying ? absl::OkStatus() : body(state_.kernel);
+  }
   if (verdict == Verdict::kFail) {
     SLIPWAY_RETURN_IF_ERROR(doom(state_.kernel));
   } else if (!lying && Choices().Chance(50)) {

@@ -30,6 +30,8 @@ struct MachineState {
   int fail_at = 0;
   absl::Status fail_status;
   bool fail_sticky = false;
+  int misdirect_at = 0;
+  bool keep_trace = true;
   Lie lie = Lie::kNone;
   std::vector<std::string> trace;
   base::Clock* clock = nullptr;
@@ -52,8 +54,9 @@ class Machine {
 
   // Runs one call: `body`, or what the faults want in its place.
   absl::Status Call(uint64_t epoch, CallKind kind, Describe describe, Body body);
-  // As Call, for a write: a fault leaves part of it.
-  absl::Status Write(uint64_t epoch, Describe describe, Body body, Faulted partly);
+  // As Call, for a write: a fault leaves part of it, or sends it elsewhere.
+  absl::Status Write(uint64_t epoch, Describe describe, Body body, Faulted partly,
+                     Faulted elsewhere);
   // As Call, for a sync: an error dooms. `lies`: under which lie this one does nothing.
   absl::Status Sync(uint64_t epoch, Lie lies, Describe describe, Body body, Body doom);
 
@@ -65,7 +68,7 @@ class Machine {
   }
 
  private:
-  enum class Verdict : uint8_t { kGo, kPowerLoss, kFail };
+  enum class Verdict : uint8_t { kGo, kPowerLoss, kFail, kMisdirect };
   absl::Status CheckOn(uint64_t epoch) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Verdict Count(CallKind kind, Describe describe) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status Failure(Verdict verdict) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -41,12 +41,42 @@ void Disk::ApplyTorn(Node& node, const DataOp& op, Loss loss, Stream& choices) {
   }
 }
 
+void Disk::FlipBit(Inode inode, uint64_t bit) {
+  const uint64_t at = bit / 8;
+  const auto durable = durable_.find(inode);
+  for (Node* node : {&Get(inode), durable == durable_.end() ? nullptr : &durable->second}) {
+    uint8_t byte = 0;
+    if (node == nullptr || node->content.Read(at, absl::MakeSpan(&byte, 1)) != 1) continue;
+    byte = static_cast<uint8_t>(byte ^ (1u << (bit % 8)));
+    node->content.Write(at, BytesView(&byte, 1));
+  }
+}
+
+void Disk::Misdirect(Inode inode, BytesView data, Stream& choices) {
+  const auto ops = data_ops_.find(inode);
+  if (ops != data_ops_.end() && ops->second.back().kind == DataOp::Kind::kWrite) {
+    ops->second.back().doomed = true;
+    ops->second.back().lost = true;
+  }
+  std::vector<Inode> targets;
+  for (const auto& [number, node] : durable_) {
+    if (node.content.size_bytes() >= kSectorBytes) targets.push_back(number);
+  }
+  if (targets.empty()) return;
+  Content& content = durable_.at(targets[choices.Below(targets.size())]).content;
+  const uint64_t sectors = content.size_bytes() / kSectorBytes;
+  const uint64_t at = choices.Below(sectors) * kSectorBytes;
+  content.Write(at, data.subspan(0, static_cast<size_t>(std::min<uint64_t>(
+                                        data.size(), content.size_bytes() - at))));
+}
+
 void Disk::LoseData(Loss loss, Stream& choices) {
   for (const auto& [inode, ops] : data_ops_) {
     const auto node = durable_.find(inode);
     if (node == durable_.end() || loss == Loss::kLoseAllUnsynced) continue;
     const uint64_t percent = SurvivalPercent(choices);
     for (const DataOp& op : ops) {
+      if (op.lost) continue;
       if (choices.Chance(percent)) {
         Apply(node->second, op);
         continue;
