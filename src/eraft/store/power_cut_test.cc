@@ -221,7 +221,7 @@ class PowerCut : public ::testing::TestWithParam<EngineKind> {
   void StartWriter(uint64_t seed) {
     const std::string image = Path("images/live");
     std::filesystem::remove(image);
-    Command({"truncate", "-s", "96M", image});
+    Command({"truncate", "-s", "40M", image});
     Command({"mkfs.ext4", "-q", "-F", image});
     Command({"mount", "-o", "loop", image, Path("live")});
     new (shared_) Shared();
@@ -232,6 +232,12 @@ class PowerCut : public ::testing::TestWithParam<EngineKind> {
     waitpid(writer_, nullptr, 0);
     writer_ = 0;
     Command({"umount", Path("live")});
+  }
+  void AwaitEntries(uint64_t acknowledged) {
+    const timespec pause = {.tv_nsec = 100'000};
+    while (shared_->acknowledged < acknowledged && waitpid(writer_, nullptr, WNOHANG) == 0) {
+      nanosleep(&pause, nullptr);
+    }
   }
   // All threads of the writer stand still; false: it has ended, which it should not.
   bool Stop() {
@@ -245,13 +251,13 @@ class PowerCut : public ::testing::TestWithParam<EngineKind> {
                                std::filesystem::copy_options::overwrite_existing);
     const uint64_t acknowledged = shared_->acknowledged;
     const uint64_t durable = shared_->cut;
-    kill(writer_, SIGCONT);
     Command({"mount", "-o", "loop", copy, Path("copy")});
     EXPECT_TRUE(Succeeds(Fork([&] {
       return RecoverAndCheck(GetParam(), Path("copy"), acknowledged, durable);
     }))) << "after "
          << acknowledged << " entries";
     Command({"umount", Path("copy")});
+    kill(writer_, SIGCONT);
   }
 
   const base::testing::TempDir dir_;
@@ -271,8 +277,9 @@ TEST_P(PowerCut, NothingAcknowledgedIsLost) {
       if (writer_ > 0) Kill();
       StartWriter(static_cast<uint64_t>(cut));
     }
-    while (shared_->acknowledged == 0 && waitpid(writer_, nullptr, WNOHANG) == 0) sched_yield();
-    const timespec moment = {.tv_nsec = static_cast<int64_t>(1'000'000 + random() % 12'000'000)};
+    AwaitEntries(shared_->acknowledged + 1 + random() % 120);
+    // Anywhere between two acknowledgements.
+    const timespec moment = {.tv_nsec = static_cast<int64_t>(random() % 2'000'000)};
     nanosleep(&moment, nullptr);
     ASSERT_TRUE(Stop()) << "the writer has ended";
     Cut();
@@ -283,7 +290,7 @@ TEST_P(PowerCut, NothingAcknowledgedIsLost) {
     }
   }
   // The cuts came while something was at stake.
-  EXPECT_GT(entries, 1000u);
+  EXPECT_GT(entries, 1500u);
   EXPECT_GT(durable, 100u);
   EXPECT_LT(durable, entries);
   RecordProperty("entries", absl::StrCat(entries));
