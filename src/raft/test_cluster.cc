@@ -18,8 +18,8 @@ Membership FirstMembership(int nodes) {
 
 }  // namespace
 
-TestCluster::TestCluster(ClusterOptions options)
-    : options_(std::move(options)), random_(options_.seed * 0x2545f4914f6cdd1d + 1) {
+TestCluster::TestCluster(const ClusterOptions& options)
+    : options_(options), random_(options_.seed * 0x2545f4914f6cdd1d + 1) {
   const int all = options_.nodes + options_.spare_nodes;
   for (int id = 1; id <= all; ++id) nodes_[static_cast<NodeId>(id)];
   for (int id = 1; id <= all; ++id) {
@@ -40,7 +40,7 @@ void TestCluster::Violate(const std::string& what) {
   violation_ = absl::StrCat("seed ", options_.seed, ", time ", now_, ": ", what);
 }
 
-void TestCluster::Start(NodeId id, Membership initial) {
+void TestCluster::Start(NodeId id, const Membership& initial) {
   Node& node = nodes_.at(id);
   Options raft = options_.raft;
   raft.id = id;
@@ -50,8 +50,7 @@ void TestCluster::Start(NodeId id, Membership initial) {
   restored.snapshot = node.disk.log_start;
   restored.entries = node.disk.entries;
   restored.applied = node.disk.state.mark.index;
-  absl::StatusOr<std::unique_ptr<Raft>> started =
-      Raft::Create(raft, std::move(initial), std::move(restored));
+  absl::StatusOr<std::unique_ptr<Raft>> started = Raft::Create(raft, initial, std::move(restored));
   if (!started.ok()) {
     Violate(absl::StrCat("node ", id, " does not start: ", started.status().message()));
     return;
@@ -217,7 +216,7 @@ absl::Status TestCluster::Change(const Membership& target) {
   return status;
 }
 
-void TestCluster::Send(NodeId from, Message message, std::optional<State> state) {
+void TestCluster::Send(NodeId from, const Message& message, const std::optional<State>& state) {
   CheckSent(from, message);
   ++messages_;
   for (const Entry& entry : message.entries) payload_bytes_ += entry.payload.size();
@@ -266,7 +265,7 @@ void TestCluster::TakeReady(NodeId id, Ready ready) {
   Node& node = nodes_.at(id);
   Trace(ready);
   CheckEntries(id, ready.entries);
-  for (Message& message : ready.messages) Send(id, std::move(message));
+  for (const Message& message : ready.messages) Send(id, message);
   Write write;
   write.hard_state = ready.hard_state;
   write.entries = std::move(ready.entries);
@@ -351,7 +350,7 @@ void TestCluster::FinishWrites(NodeId id) {
       }
       node.raft->OnInstalled(write.install->mark, true);
     }
-    for (Message& message : write.then) Send(id, std::move(message));
+    for (const Message& message : write.then) Send(id, message);
     CheckNode(id);
     while (node.raft->HasReady() && violation_.empty()) TakeReady(id, node.raft->TakeReady());
   }

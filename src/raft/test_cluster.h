@@ -37,7 +37,7 @@ struct ClusterOptions {
 
 class TestCluster {
  public:
-  explicit TestCluster(ClusterOptions options);
+  explicit TestCluster(const ClusterOptions& options);
 
   // One unit of time: what is due arrives, then clocks tick. Answers whether all promises held.
   bool Step();
@@ -127,10 +127,10 @@ class TestCluster {
   };
 
   void Violate(const std::string& what);
-  void Start(NodeId id, Membership initial);
+  void Start(NodeId id, const Membership& initial);
   void Pump(NodeId id);
   void TakeReady(NodeId id, Ready ready);
-  void Send(NodeId from, Message message, std::optional<State> state = std::nullopt);
+  void Send(NodeId from, const Message& message, const std::optional<State>& state = std::nullopt);
   void Deliver(Packet packet);
   void Persist(NodeId id, Write& write);
   void FinishWrites(NodeId id);
