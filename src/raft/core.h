@@ -51,6 +51,7 @@ class Raft::Core {
   NodeId leader() const { return leader_; }
   Term term() const { return term_; }
   Index commit() const { return commit_; }
+  uint64_t round_confirmed() const { return round_confirmed_; }
   std::optional<Term> TermAt(Index index) const { return log_.TermAt(index); }
   std::optional<SnapshotMark> MarkAt(Index index) const;
 

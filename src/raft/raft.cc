@@ -83,6 +83,7 @@ Role Raft::role() const { return core_->role(); }
 NodeId Raft::leader() const { return core_->leader(); }
 Term Raft::term() const { return core_->term(); }
 Index Raft::commit() const { return core_->commit(); }
+uint64_t Raft::round_confirmed() const { return core_->round_confirmed(); }
 std::optional<Term> Raft::TermAt(Index index) const { return core_->TermAt(index); }
 std::optional<SnapshotMark> Raft::MarkAt(Index index) const { return core_->MarkAt(index); }
 

@@ -175,11 +175,12 @@ class Raft {
   // An empty vector with memory that is free again: for the entries of the next kAppend that comes.
   std::vector<Entry> SpareEntries();
 
-  Status GetStatus() const;  // allocates; the four below do not
+  Status GetStatus() const;  // allocates; the five below do not
   Role role() const;
   NodeId leader() const;
   Term term() const;
   Index commit() const;
+  uint64_t round_confirmed() const;  // as in Status
   // The term of entry `index`, unless it is compacted.
   std::optional<Term> TermAt(Index index) const;
   // What a snapshot of the state after entry `index` stands for. Absent as TermAt's.
