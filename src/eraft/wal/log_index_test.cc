@@ -1,0 +1,85 @@
+#include "eraft/wal/log_index.h"
+
+#include <map>
+
+#include "base/sim/random.h"
+#include "eraft/wal/test_wal.h"
+
+namespace slipway::eraft::wal {
+namespace {
+
+// Against a plain map of index to (record, segment), on random sequences of what a log may hold.
+TEST(LogIndex, AgreesWithAPlainMap) {
+  for (uint64_t seed = 1; seed <= 200; ++seed) {
+    base::sim::Stream choices(seed);
+    LogIndex index;
+    std::map<raft::Index, std::pair<uint64_t, uint32_t>> plain;  // segment, offset
+    raft::Index mark = 0;
+    const auto apply = [&](const Batch& batch, uint8_t flags, uint64_t segment, uint64_t offset) {
+      BatchBuilder builder;
+      if (flags != 0) {
+        builder.AddEntries(1, batch.entries, flags);
+      } else {
+        builder.Add(1, batch);
+      }
+      const BatchBuilder::Built built = builder.Finish({.offset = offset, .sequence = 1});
+      for (const RecordRef& record : built.records) ASSERT_OK(index.Apply(record, segment));
+      if (batch.entries.empty()) return;
+      const raft::Index first = batch.entries.front().index;
+      if (flags == 0) plain.erase(plain.lower_bound(first), plain.end());
+      for (const raft::Entry& entry : batch.entries) {
+        plain[entry.index] = {segment, static_cast<uint32_t>(built.records.back().offset)};
+      }
+    };
+    for (uint64_t step = 0; step < 60; ++step) {
+      const raft::Index last = plain.empty() ? mark : plain.rbegin()->first;
+      const uint64_t segment = 1 + step / 10;
+      const uint64_t offset = 4096 + step * 1000;
+      switch (choices.Below(5)) {
+        case 0:
+        case 1: {
+          const raft::Index first =
+              last + 1 - choices.Below(std::min<uint64_t>(4, last - mark + 1));
+          apply({.entries = MakeEntries(first, 1 + choices.Below(5))}, 0, segment, offset);
+          break;
+        }
+        case 2: {
+          if (plain.empty()) break;
+          const raft::Index first = mark + 1 + choices.Below(last - mark);
+          const raft::Index end = first + choices.Below(last - first + 1);
+          apply({.entries = MakeEntries(first, end - first + 1)}, kFlagCopy, segment, offset);
+          break;
+        }
+        case 3: {
+          mark += choices.Below(last - mark + 1);
+          apply({.truncate_prefix = raft::SnapshotMark{mark, 1, {}}}, 0, segment, offset);
+          plain.erase(plain.begin(), plain.upper_bound(mark));
+          break;
+        }
+        default: {
+          const raft::Index from = mark + 1 + choices.Below(last - mark + 1);
+          apply({.truncate_suffix_from = from}, 0, segment, offset);
+          plain.erase(plain.lower_bound(from), plain.end());
+        }
+      }
+      const GroupLog* const group = index.Find(1);
+      std::map<raft::Index, std::pair<uint64_t, uint32_t>> found;
+      std::map<uint64_t, uint64_t> live;
+      if (group != nullptr) {
+        ASSERT_TRUE(group->Missing().empty()) << seed;
+        for (const Extent& extent : group->extents()) {
+          live[extent.segment] += extent.bytes;
+          for (raft::Index i = extent.first; i <= extent.last(); ++i) {
+            found[i] = {extent.segment, extent.offset};
+          }
+        }
+        ASSERT_EQ(group->live_bytes(), live) << seed;
+      }
+      ASSERT_EQ(found, plain) << "seed " << seed << " step " << step;
+      for (uint64_t s = 1; s <= segment; ++s) ASSERT_EQ(index.Uses(s), live.count(s) > 0);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace slipway::eraft::wal

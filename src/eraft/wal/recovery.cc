@@ -1,0 +1,305 @@
+#include "eraft/wal/recovery.h"
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/mutant.h"
+#include "eraft/wal/limits.h"
+#include "eraft/wal/scan.h"
+
+namespace slipway::eraft::wal {
+namespace {
+
+struct Found {
+  uint64_t number = 0;
+  std::string name;
+  absl::StatusOr<DecodedSegmentHeader> header = absl::UnknownError("not read");
+};
+
+absl::StatusOr<base::Bytes> ReadUpTo(base::Dir& dir, absl::string_view name, uint64_t bytes_max) {
+  SLIPWAY_ASSIGN_OR_RETURN(const std::unique_ptr<base::File> file, dir.Open(name, {}));
+  SLIPWAY_ASSIGN_OR_RETURN(const base::Meta meta, file->Stat());
+  base::Bytes bytes(static_cast<size_t>(std::min(meta.size_bytes, bytes_max)));
+  SLIPWAY_ASSIGN_OR_RETURN(const size_t got, file->ReadAt(0, absl::MakeSpan(bytes)));
+  bytes.resize(got);
+  return bytes;
+}
+
+class LogReader {
+ public:
+  LogReader(base::Dir& dir, const ReadOptions& options) : dir_(dir), options_(options) {}
+
+  absl::StatusOr<LogImage> Read() {
+    SLIPWAY_RETURN_IF_ERROR(FindSegments());
+    for (size_t i = 0; i < found_.size(); ++i) {
+      SLIPWAY_ASSIGN_OR_RETURN(bytes_, ReadUpTo(dir_, found_[i].name, kSegmentBytesMax));
+      SLIPWAY_RETURN_IF_ERROR(i < whole_count_ ? ReadOne(i) : ReadStray(found_[i]));
+    }
+    FinishReport();
+    return std::move(image_);
+  }
+
+ private:
+  absl::Status FindSegments();
+  absl::Status ReadOne(size_t i);
+  absl::Status ReadStray(const Found& found);
+  void ReadLater(const Found& found, const SegmentScan& scan, const LaterRecords& later,
+                 uint64_t end_sequence, absl::string_view why);
+  absl::Status Apply(const SegmentSummary& segment, const RecordRef& record);
+  Damage& AddDamage(const std::string& file, uint64_t offset, uint64_t end, std::string why);
+  void DescribeLost(Damage& damage);
+  void FinishReport();
+  bool Proven(const SegmentScan& scan, const LaterRecords& later) const;
+  uint64_t SegmentFloor() const { return image_.next_sequence; }
+
+  base::Dir& dir_;
+  const ReadOptions& options_;
+  std::vector<Found> found_;  // by number
+  size_t whole_count_ = 0;    // those up to the last with a header of its own
+  base::Bytes bytes_;         // of the segment being read
+  LogImage image_;
+};
+
+absl::Status LogReader::FindSegments() {
+  std::map<uint64_t, std::string> names;
+  SLIPWAY_ASSIGN_OR_RETURN(const std::unique_ptr<base::DirCursor> cursor, dir_.List());
+  for (;;) {
+    SLIPWAY_ASSIGN_OR_RETURN(const std::optional<base::DirEntry> entry, cursor->Next());
+    if (!entry.has_value()) break;
+    image_.has_spare = image_.has_spare || std::find(kSpareNames.begin(), kSpareNames.end(),
+                                                     entry->name) != kSpareNames.end();
+    const auto number = ParseSegmentName(entry->name);
+    if (number.has_value()) names[*number] = entry->name;
+  }
+  for (const auto& [number, name] : names) {
+    Found found{number, name, absl::UnknownError("")};
+    SLIPWAY_ASSIGN_OR_RETURN(const base::Bytes bytes, ReadUpTo(dir_, name, kSegmentHeaderBytes));
+    found.header = DecodeSegmentHeader(bytes);
+    if (absl::IsFailedPrecondition(found.header.status())) {
+      return base::Annotate(found.header.status(), absl::StrCat("read ", name));
+    }
+    if (found.header.ok() && options_.cluster.has_value() &&
+        found.header->header.cluster != *options_.cluster) {
+      return absl::FailedPreconditionError(absl::StrCat(
+          "read ", name, ": it belongs to cluster ", base::ToHex(found.header->header.cluster),
+          ", this node to ", base::ToHex(*options_.cluster)));
+    }
+    // A recycled file whose new life had not begun yet.
+    if (found.header.ok() && found.header->header.number != number) {
+      found.header = absl::DataLossError(
+          absl::StrCat("the header is that of segment ", found.header->header.number));
+    }
+    if (found.header.ok()) whole_count_ = found_.size() + 1;
+    image_.number_max = number;
+    found_.push_back(std::move(found));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status LogReader::Apply(const SegmentSummary& segment, const RecordRef& record) {
+  if (options_.visit != nullptr) (*options_.visit)(segment, record);
+  absl::Status status = image_.index.Apply(record, segment.header.number);
+  if (!status.ok()) {
+    AddDamage(segment.name, record.offset, record.offset + RecordBytes(record.header.length),
+              std::string(status.message()));
+  }
+  if (record.header.type == RecordType::kBatch) {
+    const auto batch = ParseBatchHeader(record.payload);
+    if (batch.ok()) {
+      image_.durable_sequence = std::max(image_.durable_sequence, batch->durable_sequence);
+    }
+  }
+  return absl::OkStatus();
+}
+
+Damage& LogReader::AddDamage(const std::string& file, uint64_t offset, uint64_t end,
+                             std::string why) {
+  Damage damage;
+  damage.file = file;
+  damage.offset = offset;
+  damage.bytes = end - std::min(end, offset);
+  damage.first_sequence = image_.next_sequence;
+  damage.why = std::move(why);
+  image_.report.damages.push_back(std::move(damage));
+  return image_.report.damages.back();
+}
+
+// What a record that failed its CRC says of itself, held against what else is known.
+void LogReader::DescribeLost(Damage& damage) {
+  if (damage.offset >= bytes_.size()) return;
+  const auto stretch = base::BytesView(bytes_).subspan(damage.offset);
+  const auto header = PeekRecordHeader(stretch);
+  if (!header.has_value() || header->type != RecordType::kEntries) return;
+  if (RecordBytes(header->length) > damage.bytes) return;
+  const base::BytesView payload = stretch.subspan(kRecordHeaderBytes, header->length);
+  const auto entries = ParseEntriesSummary(payload);
+  if (!entries.ok()) return;
+  const std::vector<raft::Index> bad = FindBadEntries(payload);
+  for (const raft::Index index : bad) damage.entries.push_back({header->group, {index, index}});
+  if (bad.empty()) {
+    damage.entries.push_back(
+        {header->group, {entries->first, entries->first + entries->count - 1}});
+  }
+}
+
+// Whether what is broken behind `scan` was durable once.
+bool LogReader::Proven(const SegmentScan& scan, const LaterRecords& later) const {
+  const uint64_t broken = image_.next_sequence;
+  if (SLIPWAY_MUTANT("wal-midlog-truncated")) return false;
+  if (later.gave_up || options_.durable_sequence >= broken) return true;
+  if (later.durable_sequence >= broken) return true;
+  if (!scan.header_status.ok() || !scan.last_batch.has_value()) return false;
+  const uint64_t batch_end = scan.last_batch_sequence + scan.last_batch->records;
+  // Broken at the beginning of a batch, or within one: only what is behind the batch counts.
+  if (batch_end < broken) return false;
+  return std::any_of(later.runs.begin(), later.runs.end(), [&](const LaterRecords::Run& run) {
+    return run.records.back().header.sequence > batch_end;
+  });
+}
+
+void LogReader::ReadLater(const Found& found, const SegmentScan& scan, const LaterRecords& later,
+                          uint64_t end_sequence, absl::string_view why) {
+  SegmentSummary& segment = image_.segments.back();
+  uint64_t offset = scan.header_status.ok() ? scan.end_offset : 0;
+  for (const LaterRecords::Run& run : later.runs) {
+    Damage& damage = AddDamage(found.name, offset, run.begin_offset, std::string(why));
+    damage.last_sequence = run.records.front().header.sequence - 1;
+    DescribeLost(damage);
+    for (const RecordRef& record : run.records) {
+      image_.next_sequence = record.header.sequence + 1;
+      Apply(segment, record).IgnoreError();
+    }
+    segment.records += run.records.size();
+    offset = run.end_offset;
+  }
+  segment.used_bytes = offset;
+  if (image_.next_sequence < end_sequence) {
+    Damage& damage = AddDamage(found.name, offset, bytes_.size(), std::string(why));
+    damage.last_sequence = end_sequence - 1;
+    DescribeLost(damage);
+    image_.next_sequence = end_sequence;
+  }
+}
+
+absl::Status LogReader::ReadOne(size_t i) {
+  const Found& found = found_[i];
+  SegmentScan scan = ScanSegment(bytes_);
+  if (!found.header.ok()) scan = SegmentScan{.header_status = found.header.status()};
+  SegmentSummary summary;
+  summary.name = found.name;
+  summary.header = scan.header.header;
+  summary.header.number = found.number;
+  summary.file_bytes = bytes_.size();
+  summary.used_bytes = scan.end_offset;
+  summary.records = scan.records.size();
+  const bool first = image_.segments.empty();
+  image_.segments.push_back(summary);
+  if (scan.header_status.ok()) {
+    const uint64_t begins = scan.header.header.first_sequence;
+    if (first) image_.next_sequence = begins;
+    image_.durable_sequence = std::max(image_.durable_sequence, begins - 1);
+    for (const RecordRef& record : scan.records) {
+      image_.next_sequence = record.header.sequence;
+      SLIPWAY_RETURN_IF_ERROR(Apply(image_.segments.back(), record));
+    }
+    image_.next_sequence = scan.next_sequence;
+  }
+  const bool last = i + 1 == whole_count_;
+  // The next segment with a header says where this one ended.
+  uint64_t end_sequence = 0;
+  for (size_t next = i + 1; next < whole_count_ && end_sequence == 0; ++next) {
+    if (found_[next].header.ok()) end_sequence = found_[next].header->header.first_sequence;
+  }
+  if (!last && scan.header_status.ok() && i + 1 < whole_count_ && found_[i + 1].header.ok() &&
+      image_.next_sequence == end_sequence) {
+    return absl::OkStatus();
+  }
+  const LaterRecords later = FindLaterRecords(bytes_, scan, image_.next_sequence);
+  if (last) {
+    if (Proven(scan, later)) {
+      ReadLater(found, scan, later, options_.durable_sequence + 1,
+                "a record is bad, and what was written behind it shows that it had been synced");
+      return absl::OkStatus();
+    }
+    image_.end_crc = scan.end_crc;
+    image_.last_batch_offset =
+        scan.last_batch.has_value() && scan.last_batch_offset > kSegmentHeaderBytes
+            ? scan.last_batch_offset
+            : 0;
+    for (const LaterRecords::Run& run : later.runs) {
+      image_.torn_bytes = run.end_offset - scan.end_offset;
+    }
+    return absl::OkStatus();
+  }
+  if (scan.header_status.ok() && !found_[i + 1].header.ok()) {
+    // Where this one ended is not known; what is missing is put down to the one without a header.
+    if (!later.runs.empty()) {
+      ReadLater(found, scan, later, 0, "a record is bad, and others follow in a later segment");
+    }
+    return absl::OkStatus();
+  }
+  ReadLater(found, scan, later, end_sequence,
+            scan.header_status.ok()
+                ? "a record is bad, and a later segment follows"
+                : absl::StrCat("no segment header: ", scan.header_status.message()));
+  return absl::OkStatus();
+}
+
+// Behind the last segment with a header: the write that would have given it one did not end, unless
+// something shows that it did.
+absl::Status LogReader::ReadStray(const Found& found) {
+  const SegmentScan scan{.header_status = found.header.status()};
+  const LaterRecords later = FindLaterRecords(bytes_, scan, image_.next_sequence);
+  if (!Proven(scan, later)) {
+    image_.strays.push_back(found.name);
+    return absl::OkStatus();
+  }
+  SegmentSummary summary;
+  summary.name = found.name;
+  summary.header.number = found.number;
+  summary.file_bytes = bytes_.size();
+  image_.segments.push_back(summary);
+  ReadLater(found, scan, later, options_.durable_sequence + 1,
+            absl::StrCat("no segment header: ", found.header.status().message()));
+  return absl::OkStatus();
+}
+
+void LogReader::FinishReport() {
+  if (image_.segments.empty() && image_.report.empty() &&
+      options_.durable_sequence >= image_.next_sequence) {
+    Damage& damage = AddDamage("wal", 0, 0, "every segment is missing");
+    damage.last_sequence = options_.durable_sequence;
+  }
+  for (const auto& [id, group] : image_.index.groups()) {
+    for (const IndexRange& range : group.Missing()) image_.report.missing.push_back({id, range});
+  }
+}
+
+}  // namespace
+
+std::string DamageReport::Text() const {
+  std::string text;
+  for (const Damage& d : damages) {
+    absl::StrAppend(&text, d.file, " at ", d.offset, ", ", d.bytes, " bytes, records ",
+                    d.first_sequence, " to ",
+                    d.last_sequence == 0 ? "?" : absl::StrCat(d.last_sequence), ": ", d.why, "\n");
+    for (const DamagedEntries& e : d.entries) {
+      absl::StrAppend(&text, "  group ", e.group, ": entries ", e.range.first, " to ", e.range.last,
+                      " are damaged\n");
+    }
+  }
+  for (const DamagedEntries& e : missing) {
+    absl::StrAppend(&text, "group ", e.group, ": entries ", e.range.first, " to ", e.range.last,
+                    " are missing\n");
+  }
+  return text;
+}
+
+absl::StatusOr<LogImage> ReadLog(base::Dir& dir, const ReadOptions& options) {
+  return LogReader(dir, options).Read();
+}
+
+}  // namespace slipway::eraft::wal

@@ -1,0 +1,332 @@
+// Recovery of a damaged log: each torn boundary (E407) and each flipped byte (E406).
+#include "eraft/wal/recovery.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "eraft/wal/scan.h"
+#include "eraft/wal/test_wal.h"
+
+namespace slipway::eraft::wal {
+namespace {
+
+using absl::StatusCode;
+using base::sim::Loss;
+using ::slipway::base::testing::StatusIs;
+using ::testing::Contains;
+using ::testing::HasSubstr;
+
+constexpr char kFirst[] = "/node/wal/1.wal";
+constexpr size_t kSectorBytes = 512;
+
+base::Bytes ReadSegment(const Node& node, const std::string& path = kFirst) {
+  const absl::StatusOr<std::string> text = node.files.Read(path);
+  EXPECT_OK(text);
+  return text.ok() ? base::Bytes(text->begin(), text->end()) : base::Bytes();
+}
+
+// Overwrites the file as if the disk had always held these bytes.
+void Plant(Node& node, base::BytesView bytes, absl::string_view path = "wal/1.wal") {
+  base::Owned<base::Dir> dir = node.files.OpenRoot("/node");
+  ASSERT_OK(dir);
+  base::Owned<base::File> file = (*dir)->Open(path, {.write = true});
+  ASSERT_OK(file);
+  ASSERT_OK((*file)->WriteAt(0, bytes));
+  node.files.Settle();
+}
+
+// HARD knows how far the log was durable, at most a second ago; here it shall know nothing, so that
+// the log has only itself.
+void ForgetHard(Node& node) {
+  base::Owned<base::Dir> dir = node.files.OpenRoot("/node");
+  ASSERT_OK(dir);
+  for (const char* name : {"HARD", "HARD.2"}) ASSERT_OK((*dir)->Remove(name));
+  node.files.Settle();
+}
+
+uint64_t UsedBytes(base::BytesView segment) { return ScanSegment(segment).end_offset; }
+
+// A batch of each record type, whose payload spans several sectors where it can.
+std::map<std::string, Batch> BatchOfEachType() {
+  raft::Membership large;
+  for (raft::NodeId id = 1; id <= 150; ++id) large.voters.push_back(id);
+  const raft::SnapshotMark mark{.index = 2, .term = 1, .membership = large};
+  std::map<std::string, Batch> batches;
+  batches["entries"].entries = MakeEntries(5, 4, 2, 500);
+  batches["hard state"].hard_state = raft::HardState{9, 3, 4};
+  batches["truncate prefix"].truncate_prefix = mark;
+  batches["truncate suffix"].truncate_suffix_from = 3;
+  batches["snapshot intent"].snapshot_intent = SnapshotIntent{mark, std::string(900, 'd')};
+  batches["snapshot done"].snapshot_done = SnapshotDone{2, 1};
+  batches["membership"].membership = MembershipCopy{4, large};
+  batches["group gone"].remove_group = true;
+  batches["all"] = Batch{.hard_state = raft::HardState{9, 3, 4},
+                         .truncate_suffix_from = 4,
+                         .entries = MakeEntries(4, 3, 2, 400),
+                         .membership = MembershipCopy{4, large},
+                         .snapshot_intent = SnapshotIntent{mark, "x"},
+                         .truncate_prefix = mark};
+  return batches;
+}
+
+// All states between before and after the batch: it is cut at a record or not at all.
+std::vector<LogModel> StatesWithin(const LogModel& before, const Batch& batch) {
+  std::vector<LogModel> states = {before};
+  LogModel state = before;
+  const auto step = [&](const Batch& part) {
+    ApplyTo(state, 1, part);
+    states.push_back(state);
+  };
+  if (batch.hard_state) step({.hard_state = batch.hard_state});
+  if (batch.truncate_suffix_from) step({.truncate_suffix_from = batch.truncate_suffix_from});
+  if (!batch.entries.empty()) step({.entries = batch.entries});
+  if (batch.truncate_prefix) step({.truncate_prefix = batch.truncate_prefix});
+  if (batch.remove_group) step({.remove_group = true});
+  return states;
+}
+
+TEST(Recovery, TornAtEachSectorOfEachRecordTypeGivesAPrefix) {  // E407
+  for (const auto& [name, batch] : BatchOfEachType()) {
+    Node node(1, 64 * base::kKiB);
+    ASSERT_OK(node.Open());
+    node.Run();
+    ASSERT_OK(node.Append(
+        1, {.hard_state = raft::HardState{1, 1, 0}, .entries = MakeEntries(1, 4, 1, 100)}));
+    const LogModel before = ModelOf(*node.wal);
+    const base::Bytes old_bytes = ReadSegment(node);
+    node.files.Settle();
+    ASSERT_OK(node.Append(1, batch));
+    const base::Bytes new_bytes = ReadSegment(node);
+    node.wal.reset();
+    ForgetHard(node);
+    const std::vector<LogModel> states = StatesWithin(before, batch);
+    const size_t begin = UsedBytes(old_bytes) / kSectorBytes * kSectorBytes;
+    const size_t end = UsedBytes(new_bytes);
+    ASSERT_GT(end, UsedBytes(old_bytes)) << name;
+    const base::sim::Files whole = node.files;
+    const size_t sectors = (end - begin + kSectorBytes - 1) / kSectorBytes;
+    // The first k sectors; all but the first k; all but the one.
+    for (size_t k = 0; k <= sectors; ++k) {
+      for (int how = 0; how < 3; ++how) {
+        base::Bytes torn = old_bytes;
+        for (size_t s = 0; s < sectors; ++s) {
+          const bool kept = how == 0 ? s < k : how == 1 ? s >= k : s != k;
+          if (!kept) continue;
+          const size_t at = begin + s * kSectorBytes;
+          std::copy_n(new_bytes.begin() + static_cast<std::ptrdiff_t>(at), kSectorBytes,
+                      torn.begin() + static_cast<std::ptrdiff_t>(at));
+        }
+        node.wal.reset();
+        node.files = whole;
+        Plant(node, torn);
+        ASSERT_OK(node.Reboot()) << name << ", sector " << k << ", " << how;
+        EXPECT_THAT(states, Contains(ModelOf(*node.wal))) << name << ", sector " << k;
+        EXPECT_TRUE(torn != new_bytes || states.back() == ModelOf(*node.wal)) << name;
+        // The cut end is not in the way of what comes next.
+        ASSERT_OK(node.Append(2, {.entries = MakeEntries(1, 2, 1, 300)}));
+        const LogModel then = ModelOf(*node.wal);
+        ASSERT_OK(node.Reboot(Loss::kLoseAllUnsynced)) << name << ", sector " << k;
+        EXPECT_TRUE(ModelOf(*node.wal) == then) << name << ", sector " << k;
+      }
+    }
+  }
+}
+
+struct SmallLog {
+  Node node;
+  std::vector<LogModel> states;  // after each batch
+  uint64_t last_batch_begin = 0;
+  uint64_t end = 0;
+  base::Bytes bytes;
+
+  SmallLog() : node(1) {
+    EXPECT_OK(node.Open());
+    node.Run();
+    const auto add = [this](const Batch& batch) {
+      EXPECT_OK(node.Append(1, batch));
+      states.push_back(ModelOf(*node.wal));
+    };
+    add({.hard_state = raft::HardState{1, 2, 0}, .entries = MakeEntries(1, 3)});
+    add({.entries = MakeEntries(4, 2, 2)});
+    add({.membership = MembershipCopy{4, {.voters = {1, 2}}}});
+    add({.hard_state = raft::HardState{2, 1, 4}, .entries = MakeEntries(6, 1, 2, 60)});
+    node.wal.reset();
+    ForgetHard(node);
+    bytes = ReadSegment(node);
+    const SegmentScan scan = ScanSegment(bytes);
+    last_batch_begin = scan.last_batch_offset;
+    end = scan.end_offset;
+  }
+};
+
+// Below the durable watermark each flip is found; behind it a flip may cut the last batch, never
+// more, and never changes what is read.
+TEST(Recovery, EachFlippedByteIsFoundOrCutsOnlyTheUnsyncedEnd) {  // E406
+  SmallLog log;
+  const base::sim::Files whole = log.node.files;
+  ASSERT_LT(log.end, 6000u);
+  for (uint64_t at = 0; at < log.end; ++at) {
+    for (const uint8_t mask : {uint8_t{0x01}, uint8_t{0x80}}) {
+      base::Bytes flipped = log.bytes;
+      flipped[at] ^= mask;
+      log.node.wal.reset();
+      log.node.files = whole;
+      Plant(log.node, flipped);
+      const absl::Status opened = log.node.Open();
+      if (at < log.last_batch_begin) {
+        EXPECT_FALSE(opened.ok()) << "byte " << at;
+        // A version byte makes it the log of another program; all else is damage.
+        if (!absl::IsFailedPrecondition(opened)) {
+          EXPECT_THAT(opened, StatusIs(StatusCode::kDataLoss, HasSubstr("1.wal"))) << at;
+          EXPECT_FALSE(log.node.recovery.report.empty()) << at;
+        }
+        // Nothing was cut: the bytes are as they were.
+        EXPECT_TRUE(ReadSegment(log.node) == flipped) << at;
+      } else {
+        ASSERT_OK(opened) << "byte " << at;
+        const std::vector<LogModel> states = {
+            log.states[2], log.states[3],
+            StatesWithin(log.states[2], {.hard_state = raft::HardState{2, 1, 4}}).back()};
+        EXPECT_THAT(states, Contains(ModelOf(*log.node.wal))) << "byte " << at;
+      }
+    }
+  }
+}
+
+// What the second copy of the hard states says of the log makes even its last batch provable.
+TEST(Recovery, HardFindsALostEnd) {  // E113, E163
+  Node node(1);
+  ASSERT_OK(node.Open());
+  node.Run();
+  const base::Bytes before = ReadSegment(node);
+  ASSERT_OK(node.Append(1, {.hard_state = raft::HardState{1, 2, 0}}));
+  node.wal.reset();
+  Plant(node, before);  // a disk that forgot what it had promised
+  EXPECT_THAT(node.Open(), StatusIs(StatusCode::kDataLoss, HasSubstr("damaged where it had been")));
+  ASSERT_EQ(node.recovery.report.damages.size(), 1u);
+  EXPECT_EQ(node.recovery.report.damages[0].last_sequence, 3u);
+}
+
+TEST(Recovery, TheReportNamesExactlyWhatIsBad) {  // E113, for E166
+  Node node(1);
+  ASSERT_OK(node.Open());
+  node.Run();
+  ASSERT_OK(node.Append(1, {.entries = MakeEntries(1, 3)}));
+  ASSERT_OK(node.Append(2, {.entries = MakeEntries(1, 5)}));
+  ASSERT_OK(node.Append(1, {.entries = MakeEntries(4, 3)}));
+  ASSERT_OK(node.Append(2, {.entries = MakeEntries(6, 2)}));
+  node.wal.reset();
+  base::Bytes bytes = ReadSegment(node);
+  // One byte of group 2's entry 3.
+  const std::string needle = "e3.1:d";
+  const auto second =
+      std::search(std::search(bytes.begin(), bytes.end(), needle.begin(), needle.end()) + 1,
+                  bytes.end(), needle.begin(), needle.end());
+  ASSERT_NE(second, bytes.end());
+  *second ^= 1;
+  Plant(node, bytes);
+  EXPECT_THAT(node.Open(), StatusIs(StatusCode::kDataLoss));
+  const DamageReport& report = node.recovery.report;
+  ASSERT_EQ(report.damages.size(), 1u);
+  EXPECT_EQ(report.damages[0].file, "1.wal");
+  EXPECT_EQ(report.damages[0].first_sequence, report.damages[0].last_sequence);
+  EXPECT_EQ(report.damages[0].entries, (std::vector<DamagedEntries>{{2, {3, 3}}}));
+  // The record is lost as a whole; the rest of the log was read.
+  EXPECT_EQ(report.missing, (std::vector<DamagedEntries>{{2, {1, 5}}}));
+  EXPECT_THAT(report.Text(), HasSubstr("group 2: entries 3 to 3 are damaged"));
+  ASSERT_OK_AND_ASSIGN(const auto dir, node.dir->OpenDir("wal"));
+  ASSERT_OK_AND_ASSIGN(const LogImage image, ReadLog(*dir, {}));
+  EXPECT_EQ(image.index.Find(1)->last_index(), 6u);
+  EXPECT_EQ(image.index.Find(2)->last_index(), 7u);
+}
+
+class ManySegments : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_OK(node_.Open());
+    for (raft::Index index = 1; index <= 150; ++index) {
+      ASSERT_OK(node_.Append(1, {.entries = MakeEntries(index, 1, 1, 300)}));
+    }
+    ASSERT_GE(node_.wal->segment_count(), 4u);
+    node_.wal.reset();
+    ForgetHard(node_);
+  }
+  Node node_{1};
+};
+
+TEST_F(ManySegments, AMissingSegmentIsFound) {
+  ASSERT_OK_AND_ASSIGN(const auto dir, node_.files.OpenRoot("/node"));
+  ASSERT_OK(dir->Remove("wal/2.wal"));
+  EXPECT_THAT(node_.Open(), StatusIs(StatusCode::kDataLoss, HasSubstr("are missing")));
+}
+
+TEST_F(ManySegments, ACutSegmentIsFound) {
+  for (const uint64_t size : {uint64_t{0}, uint64_t{100}, uint64_t{4096}, uint64_t{9000}}) {
+    base::sim::Files whole = node_.files;
+    {
+      ASSERT_OK_AND_ASSIGN(const auto dir, node_.files.OpenRoot("/node"));
+      ASSERT_OK_AND_ASSIGN(const auto file, dir->Open("wal/2.wal", {.write = true}));
+      ASSERT_OK(file->Truncate(size));
+    }
+    EXPECT_THAT(node_.Open(), StatusIs(StatusCode::kDataLoss, HasSubstr("2.wal"))) << size;
+    node_.files = whole;
+  }
+}
+
+TEST_F(ManySegments, ABadHeaderInTheMiddleIsDamageAndTheRestIsRead) {
+  base::Bytes bytes = ReadSegment(node_, "/node/wal/2.wal");
+  bytes[20] ^= 4;
+  Plant(node_, bytes, "wal/2.wal");
+  EXPECT_THAT(node_.Open(), StatusIs(StatusCode::kDataLoss, HasSubstr("no segment header")));
+  // What of it can be linked by its CRCs is there.
+  ASSERT_OK_AND_ASSIGN(const auto dir, node_.dir->OpenDir("wal"));
+  ASSERT_OK_AND_ASSIGN(const LogImage image, ReadLog(*dir, {}));
+  EXPECT_EQ(image.index.Find(1)->last_index(), 150u);
+  ASSERT_FALSE(image.report.damages.empty());
+  EXPECT_EQ(image.report.damages[0].offset, 0u);
+}
+
+TEST(Recovery, ASegmentThatWasOnlyNamedIsRemoved) {
+  Node node(1);
+  ASSERT_OK(node.Open());
+  ASSERT_OK(node.Append(1, {.entries = MakeEntries(1, 3)}));
+  node.wal.reset();
+  {
+    ASSERT_OK_AND_ASSIGN(const auto dir, node.files.OpenRoot("/node"));
+    ASSERT_OK(base::WriteFileDurably(*dir, "wal/9.wal", std::string(16384, '\0')));
+  }
+  ASSERT_OK(node.Open());
+  EXPECT_FALSE(node.files.Exists("/node/wal/9.wal"));
+  EXPECT_EQ(node.wal->Find(1)->last_index, 3u);
+}
+
+TEST(Recovery, ASpareOfTheWrongSizeIsMadeAnew) {
+  Node node(1);
+  ASSERT_OK(node.Open());
+  node.Run();
+  {
+    ASSERT_OK_AND_ASSIGN(const auto file, node.dir->Open("wal/spare.wal", {.write = true}));
+    ASSERT_OK(file->Truncate(100));
+  }
+  ASSERT_OK(node.Open());
+  node.Run();
+  ASSERT_OK_AND_ASSIGN(const base::Meta meta, node.dir->Stat("wal/spare.wal"));
+  EXPECT_EQ(meta.size_bytes, kSegmentBytesMin);
+}
+
+TEST(Recovery, ALogOfANewerVersionIsRefusedByName) {
+  Node node(1);
+  ASSERT_OK(node.Open());
+  node.wal.reset();
+  base::Bytes header(kSegmentHeaderBytes);
+  EncodeSegmentHeader({1, 1, 1, kTestCluster}, header.data());
+  header[7] = '2';
+  const uint32_t crc =
+      base::Crc32c(base::BytesView(header).subspan(52), base::Crc32c({header.data(), 48}));
+  base::StoreLittle(header.data() + 48, crc);
+  Plant(node, header);
+  EXPECT_THAT(node.Open(), StatusIs(StatusCode::kFailedPrecondition, HasSubstr("ERWAL002")));
+}
+
+}  // namespace
+}  // namespace slipway::eraft::wal

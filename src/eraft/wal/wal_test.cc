@@ -1,0 +1,386 @@
+#include "eraft/wal/wal.h"
+
+#include <algorithm>
+#include <cerrno>
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_split.h"
+#include "eraft/wal/node_files.h"
+#include "eraft/wal/test_wal.h"
+#include "eraft/wal/two_copy.h"
+
+namespace slipway::eraft::wal {
+namespace {
+
+using absl::StatusCode;
+using base::sim::Loss;
+using ::slipway::base::testing::IsOkAndHolds;
+using ::slipway::base::testing::StatusIs;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+size_t CountSyncs(const Node& node, absl::string_view word = "fdatasync node/wal/") {
+  size_t count = 0;
+  for (const std::string& line : node.files.trace()) {
+    if (absl::StrContains(line, word)) ++count;
+  }
+  return count;
+}
+
+TEST(Wal, WhatWasAnsweredIsThereAfterAPowerLoss) {  // E110
+  Node node(1);
+  ASSERT_OK(node.Open());
+  const raft::HardState state{.term = 3, .vote = 2, .commit = 1};
+  ASSERT_OK(node.Append(7, {.hard_state = state, .entries = MakeEntries(1, 5, 3)}));
+  ASSERT_OK(node.Append(9, {.entries = MakeEntries(1, 2)}));
+  const LogModel before = ModelOf(*node.wal);
+  ASSERT_OK(node.Reboot(Loss::kLoseAllUnsynced));
+  EXPECT_EQ(ModelOf(*node.wal), before);
+  EXPECT_EQ(before.at(7).hard_state, state);
+  EXPECT_EQ(before.at(7).entries.size(), 5u);
+  ASSERT_OK_AND_ASSIGN(const raft::Restored restored, node.wal->Restore(7));
+  EXPECT_EQ(restored.entries, MakeEntries(1, 5, 3));
+  EXPECT_EQ(restored.hard_state, state);
+}
+
+TEST(Wal, RequestsOfAllGroupsShareOneWriteAndOneSync) {  // E110, E308
+  Node node(1, 64 * base::kKiB);
+  ASSERT_OK(node.Open());
+  node.Run();
+  node.files.Settle();
+  std::vector<int> order;
+  for (int i = 0; i < 50; ++i) {
+    ASSERT_OK(node.wal->Append(static_cast<raft::GroupId>(i), {.entries = MakeEntries(1, 1)},
+                               [&order, i](const absl::Status& status) {
+                                 EXPECT_OK(status);
+                                 order.push_back(i);
+                               }));
+  }
+  EXPECT_TRUE(order.empty());
+  node.Run();
+  EXPECT_EQ(CountSyncs(node), 1u);
+  EXPECT_EQ(CountSyncs(node, "write node/wal/"), 1u);
+  EXPECT_EQ(order.size(), 50u);
+  EXPECT_TRUE(std::is_sorted(order.begin(), order.end()));
+}
+
+TEST(Wal, WhatComesDuringASyncGoesWithTheNext) {  // E110
+  Node node(1);
+  ASSERT_OK(node.Open());
+  node.Run();
+  node.files.Settle();
+  int answered = 0;
+  const auto append = [&](raft::Index index, auto done) {
+    ASSERT_OK(node.wal->Append(1, {.entries = MakeEntries(index, 1)}, done));
+  };
+  append(1, [&](const absl::Status&) {
+    ++answered;
+    for (raft::Index index = 2; index <= 9; ++index) {
+      append(index, [&](const absl::Status&) { ++answered; });
+    }
+  });
+  node.Run();
+  EXPECT_EQ(answered, 9);
+  EXPECT_EQ(CountSyncs(node), 2u);
+}
+
+TEST(Wal, AppendAtAnIndexVoidsWhatWasThere) {
+  Node node(1);
+  ASSERT_OK(node.Open());
+  ASSERT_OK(node.Append(1, {.entries = MakeEntries(1, 6, 1)}));
+  ASSERT_OK(node.Append(1, {.entries = MakeEntries(4, 1, 2)}));
+  EXPECT_EQ(node.wal->Find(1)->last_index, 4u);
+  ASSERT_OK(node.Append(1, {.truncate_suffix_from = 3}));
+  EXPECT_EQ(node.wal->Find(1)->last_index, 2u);
+  ASSERT_OK(node.Reboot());
+  EXPECT_EQ(node.wal->Find(1)->last_index, 2u);
+  EXPECT_THAT(node.wal->Read(1, 1, 2, UINT64_MAX), IsOkAndHolds(MakeEntries(1, 2, 1)));
+}
+
+TEST(Wal, ReadGivesAnyRangeAndStopsAtItsLimit) {  // E106
+  Node node(1, 64 * base::kKiB);
+  ASSERT_OK(node.Open());
+  for (raft::Index first = 1; first <= 91; first += 10) {
+    ASSERT_OK(node.Append(1, {.entries = MakeEntries(first, 10, first)}));
+  }
+  for (raft::Index first = 1; first <= 100; first += 7) {
+    for (raft::Index last = first; last <= 100; last += 13) {
+      ASSERT_OK_AND_ASSIGN(const auto entries, node.wal->Read(1, first, last, UINT64_MAX));
+      ASSERT_EQ(entries.size(), last - first + 1);
+      EXPECT_EQ(entries.front().index, first);
+      EXPECT_EQ(entries.back().index, last);
+      EXPECT_EQ(entries.front().term, (first - 1) / 10 * 10 + 1);
+    }
+  }
+  ASSERT_OK_AND_ASSIGN(const auto some, node.wal->Read(1, 1, 100, 50));
+  EXPECT_EQ(some.size(), 2u);
+  ASSERT_OK_AND_ASSIGN(const auto one, node.wal->Read(1, 1, 100, 1));
+  EXPECT_EQ(one.size(), 1u);
+  EXPECT_THAT(node.wal->Read(1, 90, 101, 9), StatusIs(StatusCode::kOutOfRange, HasSubstr("100")));
+  EXPECT_THAT(node.wal->Read(2, 1, 1, 9), StatusIs(StatusCode::kNotFound));
+}
+
+TEST(Wal, ReadFindsADiskThatGivesOtherBytes) {  // E106, E163
+  Node node(1);
+  ASSERT_OK(node.Open());
+  ASSERT_OK(node.Append(1, {.entries = MakeEntries(1, 3)}));
+  ASSERT_OK_AND_ASSIGN(const auto file, node.dir->Open("wal/1.wal", {.write = true}));
+  ASSERT_OK_AND_ASSIGN(const std::string bytes, node.files.Read("/node/wal/1.wal"));
+  const size_t at = bytes.find("e2.1:");
+  ASSERT_NE(at, std::string::npos);
+  ASSERT_OK(file->WriteAt(at, base::AsBytes("X")));
+  EXPECT_THAT(node.wal->Read(1, 1, 3, UINT64_MAX),
+              StatusIs(StatusCode::kDataLoss, HasSubstr("1.wal")));
+}
+
+TEST(Wal, RefusesWhatItCannotKeep) {  // E163: the payload's CRC is verified at the log
+  Node node(1);
+  ASSERT_OK(node.Open());
+  EXPECT_THAT(node.Append(1, {}), StatusIs(StatusCode::kInvalidArgument));
+  std::vector<raft::Entry> gap = MakeEntries(1, 2);
+  gap[1].index = 3;
+  EXPECT_THAT(node.Append(1, {.entries = gap}), StatusIs(StatusCode::kInvalidArgument));
+  std::vector<raft::Entry> wrong = MakeEntries(1, 2);
+  wrong[1].payload_crc ^= 1;
+  EXPECT_THAT(node.Append(1, {.entries = wrong}), StatusIs(StatusCode::kDataLoss));
+  EXPECT_THAT(node.Append(1, {.entries = MakeEntries(1, 1, 1, kSegmentBytesMin)}),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("a record holds")));
+  EXPECT_TRUE(node.wal->Groups().empty());
+  node.options.segment_bytes = 5000;
+  EXPECT_THAT(node.Open(), StatusIs(StatusCode::kInvalidArgument, HasSubstr("5000")));
+}
+
+TEST(Wal, MoreThanTheQueueHoldsIsRefusedAndLaterTaken) {
+  Node node(1);
+  node.options.queue_bytes_max = 1000;
+  ASSERT_OK(node.Open());
+  int answered = 0;
+  const auto append = [&](raft::Index index) {
+    return node.wal->Append(1, {.entries = MakeEntries(index, 1, 1, 400)},
+                            [&](const absl::Status&) { ++answered; });
+  };
+  ASSERT_OK(append(1));
+  ASSERT_OK(append(2));
+  EXPECT_THAT(append(3), StatusIs(StatusCode::kResourceExhausted, HasSubstr("1000")));
+  EXPECT_GT(node.wal->queued_bytes(), 800u);
+  node.Run();
+  EXPECT_EQ(answered, 2);
+  EXPECT_EQ(node.wal->queued_bytes(), 0u);
+  EXPECT_OK(append(3));
+}
+
+TEST(Wal, ARequestOfManyBatchesIsAnsweredOnce) {
+  Node node(1);
+  ASSERT_OK(node.Open());
+  Batch batch{.hard_state = raft::HardState{1, 1, 0}, .entries = MakeEntries(1, 300, 1, 50)};
+  batch.truncate_prefix = raft::SnapshotMark{.index = 10, .term = 1, .membership = {}};
+  LogModel model;
+  ApplyTo(model, 1, batch);
+  ASSERT_OK(node.Append(1, batch));
+  EXPECT_EQ(ModelOf(*node.wal), model);
+  EXPECT_GT(node.wal->segment_count(), 1u);
+  ASSERT_OK(node.Reboot(Loss::kLoseAllUnsynced));
+  EXPECT_EQ(ModelOf(*node.wal), model);
+}
+
+// E63: the reference rewrote its whole log on every append.
+TEST(Wal, WalNeverRewrites) {
+  Node node(1);
+  ASSERT_OK(node.Open());
+  node.Run();
+  node.files.Settle();
+  constexpr int kRounds = 400;
+  for (raft::Index index = 1; index <= kRounds; ++index) {
+    ASSERT_OK(node.Append(
+        1, {.hard_state = raft::HardState{1, 0, index}, .entries = MakeEntries(index, 1, 1, 100)}));
+    if (index % 50 == 0) {
+      ASSERT_OK(node.Append(1, {.truncate_prefix = raft::SnapshotMark{index, 1, {}}}));
+    }
+  }
+  std::map<std::string, uint64_t> ends;  // of what was written to each segment in this life
+  uint64_t written = 0;
+  for (const std::string& line : node.files.trace()) {
+    const std::vector<std::string> words = absl::StrSplit(line, ' ');
+    if (words[0] == "rename" && absl::StrContains(line, "node/wal/spare")) ends[words[3]] = 0;
+    uint64_t offset = 0;
+    uint64_t bytes = 0;
+    if (words[0] != "write" || !absl::StrContains(words[1], "/wal/") || words.size() < 4) continue;
+    if (!absl::SimpleAtoi(words[2], &offset) || !absl::SimpleAtoi(words[3].substr(1), &bytes)) {
+      continue;
+    }
+    if (ends.count(words[1]) == 0 && words[1] != "node/wal/1.wal") continue;  // filling a spare
+    EXPECT_GE(offset, ends[words[1]]) << line;
+    ends[words[1]] = offset + bytes;
+    written += bytes;
+  }
+  EXPECT_GT(ends.size(), 3u);
+  // Header, hard state, batch header, entry: 300 bytes a round, and what a segment begins with.
+  EXPECT_LT(written, 2 * kRounds * 300u);
+}
+
+// E64: the reference's log only grew.
+TEST(Wal, LogBounded) {
+  Node node(1);
+  ASSERT_OK(node.Open());
+  size_t segments_max = 0;
+  for (raft::Index index = 1; index <= 2000; ++index) {
+    ASSERT_OK(node.Append(1, {.entries = MakeEntries(index, 1, 1, 200)}));
+    if (index % 20 == 0) {
+      ASSERT_OK(node.Append(1, {.truncate_prefix = raft::SnapshotMark{index - 10, 1, {}}}));
+    }
+    segments_max = std::max(segments_max, node.wal->segment_count());
+  }
+  EXPECT_LE(segments_max, 3u);
+  EXPECT_LE(node.files.Tree().size(), 2000u) << node.files.Tree();
+  ASSERT_OK(node.Reboot());
+  EXPECT_EQ(node.wal->Find(1)->first_index, 1991u);
+  EXPECT_EQ(node.wal->Find(1)->last_index, 2000u);
+}
+
+TEST(Wal, SegmentsAreUsedAgain) {  // E111
+  Node node(1);
+  ASSERT_OK(node.Open());
+  node.Run();
+  node.files.Settle();
+  for (raft::Index index = 1; index <= 1000; ++index) {
+    ASSERT_OK(node.Append(1, {.entries = MakeEntries(index, 1, 1, 200)}));
+    const raft::Index mark = index > 3 ? index - 3 : 0;
+    ASSERT_OK(node.Append(1, {.truncate_prefix = raft::SnapshotMark{mark, 1, {}}}));
+  }
+  // A few files serve for ever: no file is made any more.
+  size_t made = 0;
+  for (const std::string& line : node.files.trace()) {
+    if (absl::StartsWith(line, "create temporary")) ++made;
+  }
+  EXPECT_LE(made, 2u);
+  EXPECT_GT(CountSyncs(node, "rename"), 20u);
+}
+
+TEST(Wal, ASlowGroupDoesNotHoldTheLog) {  // E115
+  Node node(1);
+  ASSERT_OK(node.Open());
+  const std::vector<raft::Entry> slow = MakeEntries(1, 5, 1, 100);
+  ASSERT_OK(node.Append(1, {.hard_state = raft::HardState{1, 2, 3}, .entries = slow}));
+  size_t segments_max = 0;
+  for (raft::Index index = 1; index <= 2000; ++index) {
+    ASSERT_OK(node.Append(2, {.entries = MakeEntries(index, 1, 1, 200)}));
+    if (index == 700) {
+      ASSERT_OK(node.Append(1, {.entries = MakeEntries(6, 1, 2)}));
+    }
+    if (index % 20 == 0) {
+      ASSERT_OK(node.Append(2, {.truncate_prefix = raft::SnapshotMark{index, 1, {}}}));
+    }
+    segments_max = std::max(segments_max, node.wal->segment_count());
+  }
+  EXPECT_LE(segments_max, kOldSegmentsMax + 3);
+  for (int round = 0; round < 2; ++round) {
+    EXPECT_EQ(node.wal->Find(1)->hard_state, (raft::HardState{1, 2, 3}));
+    EXPECT_THAT(node.wal->Read(1, 1, 5, UINT64_MAX), IsOkAndHolds(slow));
+    EXPECT_THAT(node.wal->Read(1, 6, 6, UINT64_MAX), IsOkAndHolds(MakeEntries(6, 1, 2)));
+    ASSERT_OK(node.Reboot(Loss::kLoseAllUnsynced));
+  }
+}
+
+TEST(Wal, ABusyGroupThatIsBehindKeepsItsEntries) {  // E115: copying it would not help
+  Node node(1);
+  ASSERT_OK(node.Open());
+  for (raft::Index index = 1; index <= 800; ++index) {
+    ASSERT_OK(node.Append(1, {.entries = MakeEntries(index, 1, 1, 200)}));
+  }
+  EXPECT_GT(node.wal->segment_count(), kOldSegmentsMax + 3);
+  ASSERT_OK_AND_ASSIGN(const auto entries, node.wal->Read(1, 1, 800, UINT64_MAX));
+  EXPECT_EQ(entries, MakeEntries(1, 800, 1, 200));
+}
+
+TEST(Wal, AGroupThatLeftIsForgotten) {
+  Node node(1);
+  ASSERT_OK(node.Open());
+  ASSERT_OK(node.Append(1, {.entries = MakeEntries(1, 5)}));
+  ASSERT_OK(node.Append(2, {.entries = MakeEntries(1, 5)}));
+  ASSERT_OK(node.Append(1, {.remove_group = true}));
+  EXPECT_THAT(node.wal->Groups(), ElementsAre(2u));
+  ASSERT_OK(node.Append(1, {.entries = MakeEntries(1, 1, 9)}));
+  ASSERT_OK(node.Reboot());
+  EXPECT_THAT(node.wal->Read(1, 1, 1, 99), IsOkAndHolds(MakeEntries(1, 1, 9)));
+}
+
+TEST(Wal, SnapshotIntentsAndMembershipsAreRemembered) {  // E162
+  Node node(1);
+  ASSERT_OK(node.Open());
+  const raft::Membership members{
+      .voters = {1, 2, 3}, .outgoing = {1}, .learners = {4}, .learners_next = {}};
+  const raft::SnapshotMark mark{.index = 50, .term = 4, .membership = members};
+  ASSERT_OK(node.Append(1, {.membership = MembershipCopy{7, members},
+                            .snapshot_intent = SnapshotIntent{mark, "snap/1-4-50"}}));
+  for (int round = 0; round < 3; ++round) {
+    const std::optional<GroupView> view = node.wal->Find(1);
+    ASSERT_TRUE(view.has_value());
+    EXPECT_EQ(view->membership, (MembershipCopy{7, members}));
+    EXPECT_EQ(view->intent, (SnapshotIntent{mark, "snap/1-4-50"}));
+    ASSERT_OK(node.Reboot());
+    // Through new segments, too.
+    ASSERT_OK(node.Append(2, {.entries = MakeEntries(1, 200, 1, 100)}));
+  }
+  ASSERT_OK(node.Append(1, {.snapshot_done = SnapshotDone{50, 4}, .truncate_prefix = mark}));
+  ASSERT_OK(node.Reboot());
+  EXPECT_EQ(node.wal->Find(1)->intent, std::nullopt);
+  EXPECT_EQ(node.wal->Find(1)->mark, mark);
+}
+
+TEST(Wal, AVoteIsInHardBeforeItIsAnswered) {  // E163
+  Node node(1);
+  ASSERT_OK(node.Open());
+  node.Run();
+  node.files.Settle();
+  ASSERT_OK(node.Append(1, {.hard_state = raft::HardState{5, 3, 0}}));
+  EXPECT_GE(CountSyncs(node, "fdatasync node/HARD"), 1u);
+  node.files.Settle();
+  ASSERT_OK(node.Append(1, {.hard_state = raft::HardState{5, 3, 9}}));  // only the commit hint
+  EXPECT_EQ(CountSyncs(node, "fdatasync node/HARD"), 0u);
+  node.clock.Advance(absl::Seconds(2));
+  node.wal->Tick();
+  node.Run();
+  EXPECT_EQ(CountSyncs(node, "fdatasync node/HARD"), 1u);
+  ASSERT_OK_AND_ASSIGN(const TwoCopyState state, ReadTwoCopy(*node.dir, kHardName));
+  ASSERT_OK_AND_ASSIGN(const HardCopies copies, DecodeHard(state.newest->payload));
+  EXPECT_EQ(copies.groups.at(1), (raft::HardState{5, 3, 9}));
+}
+
+TEST(Wal, CloseWritesWhatWaitsAndVouchesForIt) {
+  Node node(1);
+  ASSERT_OK(node.Open());
+  absl::Status answer = absl::UnknownError("not answered");
+  ASSERT_OK(node.wal->Append(1, {.entries = MakeEntries(1, 3)},
+                             [&](absl::Status status) { answer = std::move(status); }));
+  ASSERT_OK(node.wal->Close());
+  EXPECT_OK(answer);
+  EXPECT_THAT(node.Append(1, {.entries = MakeEntries(4, 1)}),
+              StatusIs(StatusCode::kFailedPrecondition));
+  EXPECT_OK(node.wal->Close());
+  ASSERT_OK(node.Open());
+  EXPECT_EQ(node.wal->Find(1)->last_index, 3u);
+}
+
+TEST(Wal, TheLogOfAnotherClusterIsRefused) {  // E11
+  Node node(1);
+  ASSERT_OK(node.Open());
+  ASSERT_OK(node.Append(1, {.entries = MakeEntries(1, 3)}));
+  node.options.cluster[0] ^= 1;
+  EXPECT_THAT(node.Open(), StatusIs(StatusCode::kFailedPrecondition, HasSubstr("cluster")));
+}
+
+TEST(Wal, OldestWaitIsThatOfTheFirstUnanswered) {  // E109
+  Node node(1);
+  ASSERT_OK(node.Open());
+  EXPECT_EQ(node.wal->OldestWait(), absl::ZeroDuration());
+  ASSERT_OK(node.wal->Append(1, {.entries = MakeEntries(1, 1)}, nullptr));
+  node.clock.Advance(absl::Seconds(3));
+  ASSERT_OK(node.wal->Append(1, {.entries = MakeEntries(2, 1)}, nullptr));
+  EXPECT_EQ(node.wal->OldestWait(), absl::Seconds(3));
+  node.Run();
+  EXPECT_EQ(node.wal->OldestWait(), absl::ZeroDuration());
+}
+
+}  // namespace
+}  // namespace slipway::eraft::wal
