@@ -67,8 +67,8 @@ struct NodeWorld {
 
 // Where a group keeps kv/ and snap/, which it shares with no other: an install replaces them.
 struct GroupPlace {
-  base::Dir& dir;
-  EngineHome& engine;
+  base::Dir* dir = nullptr;
+  EngineHome* engine = nullptr;  // beneath `dir`
 };
 
 struct GroupOptions {
@@ -176,8 +176,8 @@ class Node {
 
  private:
   class Impl;
-  explicit Node(std::shared_ptr<Impl> impl);
-  std::shared_ptr<Impl> impl_;
+  explicit Node(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
 };
 
 }  // namespace slipway::eraft

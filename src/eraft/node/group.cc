@@ -1,0 +1,283 @@
+// The Ready loop of a group: what the Raft asks for, in the order that raft.h demands.
+#include "eraft/node/group.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/mutant.h"
+#include "base/status.h"
+
+namespace slipway::eraft {
+
+Group::Group(NodeContext& context, raft::GroupId id, const raft::Membership& members,
+             const GroupPlace& place)
+    : context_(context),
+      id_(id),
+      members_(members),
+      place_(place),
+      metrics_(context.world.metrics, context.options.id, id),
+      receiver_(*this) {}
+
+Group::~Group() = default;
+
+// Everything that came in one turn of the loop goes into one Ready: one write, one message a peer.
+void Group::SchedulePump() {
+  if (std::exchange(pump_scheduled_, true)) return;
+  context_.jobs->Post([this] {
+    pump_scheduled_ = false;
+    Pump();
+  });
+}
+
+void Group::Pump() {
+  if (!context_.failed.ok()) return;
+  FlushProposals();
+  FlushReads();
+  while (context_.failed.ok() && raft_->HasReady()) {
+    NoteRole();
+    raft_->TakeReady(ready_);
+    HandleReady();
+  }
+  NoteRole();
+  AppendWrites();
+  AnswerReads();
+  metrics_.commit_index.Set(static_cast<double>(raft_->commit()));
+}
+
+void Group::HandleReady() {
+  for (const raft::Message& message : ready_.messages) Send(message);
+  const bool waits = !ready_.entries.empty() || !ready_.messages_after_persist.empty() ||
+                     ready_.hard_state.has_value();
+  if (waits) {
+    Write write;
+    write.id = next_write_++;
+    write.sync = ready_.must_sync;
+    write.hard_state = ready_.hard_state;
+    write.entries = std::move(ready_.entries);
+    write.then = std::move(ready_.messages_after_persist);
+    writes_.push_back(std::move(write));
+  }
+  for (raft::Entry& entry : ready_.committed) to_apply_.push_back(std::move(entry));
+  for (const raft::LogRead& read : ready_.reads) ReadLog(read);
+  if (!ready_.read_states.empty()) OnReadStates();
+  if (!ready_.send_snapshot.empty()) SendSnapshots();
+  if (ready_.install.has_value()) StartInstall(*ready_.install);
+  AppendWrites();
+  FinishWrites();
+  StartApply();
+}
+
+void Group::Send(const raft::Message& message) {
+  if (message.kind == raft::MessageKind::kHeartbeat) NoteRound(message);
+  if (message.kind == raft::MessageKind::kTimeoutNow) no_lease_term_ = message.term;
+  if (context_.world.observer != nullptr) context_.world.observer->OnSend(id_, message);
+  const absl::Status sent =
+      context_.world.transport.Send(message.to, ClassOf(message), EncodeFrame(id_, message));
+  // Told at the next tick: told now, a full queue would have the Raft try again at once.
+  if (!sent.ok()) unreachable_.push_back(message.to);
+}
+
+// Of no Ready; durable in turn, and then `after`.
+void Group::AppendRecord(wal::Batch record, absl::AnyInvocable<void()> after) {
+  Write write;
+  write.id = next_write_++;
+  write.record = std::move(record);
+  write.after = std::move(after);
+  write.sync = true;
+  writes_.push_back(std::move(write));
+  SchedulePump();
+}
+
+wal::Batch Group::BatchOf(const Write& write) const {
+  if (write.after) return write.record;
+  wal::Batch batch;
+  batch.hard_state = write.hard_state.has_value() ? write.hard_state : commit_hint_;
+  batch.entries = write.entries;
+  return batch;
+}
+
+// In order; what the log has no room for waits, and all behind it.
+void Group::AppendWrites() {
+  for (Write& write : writes_) {
+    if (write.appended || !context_.failed.ok()) continue;
+    if (!write.sync) {
+      // Only the commit index moved, a hint: it costs no write of its own (E76).
+      if (write.hard_state.has_value()) commit_hint_ = write.hard_state;
+      write.appended = true;
+      continue;
+    }
+    const absl::Status status = context_.wal->Append(
+        id_, BatchOf(write), [this, jobs = context_.jobs, id = write.id](absl::Status written) {
+          jobs->Post([this, id, written = std::move(written)] { OnWritten(id, written); });
+        });
+    if (absl::IsResourceExhausted(status)) return;  // at the next tick again
+    if (!status.ok()) return Fatal(base::Annotate(status, absl::StrCat("group ", id_)));
+    write.appended = true;
+    if (!write.after) commit_hint_.reset();
+  }
+}
+
+void Group::OnWritten(uint64_t id, const absl::Status& status) {
+  if (!status.ok()) return Fatal(base::Annotate(status, absl::StrCat("group ", id_)));
+  for (Write& write : writes_) {
+    if (write.id == id) write.durable = true;
+  }
+  FinishWrites();
+  Pump();
+}
+
+// What waited for a write, and for all writes before it, leaves now (E101).
+void Group::FinishWrites() {
+  while (!writes_.empty() && context_.failed.ok()) {
+    Write& front = writes_.front();
+    if (!front.appended || (front.sync && !front.durable)) return;
+    Write write = std::move(front);
+    writes_.pop_front();
+    if (write.sync && write.hard_state.has_value()) {
+      raft_->OnHardStatePersisted(*write.hard_state);
+      if (context_.world.observer != nullptr) {
+        context_.world.observer->OnHardState(id_, *write.hard_state);
+      }
+    }
+    if (!write.entries.empty()) {
+      raft_->OnPersisted(write.entries.back().term, write.entries.back().index);
+    }
+    for (const raft::Message& message : write.then) Send(message);
+    if (write.after) write.after();
+  }
+}
+
+// For a peer that needs what memory holds no more (E106).
+void Group::ReadLog(const raft::LogRead& read) {
+  auto entries = std::make_shared<absl::StatusOr<std::vector<raft::Entry>>>();
+  context_.jobs->Run(
+      [wal = context_.wal.get(), group = id_, read, entries] {
+        *entries = wal->Read(group, read.first, read.last, read.bytes_max);
+      },
+      [this, read, entries] {
+        if (absl::IsDataLoss(entries->status())) {
+          return Fatal(base::Annotate(entries->status(), absl::StrCat("group ", id_)));
+        }
+        // None: cut off meanwhile, and the peer gets a snapshot.
+        raft_->OnEntriesRead(read.peer, read.first,
+                             entries->ok() ? **std::move(entries) : std::vector<raft::Entry>());
+        Pump();
+      });
+}
+
+void Group::NoteRole() {
+  const bool led = role_ == raft::Role::kLeader;
+  const bool leads = raft_->role() == raft::Role::kLeader;
+  if (led && (!leads || raft_->term() != term_)) {
+    // Whatever becomes of what was proposed, this node is no longer told (E68).
+    if (!SLIPWAY_MUTANT("node-waiter-by-index")) {
+      FailWaiters(absl::UnavailableError(absl::StrCat(
+          "propose to group ", id_, ": this node lost the leadership before the outcome")));
+    }
+    lease_from_ = -absl::InfiniteDuration();
+    rounds_.clear();
+  }
+  if (raft_->leader() != leader_) {
+    leader_ = raft_->leader();
+    if (leader_ != raft::kNoNode) metrics_.leader_changes.Increment();
+    metrics_.has_leader.Set(leader_ != raft::kNoNode ? 1 : 0);
+  }
+  role_ = raft_->role();
+  term_ = raft_->term();
+  metrics_.is_leader.Set(leads ? 1 : 0);
+  metrics_.term.Set(static_cast<double>(term_));
+}
+
+void Group::Tick(bool log_stalled) {
+  std::sort(unreachable_.begin(), unreachable_.end());
+  unreachable_.erase(std::unique(unreachable_.begin(), unreachable_.end()), unreachable_.end());
+  for (const raft::NodeId peer : std::exchange(unreachable_, {})) raft_->OnUnreachable(peer);
+  raft_->Tick(log_stalled);
+  NoteRole();
+  ExpireProposals();
+  ExpireReads();
+  done_senders_.clear();
+  std::vector<raft::NodeId> peers;  // a sender that ends removes itself
+  for (const auto& [peer, sender] : senders_) peers.push_back(peer);
+  for (const raft::NodeId peer : peers) {
+    const auto sender = senders_.find(peer);
+    if (sender != senders_.end()) sender->second->Tick();
+  }
+  receiver_.Tick();
+  MaybeTakeSnapshot();
+  Pump();
+}
+
+void Group::OnFrame(raft::NodeId peer, FrameBody body) {
+  if (auto* message = std::get_if<raft::Message>(&body)) {
+    if (message->from != peer) return metrics_.messages_refused.Increment();
+    const bool leads = message->kind == raft::MessageKind::kAppend ||
+                       message->kind == raft::MessageKind::kHeartbeat;
+    const raft::Term term = message->term;
+    if (!raft_->Step(std::move(*message)).ok()) return metrics_.messages_refused.Increment();
+    if (leads && term == raft_->term()) contact_ = context_.now();
+    NoteRole();
+    NoteConfirmed();
+    return SchedulePump();
+  }
+  if (auto* offer = std::get_if<SnapshotOffer>(&body)) {
+    return receiver_.OnOffer(peer, std::move(*offer));
+  }
+  if (const auto* part = std::get_if<SnapshotPart>(&body)) return receiver_.OnPart(peer, *part);
+  const auto sender = senders_.find(peer);
+  if (sender != senders_.end()) sender->second->OnAnswer(std::get<SnapshotAnswer>(body));
+}
+
+absl::Status Group::ProposeMembership(const raft::Membership& target) {
+  const absl::Status status = raft_->ProposeMembership(target).status();
+  SchedulePump();
+  return status;
+}
+
+absl::Status Group::TransferLeader(raft::NodeId peer) {
+  SLIPWAY_RETURN_IF_ERROR(raft_->TransferLeader(peer));
+  // The other may take over by a vote that heeds no lease, whenever the word reaches it: none for
+  // the rest of the term (E141).
+  no_lease_term_ = raft_->term();
+  SchedulePump();
+  return absl::OkStatus();
+}
+
+absl::Status Group::Campaign() {
+  SLIPWAY_RETURN_IF_ERROR(raft_->Campaign());
+  NoteRole();
+  SchedulePump();
+  return absl::OkStatus();
+}
+
+GroupStatus Group::GetStatus() const {
+  GroupStatus status;
+  status.raft = raft_->GetStatus();
+  if (store_.machine != nullptr) status.kv = store_.machine->GetStatus();
+  status.log_start = log_start_;
+  status.snapshot = snapshot_.has_value() ? snapshot_->index : 0;
+  status.installing = install_.has_value();
+  status.proposals = incoming_.size() + waiters_.size();
+  status.reads = new_reads_.size() + again_reads_.size() + waiting_reads_.size();
+  for (const auto& [context, reads] : asked_reads_) status.reads += reads.size();
+  for (const auto& [peer, sender] : senders_) {
+    status.snapshots_sending += sender->name().has_value() ? 1 : 0;
+  }
+  status.lease_left = LeaseLeft();
+  return status;
+}
+
+void Group::Fail(const absl::Status& status) {
+  FailWaiters(status);
+  FailReads(status);
+}
+
+absl::Status Group::Close() {
+  if (store_.engine == nullptr) return absl::OkStatus();
+  store_.machine = nullptr;
+  const std::shared_ptr<Engine> engine = std::move(store_.engine);
+  return engine->Close();
+}
+
+}  // namespace slipway::eraft

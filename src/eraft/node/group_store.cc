@@ -1,0 +1,51 @@
+#include "eraft/node/group_store.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/bytes.h"
+#include "base/status.h"
+#include "raft/raft.h"
+
+namespace slipway::eraft {
+namespace {
+
+constexpr size_t kDetailBytes = 4 + 8 + 8 + 32;
+
+}  // namespace
+
+absl::StatusOr<GroupStore> OpenGroupStore(const GroupPlace& place, GroupId group,
+                                          const raft::Membership& members) {
+  GroupStore store;
+  SLIPWAY_ASSIGN_OR_RETURN(store.engine, place.engine->Open(kEngineDir));
+  const base::Bytes encoded = raft::EncodeMembership(members);
+  SLIPWAY_ASSIGN_OR_RETURN(
+      store.machine, KvMachine::Open(*store.engine, group, std::string(base::AsText(encoded))));
+  return store;
+}
+
+std::string EncodeInstallDetail(const InstallIntent& intent) {
+  base::Bytes out(kDetailBytes);
+  base::StoreLittle<uint32_t>(out.data(), intent.name.group);
+  base::StoreLittle<uint64_t>(out.data() + 4, intent.name.term);
+  base::StoreLittle<uint64_t>(out.data() + 12, intent.name.index);
+  std::copy(intent.manifest.begin(), intent.manifest.end(), out.begin() + 20);
+  return std::string(base::AsText(out));
+}
+
+absl::StatusOr<InstallIntent> DecodeInstallDetail(absl::string_view detail) {
+  if (detail.size() != kDetailBytes) {
+    return absl::DataLossError(absl::StrCat("intent of a snapshot in the log: ", detail.size(),
+                                            " bytes instead of ", kDetailBytes));
+  }
+  const base::BytesView bytes = base::AsBytes(detail);
+  InstallIntent intent;
+  intent.name.group = base::LoadLittle<uint32_t>(bytes.data());
+  intent.name.term = base::LoadLittle<uint64_t>(bytes.data() + 4);
+  intent.name.index = base::LoadLittle<uint64_t>(bytes.data() + 12);
+  std::copy(bytes.begin() + 20, bytes.end(), intent.manifest.begin());
+  return intent;
+}
+
+}  // namespace slipway::eraft

@@ -1,0 +1,39 @@
+// What a group has open on its disk, and how an install is told to the log. Free functions block.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "eraft/node/node.h"
+#include "eraft/store/engine.h"
+#include "eraft/store/install.h"
+#include "eraft/store/kv_machine.h"
+
+namespace slipway::eraft {
+
+// Shared with the jobs that use it.
+struct GroupStore {
+  std::shared_ptr<Engine> engine;
+  std::shared_ptr<KvMachine> machine;
+};
+
+// `members`: of a group without any state.
+absl::StatusOr<GroupStore> OpenGroupStore(const GroupPlace& place, GroupId group,
+                                          const raft::Membership& members);
+
+// The log has the records of an install before and after, by a road of its own.
+class NoJournal : public InstallJournal {
+ public:
+  absl::Status Begin(const InstallIntent& /*intent*/) override { return absl::OkStatus(); }
+  absl::Status End(const InstallIntent& /*intent*/) override { return absl::OkStatus(); }
+};
+
+// The detail of the log's snapshot intent: group u32, term u64, index u64, SHA-256 of MANIFEST, all
+// little-endian. DataLoss for anything else.
+std::string EncodeInstallDetail(const InstallIntent& intent);
+absl::StatusOr<InstallIntent> DecodeInstallDetail(absl::string_view detail);
+
+}  // namespace slipway::eraft

@@ -1,0 +1,173 @@
+// Reads that cost no entry of the log (E140-E142).
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/mutant.h"
+#include "base/status.h"
+#include "eraft/node/group.h"
+
+namespace slipway::eraft {
+
+void Group::Read(const ReadOptions& options, ReadDone done) {
+  PendingRead read = {.options = options, .begun = context_.now(), .done = std::move(done)};
+  if (options.mode == ReadMode::kSerializable) {
+    const absl::Status fresh = CheckStaleness(options.staleness_max);
+    if (!fresh.ok()) return read.done(fresh);
+    return read.done(applied_);
+  }
+  if (options.mode == ReadMode::kLease && LeaseLeft() > absl::ZeroDuration()) {
+    metrics_.lease_reads.Increment();
+    waiting_reads_.emplace(raft_->commit(), std::move(read));
+  } else {
+    new_reads_.push_back(std::move(read));
+  }
+  SchedulePump();
+}
+
+absl::Status Group::CheckStaleness(absl::Duration staleness_max) const {
+  if (staleness_max == absl::InfiniteDuration()) return absl::OkStatus();
+  const bool leads = raft_->role() == raft::Role::kLeader && lease_term_ == raft_->term();
+  const absl::Duration age = context_.now() - (leads ? lease_from_ : contact_);
+  if (age <= staleness_max) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat("read of group ", id_, ": no word of its leader for ", absl::FormatDuration(age),
+                   ", at most ", absl::FormatDuration(staleness_max),
+                   " is allowed; read elsewhere or allow more"));
+}
+
+// One question for all that came in one turn; the Raft lets questions share a round (E140).
+void Group::FlushReads() {
+  if (new_reads_.empty()) return;
+  const uint64_t context = next_context_++;
+  asked_reads_[context] = std::exchange(new_reads_, {});
+  raft_->ReadIndex(context);
+}
+
+void Group::OnReadStates() {
+  for (const raft::ReadState& state : ready_.read_states) {
+    auto reads = asked_reads_.extract(state.context);
+    if (reads.empty()) continue;
+    for (PendingRead& read : reads.mapped()) {
+      if (state.failed) {
+        again_reads_.push_back(std::move(read));
+      } else {
+        waiting_reads_.emplace(state.index, std::move(read));
+      }
+    }
+  }
+}
+
+void Group::AnswerReads() {
+  while (!waiting_reads_.empty() && waiting_reads_.begin()->first <= applied_) {
+    PendingRead read = std::move(waiting_reads_.extract(waiting_reads_.begin()).mapped());
+    metrics_.readindex_seconds.Observe(absl::ToDoubleSeconds(context_.now() - read.begun));
+    read.done(applied_);
+  }
+}
+
+// What failed is asked again: a leader may be there now.
+void Group::ExpireReads() {
+  const absl::Duration now = context_.now();
+  std::vector<PendingRead> late;
+  const auto take = [&](std::vector<PendingRead>& reads) {
+    std::vector<PendingRead> kept;
+    for (PendingRead& read : reads) {
+      (read.options.deadline < now ? late : kept).push_back(std::move(read));
+    }
+    reads = std::move(kept);
+  };
+  take(new_reads_);
+  take(again_reads_);
+  for (auto& [context, reads] : asked_reads_) take(reads);
+  for (auto at = waiting_reads_.begin(); at != waiting_reads_.end();) {
+    const auto here = at++;
+    if (here->second.options.deadline >= now) continue;
+    late.push_back(std::move(here->second));
+    waiting_reads_.erase(here);
+  }
+  for (PendingRead& read : again_reads_) new_reads_.push_back(std::move(read));
+  again_reads_.clear();
+  for (PendingRead& read : late) {
+    read.done(absl::DeadlineExceededError(absl::StrCat(
+        "read of group ", id_, ": no leader confirmed it in time; try again or another node")));
+  }
+}
+
+void Group::FailReads(const absl::Status& status) {
+  std::vector<PendingRead> reads = std::exchange(new_reads_, {});
+  for (PendingRead& read : std::exchange(again_reads_, {})) reads.push_back(std::move(read));
+  for (auto& [context, asked] : std::exchange(asked_reads_, {})) {
+    for (PendingRead& read : asked) reads.push_back(std::move(read));
+  }
+  for (auto& [index, read] : std::exchange(waiting_reads_, {})) reads.push_back(std::move(read));
+  for (PendingRead& read : reads) read.done(status);
+  for (PendingGet& get : std::exchange(held_gets_, {})) {
+    context_.world.loop.Post([done = std::move(get.done), status]() mutable { done(status); });
+  }
+}
+
+void Group::Get(ShardId shard, std::string key, const ReadOptions& options, Node::GetDone done) {
+  PendingGet get = {.shard = shard, .key = std::move(key), .done = std::move(done)};
+  Read(options, [this, get = std::move(get)](absl::StatusOr<raft::Index> point) mutable {
+    if (point.ok()) return StartGet(std::move(get));
+    context_.world.loop.Post(
+        [done = std::move(get.done), status = point.status()]() mutable { done(status); });
+  });
+}
+
+void Group::StartGet(PendingGet get) {
+  held_gets_.push_back(std::move(get));
+  StartGets();
+}
+
+void Group::StartGets() {
+  if (install_.has_value() && install_->prepared) return;  // the state goes away
+  for (PendingGet& get : std::exchange(held_gets_, {})) {
+    ++engine_jobs_;
+    auto value = std::make_shared<absl::StatusOr<std::optional<std::string>>>();
+    auto job = std::make_shared<PendingGet>(std::move(get));
+    context_.jobs->Run(
+        [machine = store_.machine, job, value] { *value = machine->Get(job->shard, job->key); },
+        [this, job, value] {
+          --engine_jobs_;
+          context_.world.loop.Post([job, value] { job->done(std::move(*value)); });
+          if (absl::IsDataLoss(value->status())) {
+            return Fatal(base::Annotate(value->status(), absl::StrCat("read of group ", id_)));
+          }
+          if (install_.has_value()) ContinueInstall();
+        });
+  }
+}
+
+// ---- Lease (E141; thesis, 6.4.1) ----
+
+// Followers forget a leader after an election timeout of whole ticks, the first of which may come
+// at once: so one tick less than the timeout is promised.
+absl::Duration Group::LeaseLeft() const {
+  const raft::Term term = raft_->term();
+  if (raft_->role() != raft::Role::kLeader || lease_term_ != term || no_lease_term_ == term) {
+    return absl::ZeroDuration();
+  }
+  // The first read of a term waits for its first commit.
+  if (raft_->TermAt(raft_->commit()) != term) return absl::ZeroDuration();
+  const double share = 1 - 2 * context_.options.clock_drift_max;
+  const absl::Duration length = (context_.election_timeout() - context_.options.tick) * share;
+  return std::max(absl::ZeroDuration(), lease_from_ + length - context_.now());
+}
+
+void Group::NoteRound(const raft::Message& heartbeat) {
+  if (!rounds_.empty() && rounds_.back().round >= heartbeat.round) return;
+  rounds_.push_back({heartbeat.round, context_.now()});
+}
+
+void Group::NoteConfirmed() {
+  if (rounds_.empty() || raft_->role() != raft::Role::kLeader) return;
+  const uint64_t confirmed = raft_->round_confirmed();
+  while (!rounds_.empty() && rounds_.front().round <= confirmed) {
+    lease_from_ = SLIPWAY_MUTANT("node-lease-from-receive") ? context_.now() : rounds_.front().sent;
+    lease_term_ = raft_->term();
+    rounds_.pop_front();
+  }
+}
+
+}  // namespace slipway::eraft

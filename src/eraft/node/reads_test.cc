@@ -1,0 +1,201 @@
+// Reads without log entries, and their bounds (E76, E140-E142).
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "base/testing/status_matchers.h"
+#include "eraft/node/codec.h"
+#include "eraft/node/test_cluster.h"
+
+namespace slipway::eraft {
+namespace {
+
+using ::slipway::base::testing::StatusIs;
+using ::testing::HasSubstr;
+
+ReadOptions Mode(TestCluster& cluster, ReadMode mode, absl::Duration limit = absl::Seconds(10)) {
+  ReadOptions options;
+  options.mode = mode;
+  options.deadline = cluster.In(limit);
+  return options;
+}
+
+// E76.
+TEST(NodeReads, IdleClusterWritesNothing) {
+  TestCluster cluster({});
+  const raft::NodeId leader = cluster.AwaitLeader();
+  ASSERT_OK(cluster.Run(leader, PutOf("k", "v")));
+  cluster.RunFor(absl::Seconds(5));
+  std::vector<int> before;
+  for (raft::NodeId id = 1; id <= 3; ++id) before.push_back(cluster.files(id).operations());
+  const raft::Index last = cluster.raft(leader).last;
+  for (int i = 0; i < 60; ++i) {
+    for (raft::NodeId id = 1; id <= 3; ++id) ASSERT_EQ(cluster.Get(id, "k"), "v");
+    ASSERT_EQ(cluster.Get(leader, "k", ReadMode::kLease), "v");
+    cluster.RunFor(absl::Seconds(1));
+  }
+  EXPECT_EQ(cluster.raft(leader).last, last);
+  for (raft::NodeId id = 1; id <= 3; ++id) {
+    EXPECT_EQ(cluster.files(id).operations(), before[id - 1]) << "node " << id << " wrote";
+  }
+}
+
+// E140: reads that come while a round is under way share the next one.
+TEST(NodeReads, ManyReadsCostFewRounds) {
+  TestCluster cluster({});
+  const raft::NodeId leader = cluster.AwaitLeader();
+  ASSERT_OK(cluster.Run(leader, PutOf("k", "v")));
+  const uint64_t rounds = cluster.raft(leader).round_sent;
+  std::vector<std::shared_ptr<TestCluster::Value>> values;
+  for (int i = 0; i < 1000; ++i) {
+    values.push_back(cluster.StartGet(leader, "k", Mode(cluster, ReadMode::kLinearizable)));
+  }
+  const auto all_done = [&] {
+    return std::all_of(values.begin(), values.end(), [](const auto& value) { return value->done; });
+  };
+  ASSERT_TRUE(cluster.RunUntil(all_done, absl::Seconds(1)));
+  for (const auto& value : values) ASSERT_TRUE(value->value.ok());
+  EXPECT_LE(cluster.raft(leader).round_sent, rounds + 3);
+}
+
+TEST(NodeReads, ALeaderThatWasDeposedReadsNothing) {
+  TestCluster cluster({});
+  const raft::NodeId old = cluster.AwaitLeader();
+  ASSERT_OK(cluster.Run(old, PutOf("k", "old")));
+  cluster.Isolate(old, true);
+  const auto stale =
+      cluster.StartGet(old, "k", Mode(cluster, ReadMode::kLinearizable, absl::Seconds(20)));
+  ASSERT_TRUE(cluster.RunUntil(
+      [&] { return cluster.Leader() != old && cluster.Leader() != raft::kNoNode; }));
+  ASSERT_TRUE(cluster.RunSomewhere(PutOf("k", "new")));
+  cluster.RunFor(absl::Seconds(5));
+  EXPECT_FALSE(stale->done);
+  cluster.Isolate(old, false);
+  ASSERT_TRUE(cluster.RunUntil([&] { return stale->done; }));
+  ASSERT_OK(stale->value);
+  EXPECT_EQ(**stale->value, "new");
+}
+
+TEST(NodeReads, WithoutALeaderAReadEndsAtItsDeadline) {
+  TestCluster cluster({});
+  const raft::NodeId leader = cluster.AwaitLeader();
+  cluster.Isolate(leader, true);
+  const auto value =
+      cluster.StartGet(leader, "k", Mode(cluster, ReadMode::kLinearizable, absl::Seconds(2)));
+  ASSERT_TRUE(cluster.RunUntil([&] { return value->done; }, absl::Seconds(3)));
+  EXPECT_THAT(value->value, StatusIs(absl::StatusCode::kDeadlineExceeded));
+}
+
+TEST(NodeReads, ALeaseAnswersWithoutAWord) {  // E141
+  TestCluster cluster({});
+  const raft::NodeId leader = cluster.AwaitLeader();
+  ASSERT_OK(cluster.Run(leader, PutOf("k", "v")));
+  cluster.RunFor(absl::Milliseconds(250));  // a round of heartbeats
+  EXPECT_GT(cluster.node(leader).GetStatus(kTestGroup)->lease_left, absl::Milliseconds(500));
+  const uint64_t rounds = cluster.raft(leader).round_sent;
+  const absl::Duration before = cluster.now();
+  EXPECT_EQ(cluster.Get(leader, "k", ReadMode::kLease), "v");
+  EXPECT_EQ(cluster.now(), before);
+  EXPECT_EQ(cluster.raft(leader).round_sent, rounds);
+  // On a follower there is none: it asks.
+  EXPECT_EQ(cluster.Get(leader % 3 + 1, "k", ReadMode::kLease), "v");
+}
+
+// E141: measured from when the round was *sent*. Answers to it come late; when they come, the
+// others may already be free to elect.
+TEST(NodeReads, LeaseNeverOutlivesThePromiseItRestsOn) {
+  TestCluster cluster({});
+  ASSERT_NE(cluster.AwaitLeader(), raft::kNoNode);
+  ASSERT_TRUE(cluster.MakeLeader(1));
+  cluster.RunFor(absl::Seconds(3));
+  // A new term, in which the office was not offered to anybody.
+  for (raft::NodeId id = 2; id <= 3; ++id) cluster.Isolate(id, true);
+  ASSERT_TRUE(cluster.RunUntil([&] { return cluster.raft(1).role != raft::Role::kLeader; }));
+  cluster.HealAll();
+  ASSERT_TRUE(cluster.RunUntil([&] {
+    cluster.node(1).Campaign(kTestGroup).IgnoreError();
+    cluster.RunFor(absl::Milliseconds(200));
+    return cluster.Leader() == 1;
+  }));
+  ASSERT_OK(cluster.Run(1, PutOf("k", "old")));
+  cluster.RunFor(absl::Seconds(1));
+  // The last round that the others hear; what they answer takes 900 ms.
+  cluster.Delay(2, absl::Milliseconds(900));
+  cluster.Delay(3, absl::Milliseconds(900));
+  const uint64_t round = cluster.raft(1).round_sent;
+  ASSERT_TRUE(cluster.RunUntil([&] { return cluster.raft(1).round_sent > round; }));
+  cluster.RunFor(absl::Milliseconds(20));
+  cluster.Cut(1, 2, true);
+  cluster.Cut(1, 3, true);
+  // After an election timeout node 2 takes over, and node 1 still gets the late answers.
+  cluster.RunFor(absl::Milliseconds(990));
+  cluster.Delay(2, absl::Milliseconds(1));
+  cluster.Delay(3, absl::Milliseconds(1));
+  cluster.Cut(2, 1, true);
+  cluster.Cut(3, 1, true);
+  ASSERT_TRUE(cluster.RunUntil(
+      [&] {
+        cluster.node(2).Campaign(kTestGroup).IgnoreError();
+        cluster.RunFor(absl::Milliseconds(30));
+        return cluster.raft(2).role == raft::Role::kLeader;
+      },
+      absl::Milliseconds(300)));
+  ASSERT_OK(cluster.Run(2, PutOf("k", "new")));
+  ASSERT_EQ(cluster.raft(1).role, raft::Role::kLeader);  // it does not know yet
+  const auto value = cluster.StartGet(1, "k", Mode(cluster, ReadMode::kLease, absl::Seconds(1)));
+  ASSERT_TRUE(cluster.RunUntil([&] { return value->done; }));
+  EXPECT_THAT(value->value, StatusIs(absl::StatusCode::kDeadlineExceeded));
+}
+
+// E141: given up before a transfer, since the vote it asks for heeds no lease.
+TEST(NodeReads, ALeaseEndsBeforeATransfer) {
+  TestCluster cluster({});
+  const raft::NodeId leader = cluster.AwaitLeader();
+  ASSERT_OK(cluster.Run(leader, PutOf("k", "v")));
+  cluster.RunFor(absl::Milliseconds(300));
+  ASSERT_GT(cluster.node(leader).GetStatus(kTestGroup)->lease_left, absl::ZeroDuration());
+  ASSERT_OK(cluster.node(leader).TransferLeader(kTestGroup, leader % 3 + 1));
+  EXPECT_EQ(cluster.node(leader).GetStatus(kTestGroup)->lease_left, absl::ZeroDuration());
+}
+
+TEST(NodeReads, AStaleFollowerRefusesABoundedRead) {  // E142
+  TestCluster cluster({});
+  const raft::NodeId leader = cluster.AwaitLeader();
+  const raft::NodeId follower = leader % 3 + 1;
+  ASSERT_OK(cluster.Run(leader, PutOf("k", "v")));
+  ASSERT_TRUE(cluster.AwaitApplied());
+  cluster.RunFor(absl::Seconds(1));
+  ReadOptions bounded = Mode(cluster, ReadMode::kSerializable, absl::Hours(1));
+  bounded.staleness_max = absl::Milliseconds(500);
+  for (const raft::NodeId id : {leader, follower}) {
+    const auto fresh = cluster.StartGet(id, "k", bounded);
+    ASSERT_TRUE(cluster.RunUntil([&] { return fresh->done; }));
+    ASSERT_OK(fresh->value) << id;
+    EXPECT_EQ(**fresh->value, "v");
+  }
+  cluster.Isolate(follower, true);
+  cluster.RunFor(absl::Seconds(1));
+  const auto stale = cluster.StartGet(follower, "k", bounded);
+  ASSERT_TRUE(cluster.RunUntil([&] { return stale->done; }));
+  EXPECT_THAT(stale->value, StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("500ms")));
+  // Without a bound it says what it has.
+  EXPECT_EQ(cluster.Get(follower, "k", ReadMode::kSerializable), "v");
+}
+
+TEST(NodeReads, ANodeReadsWhatItWasAskedForAfterItsLeaderChanged) {
+  TestCluster cluster({});
+  const raft::NodeId first = cluster.AwaitLeader();
+  ASSERT_OK(cluster.Run(first, PutOf("k", "v")));
+  cluster.Crash(first);
+  const raft::NodeId asked = first % 3 + 1;
+  // No leader is there yet: asked again until there is one.
+  EXPECT_EQ(cluster.Get(asked, "k"), "v");
+}
+
+}  // namespace
+}  // namespace slipway::eraft

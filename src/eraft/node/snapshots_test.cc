@@ -1,0 +1,213 @@
+// Snapshots, truncation, membership: what a group does to stay small and to take nodes in (E64,
+// E151, E160-E162).
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <variant>
+
+#include "absl/strings/str_cat.h"
+#include "base/testing/status_matchers.h"
+#include "eraft/node/codec.h"
+#include "eraft/node/test_cluster.h"
+
+namespace slipway::eraft {
+namespace {
+
+using ::slipway::base::sim::Loss;
+using ::slipway::base::testing::StatusIs;
+
+TestCluster::Options Compacting(uint64_t entries) {
+  TestCluster::Options options;
+  options.node.snapshot_entries = entries;
+  options.node.log_keep_entries = 5;
+  return options;
+}
+
+bool WriteMany(TestCluster& cluster, int count, size_t bytes = 10) {
+  for (int i = 0; i < count; ++i) {
+    const std::string key = absl::StrCat("k", i % 50);
+    if (!cluster.RunSomewhere(PutOf(key, absl::StrCat(i, std::string(bytes, 'x'))))) return false;
+  }
+  return true;
+}
+
+GroupStatus StatusOf(TestCluster& cluster, raft::NodeId id) {
+  return *cluster.node(id).GetStatus(kTestGroup);
+}
+
+// Node 3 leaves, loses its disk, and comes back as a learner.
+void ReplaceNode3(TestCluster& cluster) {
+  ASSERT_NE(cluster.AwaitLeader(), raft::kNoNode);
+  ASSERT_TRUE(cluster.Leader() != 3 || cluster.MakeLeader(1));
+  cluster.Crash(3);
+  ASSERT_TRUE(cluster.RunUntil([&] {
+    const raft::NodeId leader = cluster.Leader();
+    if (leader == raft::kNoNode) return false;
+    cluster.node(leader).ProposeMembership(kTestGroup, Voters({1, 2})).IgnoreError();
+    cluster.RunFor(absl::Milliseconds(500));
+    return cluster.raft(leader).membership == Voters({1, 2});
+  }));
+  cluster.Wipe(3, {});
+  ASSERT_TRUE(WriteMany(cluster, 20));
+  cluster.Start(3);
+  raft::Membership learner = Voters({1, 2});
+  learner.learners = {3};
+  ASSERT_OK(cluster.node(cluster.AwaitLeader()).ProposeMembership(kTestGroup, learner));
+}
+
+// E64.
+TEST(NodeSnapshots, LogBounded) {
+  TestCluster cluster(Compacting(40));
+  ASSERT_TRUE(WriteMany(cluster, 1200, 1000));
+  ASSERT_TRUE(cluster.AwaitApplied());
+  cluster.RunFor(absl::Seconds(3));
+  for (raft::NodeId id = 1; id <= 3; ++id) {
+    const GroupStatus status = StatusOf(cluster, id);
+    EXPECT_GE(status.log_start.index + 40 + 5 + 1, status.raft.last) << id;
+    EXPECT_GE(status.snapshot, status.log_start.index + 5) << id;
+    int segments = 0;
+    for (int n = 1; n < 200; ++n) {
+      segments += cluster.files(id).Exists(absl::StrCat("/data/wal/", n, ".wal")) ? 1 : 0;
+    }
+    EXPECT_LE(segments, 3) << id;  // 1.2 MB were written, a segment holds 128 KiB
+  }
+  for (raft::NodeId id = 1; id <= 3; ++id) cluster.Crash(id, Loss::kLoseAllUnsynced);
+  for (raft::NodeId id = 1; id <= 3; ++id) cluster.Start(id);
+  ASSERT_NE(cluster.AwaitLeader(), raft::kNoNode);
+  EXPECT_EQ(cluster.Get(1, "k49"), absl::StrCat(1199, std::string(1000, 'x')));
+}
+
+TEST(NodeSnapshots, AWipedNodeIsFilledAndPromoted) {
+  TestCluster cluster(Compacting(30));
+  ASSERT_TRUE(WriteMany(cluster, 200));
+  ReplaceNode3(cluster);
+  if (HasFatalFailure()) return;
+  ASSERT_TRUE(cluster.AwaitApplied());
+  EXPECT_GT(StatusOf(cluster, 3).log_start.index, 100u);  // it came by a snapshot
+  ASSERT_OK(cluster.node(cluster.Leader()).ProposeMembership(kTestGroup, Voters({1, 2, 3})));
+  ASSERT_TRUE(cluster.RunUntil([&] { return cluster.raft(3).membership == Voters({1, 2, 3}); }));
+  ASSERT_TRUE(cluster.AwaitApplied());
+  EXPECT_EQ(cluster.LogicalState(3), cluster.LogicalState(1));
+  EXPECT_EQ(cluster.LogicalState(3), cluster.LogicalState(2));
+  // It counts: one of the others may go.
+  cluster.Crash(cluster.AwaitLeader());
+  EXPECT_TRUE(cluster.RunSomewhere(PutOf("k", "with three")));
+}
+
+// Parts get lost, come late and twice; the state arrives all the same.
+TEST(NodeSnapshots, ALossyNetworkDelaysButDoesNotDamage) {
+  for (uint64_t seed = 1; seed <= 8; ++seed) {
+    TestCluster::Options options = Compacting(30);
+    options.seed = seed;
+    TestCluster cluster(options);
+    ASSERT_TRUE(WriteMany(cluster, 100, 3000));
+    cluster.options().drop_percent = 15;
+    cluster.options().delay_max = absl::Milliseconds(60);
+    ReplaceNode3(cluster);
+    if (HasFatalFailure()) return;
+    ASSERT_TRUE(cluster.AwaitApplied(absl::Seconds(300))) << seed;
+    EXPECT_EQ(cluster.LogicalState(3), cluster.LogicalState(cluster.Leader())) << seed;
+  }
+}
+
+// E162: the receiver loses its power at any moment of the transfer or the install.
+TEST(NodeSnapshots, PowerLossWhileASnapshotComesLeavesTheOldOrTheNewState) {
+  for (int n = 1;; n += 3) {
+    TestCluster cluster(Compacting(30));
+    ASSERT_TRUE(WriteMany(cluster, 60));
+    ASSERT_NO_FATAL_FAILURE(ReplaceNode3(cluster)) << n;
+    cluster.files(3).PowerLossAt(n);
+    const bool off = cluster.RunUntil(
+        [&] {
+          return cluster.files(3).off() ||
+                 StatusOf(cluster, 3).raft.membership.learners.size() == 1;
+        },
+        absl::Seconds(30));
+    ASSERT_TRUE(off) << n;
+    const bool done = !cluster.files(3).off();
+    cluster.Crash(3);
+    ASSERT_NO_FATAL_FAILURE(cluster.Start(3)) << n;
+    ASSERT_TRUE(cluster.AwaitApplied()) << n;
+    ASSERT_EQ(cluster.LogicalState(3), cluster.LogicalState(cluster.Leader())) << n;
+    if (done) break;
+  }
+}
+
+// E161: not more than a window is under way, and a transfer that was cut goes on where it was.
+TEST(NodeSnapshots, PartsUnderWayAreBounded) {
+  TestCluster cluster(Compacting(30));
+  ASSERT_TRUE(WriteMany(cluster, 60));
+  uint64_t sent = 0, taken = 0, most = 0;
+  cluster.filter = [&](raft::NodeId, raft::NodeId, base::BytesView bytes) {
+    const auto frame = DecodeFrame(base::Bytes(bytes.begin(), bytes.end()));
+    if (!frame.ok()) return true;
+    if (const auto* part = std::get_if<SnapshotPart>(&frame->body)) {
+      sent = std::max(sent, part->number + 1);
+      most = std::max(most, sent - taken);
+    }
+    if (const auto* answer = std::get_if<SnapshotAnswer>(&frame->body)) {
+      if (answer->reply == SnapshotReply::kTaken) taken = std::max(taken, answer->next);
+    }
+    return true;
+  };
+  ReplaceNode3(cluster);
+  if (HasFatalFailure()) return;
+  ASSERT_TRUE(cluster.AwaitApplied());
+  EXPECT_GE(sent, 1u);
+  EXPECT_LE(most, 4u);
+}
+
+TEST(NodeSnapshots, AFollowerThatIsALittleSlowGetsTheLog) {
+  TestCluster::Options options = Compacting(50);
+  options.node.log_keep_entries = 45;
+  options.node.raft.memory_bytes_max = 1;  // old entries come from the disk (E106)
+  options.node.raft.append_bytes_max = 200;
+  TestCluster cluster(options);
+  const raft::NodeId leader = cluster.AwaitLeader();
+  const raft::NodeId slow = leader % 3 + 1;
+  ASSERT_TRUE(WriteMany(cluster, 40));
+  cluster.Isolate(slow, true);
+  ASSERT_TRUE(WriteMany(cluster, 40));
+  cluster.Isolate(slow, false);
+  ASSERT_TRUE(cluster.AwaitApplied());
+  EXPECT_EQ(cluster.LogicalState(slow), cluster.LogicalState(leader));
+  const std::string metrics = cluster.metrics(leader).Text();
+  EXPECT_NE(metrics.find("dir=\"send\",group=\"7\",node=\"" + absl::StrCat(leader) +
+                         "\",result=\"ok\"} 0"),
+            std::string::npos)
+      << metrics;
+}
+
+TEST(NodeSnapshots, MembersComeAndGo) {
+  TestCluster cluster({});
+  ASSERT_TRUE(WriteMany(cluster, 10));
+  cluster.Add(4, {});
+  cluster.Add(5, {});
+  ASSERT_OK(cluster.node(cluster.AwaitLeader()).ProposeMembership(kTestGroup, Voters({1, 4, 5})));
+  ASSERT_TRUE(cluster.RunUntil([&] {
+    return cluster.raft(4).membership == Voters({1, 4, 5}) &&
+           cluster.raft(5).membership == Voters({1, 4, 5});
+  }));
+  cluster.Crash(2);
+  cluster.Crash(3);
+  ASSERT_TRUE(cluster.RunSomewhere(PutOf("k", "new members")));
+  ASSERT_TRUE(cluster.AwaitApplied());
+  EXPECT_EQ(cluster.LogicalState(4), cluster.LogicalState(5));
+  EXPECT_EQ(cluster.Get(5, "k"), "new members");
+}
+
+TEST(NodeSnapshots, OneAtATime) {
+  TestCluster cluster({});
+  const raft::NodeId leader = cluster.AwaitLeader();
+  ASSERT_OK(cluster.Run(leader, PutOf("k", "v")));
+  ASSERT_OK(cluster.node(leader).TakeSnapshot(kTestGroup));
+  EXPECT_THAT(cluster.node(leader).TakeSnapshot(kTestGroup),
+              StatusIs(absl::StatusCode::kFailedPrecondition));
+  ASSERT_TRUE(cluster.RunUntil([&] { return StatusOf(cluster, leader).snapshot > 0; }));
+  EXPECT_OK(cluster.node(leader).TakeSnapshot(kTestGroup));
+}
+
+}  // namespace
+}  // namespace slipway::eraft
