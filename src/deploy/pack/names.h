@@ -33,7 +33,7 @@ absl::Status CheckSymlink(absl::string_view path, absl::string_view target, bool
 class NameBudget {
  public:
   static constexpr uint64_t kBytesFree = 16 << 20;
-  static constexpr uint64_t kBytesPerMember = 128;
+  static constexpr uint64_t kBytesPerMember = 256;
 
   // A member with `bytes` of path and link target; false: beyond the limit.
   bool TakeMember(size_t bytes) {
