@@ -32,7 +32,7 @@ absl::StatusOr<std::vector<raft::Entry>> ReadPart(const Extent& extent, Segment&
   }
   const base::BytesView payload =
       base::BytesView(*bytes).subspan(kRecordHeaderBytes, header->length);
-  return ParseEntries(std::move(bytes), payload, first, last);
+  return ParseEntries(bytes, payload, first, last);
 }
 
 }  // namespace

@@ -171,9 +171,9 @@ absl::StatusOr<EntriesSummary> ParseEntriesSummary(BytesView payload) {
   return EntriesSummary{parts.first, parts.count};
 }
 
-absl::StatusOr<std::vector<raft::Entry>> ParseEntries(std::shared_ptr<const base::Bytes> owner,
-                                                      BytesView payload, raft::Index first,
-                                                      raft::Index last) {
+absl::StatusOr<std::vector<raft::Entry>> ParseEntries(
+    const std::shared_ptr<const base::Bytes>& owner, BytesView payload, raft::Index first,
+    raft::Index last) {
   SLIPWAY_ASSIGN_OR_RETURN(const EntriesParts parts, SplitEntries(payload));
   if (first < parts.first || last - parts.first >= parts.count) {
     return Malformed(RecordType::kEntries, "it does not hold the entries that it should");

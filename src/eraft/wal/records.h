@@ -62,9 +62,9 @@ struct EntriesSummary {
 absl::StatusOr<EntriesSummary> ParseEntriesSummary(base::BytesView payload);
 // Entries [first, last] of the record, which are in it; their bytes stay where they are, in
 // `owner`. DataLoss also where an entry's own CRC differs.
-absl::StatusOr<std::vector<raft::Entry>> ParseEntries(std::shared_ptr<const base::Bytes> owner,
-                                                      base::BytesView payload, raft::Index first,
-                                                      raft::Index last);
+absl::StatusOr<std::vector<raft::Entry>> ParseEntries(
+    const std::shared_ptr<const base::Bytes>& owner, base::BytesView payload, raft::Index first,
+    raft::Index last);
 // Of a payload whose record failed its CRC: indexes whose own CRC differs, so far as its table can
 // be read; empty when it cannot or when none differs.
 std::vector<raft::Index> FindBadEntries(base::BytesView payload);

@@ -36,7 +36,11 @@ class LogReader {
     SLIPWAY_RETURN_IF_ERROR(FindSegments());
     for (size_t i = 0; i < found_.size(); ++i) {
       SLIPWAY_ASSIGN_OR_RETURN(bytes_, ReadUpTo(dir_, found_[i].name, kSegmentBytesMax));
-      SLIPWAY_RETURN_IF_ERROR(i < whole_count_ ? ReadOne(i) : ReadStray(found_[i]));
+      if (i < whole_count_) {
+        ReadOne(i);
+      } else {
+        ReadStray(found_[i]);
+      }
     }
     FinishReport();
     return std::move(image_);
@@ -44,16 +48,18 @@ class LogReader {
 
  private:
   absl::Status FindSegments();
-  absl::Status ReadOne(size_t i);
-  absl::Status ReadStray(const Found& found);
+  void ReadOne(size_t i);
+  void ReadStray(const Found& found);
   void ReadLater(const Found& found, const SegmentScan& scan, const LaterRecords& later,
                  uint64_t end_sequence, absl::string_view why);
-  absl::Status Apply(const SegmentSummary& segment, const RecordRef& record);
+  void Apply(const SegmentSummary& segment, const RecordRef& record);
+  void ReadChain(const Found& found, const SegmentScan& scan);
+  void ReadEnd(const Found& found, const SegmentScan& scan);
+  uint64_t EndSequence(size_t i) const;
   Damage& AddDamage(const std::string& file, uint64_t offset, uint64_t end, std::string why);
   void DescribeLost(Damage& damage);
   void FinishReport();
   bool Proven(const SegmentScan& scan, const LaterRecords& later) const;
-  uint64_t SegmentFloor() const { return image_.next_sequence; }
 
   base::Dir& dir_;
   const ReadOptions& options_;
@@ -99,9 +105,9 @@ absl::Status LogReader::FindSegments() {
   return absl::OkStatus();
 }
 
-absl::Status LogReader::Apply(const SegmentSummary& segment, const RecordRef& record) {
+void LogReader::Apply(const SegmentSummary& segment, const RecordRef& record) {
   if (options_.visit != nullptr) (*options_.visit)(segment, record);
-  absl::Status status = image_.index.Apply(record, segment.header.number);
+  const absl::Status status = image_.index.Apply(record, segment.header.number);
   if (!status.ok()) {
     AddDamage(segment.name, record.offset, record.offset + RecordBytes(record.header.length),
               std::string(status.message()));
@@ -112,7 +118,6 @@ absl::Status LogReader::Apply(const SegmentSummary& segment, const RecordRef& re
       image_.durable_sequence = std::max(image_.durable_sequence, batch->durable_sequence);
     }
   }
-  return absl::OkStatus();
 }
 
 Damage& LogReader::AddDamage(const std::string& file, uint64_t offset, uint64_t end,
@@ -170,7 +175,7 @@ void LogReader::ReadLater(const Found& found, const SegmentScan& scan, const Lat
     DescribeLost(damage);
     for (const RecordRef& record : run.records) {
       image_.next_sequence = record.header.sequence + 1;
-      Apply(segment, record).IgnoreError();
+      Apply(segment, record);
     }
     segment.records += run.records.size();
     offset = run.end_offset;
@@ -184,10 +189,8 @@ void LogReader::ReadLater(const Found& found, const SegmentScan& scan, const Lat
   }
 }
 
-absl::Status LogReader::ReadOne(size_t i) {
-  const Found& found = found_[i];
-  SegmentScan scan = ScanSegment(bytes_);
-  if (!found.header.ok()) scan = SegmentScan{.header_status = found.header.status()};
+// The records that follow each other from the beginning of the segment.
+void LogReader::ReadChain(const Found& found, const SegmentScan& scan) {
   SegmentSummary summary;
   summary.name = found.name;
   summary.header = scan.header.header;
@@ -197,65 +200,77 @@ absl::Status LogReader::ReadOne(size_t i) {
   summary.records = scan.records.size();
   const bool first = image_.segments.empty();
   image_.segments.push_back(summary);
-  if (scan.header_status.ok()) {
-    const uint64_t begins = scan.header.header.first_sequence;
-    if (first) image_.next_sequence = begins;
-    image_.durable_sequence = std::max(image_.durable_sequence, begins - 1);
-    for (const RecordRef& record : scan.records) {
-      image_.next_sequence = record.header.sequence;
-      SLIPWAY_RETURN_IF_ERROR(Apply(image_.segments.back(), record));
-    }
-    image_.next_sequence = scan.next_sequence;
+  if (!scan.header_status.ok()) return;
+  const uint64_t begins = scan.header.header.first_sequence;
+  if (first) image_.next_sequence = begins;
+  image_.durable_sequence = std::max(image_.durable_sequence, begins - 1);
+  for (const RecordRef& record : scan.records) {
+    image_.next_sequence = record.header.sequence;
+    Apply(image_.segments.back(), record);
   }
-  const bool last = i + 1 == whole_count_;
-  // The next segment with a header says where this one ended.
-  uint64_t end_sequence = 0;
-  for (size_t next = i + 1; next < whole_count_ && end_sequence == 0; ++next) {
-    if (found_[next].header.ok()) end_sequence = found_[next].header->header.first_sequence;
+  image_.next_sequence = scan.next_sequence;
+}
+
+// The next segment with a header says where this one ended.
+uint64_t LogReader::EndSequence(size_t i) const {
+  for (size_t next = i + 1; next < whole_count_; ++next) {
+    if (found_[next].header.ok()) return found_[next].header->header.first_sequence;
   }
-  if (!last && scan.header_status.ok() && i + 1 < whole_count_ && found_[i + 1].header.ok() &&
-      image_.next_sequence == end_sequence) {
-    return absl::OkStatus();
-  }
+  return 0;
+}
+
+// Behind the chain of the last segment: nothing, a torn batch, or damage.
+void LogReader::ReadEnd(const Found& found, const SegmentScan& scan) {
   const LaterRecords later = FindLaterRecords(bytes_, scan, image_.next_sequence);
-  if (last) {
-    if (Proven(scan, later)) {
-      ReadLater(found, scan, later, options_.durable_sequence + 1,
-                "a record is bad, and what was written behind it shows that it had been synced");
-      return absl::OkStatus();
-    }
-    image_.end_crc = scan.end_crc;
-    image_.last_batch_offset =
-        scan.last_batch.has_value() && scan.last_batch_offset > kSegmentHeaderBytes
-            ? scan.last_batch_offset
-            : 0;
-    for (const LaterRecords::Run& run : later.runs) {
-      image_.torn_bytes = run.end_offset - scan.end_offset;
-    }
-    return absl::OkStatus();
+  if (Proven(scan, later)) {
+    ReadLater(found, scan, later, options_.durable_sequence + 1,
+              "a record is bad, and what was written behind it shows that it had been synced");
+    return;
   }
-  if (scan.header_status.ok() && !found_[i + 1].header.ok()) {
+  image_.end_crc = scan.end_crc;
+  const bool behind_first =
+      scan.last_batch.has_value() && scan.last_batch_offset > kSegmentHeaderBytes;
+  image_.last_batch_offset = behind_first ? scan.last_batch_offset : 0;
+  if (scan.last_batch.has_value()) {
+    const uint64_t announced = scan.last_batch_offset + scan.last_batch->bytes;
+    image_.torn_bytes = std::max(announced, scan.end_offset) - scan.end_offset;
+  }
+  for (const LaterRecords::Run& run : later.runs) {
+    image_.torn_bytes = std::max(image_.torn_bytes, run.end_offset - scan.end_offset);
+  }
+}
+
+void LogReader::ReadOne(size_t i) {
+  const Found& found = found_[i];
+  SegmentScan scan = ScanSegment(bytes_);
+  if (!found.header.ok()) scan = SegmentScan{.header_status = found.header.status()};
+  ReadChain(found, scan);
+  if (i + 1 == whole_count_) return ReadEnd(found, scan);
+  const uint64_t end_sequence = EndSequence(i);
+  const bool next_has_header = found_[i + 1].header.ok();
+  if (scan.header_status.ok() && next_has_header && image_.next_sequence == end_sequence) return;
+  const LaterRecords later = FindLaterRecords(bytes_, scan, image_.next_sequence);
+  if (scan.header_status.ok() && !next_has_header) {
     // Where this one ended is not known; what is missing is put down to the one without a header.
     if (!later.runs.empty()) {
       ReadLater(found, scan, later, 0, "a record is bad, and others follow in a later segment");
     }
-    return absl::OkStatus();
+    return;
   }
   ReadLater(found, scan, later, end_sequence,
             scan.header_status.ok()
                 ? "a record is bad, and a later segment follows"
                 : absl::StrCat("no segment header: ", scan.header_status.message()));
-  return absl::OkStatus();
 }
 
 // Behind the last segment with a header: the write that would have given it one did not end, unless
 // something shows that it did.
-absl::Status LogReader::ReadStray(const Found& found) {
+void LogReader::ReadStray(const Found& found) {
   const SegmentScan scan{.header_status = found.header.status()};
   const LaterRecords later = FindLaterRecords(bytes_, scan, image_.next_sequence);
   if (!Proven(scan, later)) {
     image_.strays.push_back(found.name);
-    return absl::OkStatus();
+    return;
   }
   SegmentSummary summary;
   summary.name = found.name;
@@ -264,7 +279,6 @@ absl::Status LogReader::ReadStray(const Found& found) {
   image_.segments.push_back(summary);
   ReadLater(found, scan, later, options_.durable_sequence + 1,
             absl::StrCat("no segment header: ", found.header.status().message()));
-  return absl::OkStatus();
 }
 
 void LogReader::FinishReport() {

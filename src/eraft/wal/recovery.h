@@ -69,7 +69,8 @@ struct LogImage {
   bool has_spare = false;
   uint64_t number_max = 0;     // of any file's name
   uint64_t next_sequence = 1;  // of the next record
-  uint64_t torn_bytes = 0;     // of the last segment, from its used_bytes on: what the crash left
+  // Of the last segment, from its used_bytes on: what a crash left of a batch, so far as that shows.
+  uint64_t torn_bytes = 0;
   // Where the next record goes, and how much before that no later write vouches for.
   uint32_t end_crc = 0;
   uint64_t last_batch_offset = 0;  // 0: the segment's header belongs to it

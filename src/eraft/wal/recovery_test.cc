@@ -193,6 +193,52 @@ TEST(Recovery, EachFlippedByteIsFoundOrCutsOnlyTheUnsyncedEnd) {  // E406
   }
 }
 
+TEST(Recovery, SaysHowMuchOfABatchIsTorn) {
+  SmallLog log;
+  base::Bytes torn = log.bytes;
+  torn[log.end - 20] ^= 1;  // in its last record
+  Plant(log.node, torn);
+  ASSERT_OK(log.node.Open());
+  EXPECT_GT(log.node.recovery.torn_bytes, 60u);
+  EXPECT_LT(log.node.recovery.torn_bytes, 200u);
+  ASSERT_OK(log.node.Open());
+  EXPECT_EQ(log.node.recovery.torn_bytes, 0u);
+}
+
+// A batch of which a crash left a part announces more than is there. What is written behind that
+// part must not pass for what the first batch lacks.
+TEST(Recovery, TwoCrashesInTheSamePlaceAreNoDamage) {
+  Node node(1, 64 * base::kKiB);
+  ASSERT_OK(node.Open());
+  node.Run();
+  const auto append_together = [&node](raft::GroupId groups) {
+    for (raft::GroupId group = 1; group <= groups; ++group) {
+      ASSERT_OK(node.wal->Append(group, {.entries = MakeEntries(1, 1)}, nullptr));
+    }
+    node.Run();
+    node.wal.reset();
+    ForgetHard(node);
+  };
+  append_together(6);
+  base::Bytes bytes = ReadSegment(node);
+  const SegmentScan first = ScanSegment(bytes);
+  const uint64_t kept = first.records[first.records.size() - 4].offset;
+  std::fill(bytes.begin() + static_cast<std::ptrdiff_t>(kept), bytes.end(), uint8_t{0});
+  Plant(node, bytes);
+  ASSERT_OK(node.Open());
+  ASSERT_EQ(node.wal->Groups().size(), 2u);
+  append_together(20);
+  bytes = ReadSegment(node);
+  const SegmentScan second = ScanSegment(bytes);
+  ASSERT_GE(second.last_batch_offset, kept);
+  // The header of the second is lost, its records are there.
+  std::fill_n(bytes.begin() + static_cast<std::ptrdiff_t>(second.last_batch_offset), 56,
+              uint8_t{0});
+  Plant(node, bytes);
+  ASSERT_OK(node.Open());
+  EXPECT_EQ(node.wal->Groups().size(), 2u);
+}
+
 // What the second copy of the hard states says of the log makes even its last batch provable.
 TEST(Recovery, HardFindsALostEnd) {  // E113, E163
   Node node(1);

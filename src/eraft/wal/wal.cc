@@ -132,7 +132,7 @@ struct Wal::State : std::enable_shared_from_this<Wal::State> {
   absl::Status Schedule() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   void ScheduleUpkeep() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   void RunStep();
-  void Finish(std::vector<Pending> written, std::deque<Pending> rest, absl::Status status);
+  void Finish(std::vector<Pending> written, std::deque<Pending> rest, const absl::Status& status);
   void Fail(const absl::Status& status);
   void RunUpkeep();
   absl::Status Upkeep();
@@ -207,12 +207,12 @@ void Wal::State::RunStep() {
   std::vector<Pending> written;
   if (status.ok()) status = writer->Step(taken, written);
   if (status.ok() && hard_wanted && writer->hard_is_old()) status = writer->WriteHard();
-  Finish(std::move(written), std::move(taken), std::move(status));
+  Finish(std::move(written), std::move(taken), status);
 }
 
 // Answers what was written, and puts back what was not; or answers everything with the final error.
 void Wal::State::Finish(std::vector<Pending> written, std::deque<Pending> rest,
-                        absl::Status status) {
+                        const absl::Status& status) {
   const bool full = absl::IsResourceExhausted(status);
   if (!status.ok() && !full) {
     Fail(status);

@@ -1,7 +1,6 @@
 #include "eraft/wal/wal_writer.h"
 
 #include <algorithm>
-#include <limits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -10,12 +9,6 @@
 #include "eraft/wal/limits.h"
 
 namespace slipway::eraft::wal {
-namespace {
-
-constexpr uint64_t kNoLimit = std::numeric_limits<uint64_t>::max();
-
-}  // namespace
-
 WalWriter::WalWriter(Parts parts, ClusterId cluster, uint64_t segment_bytes)
     : parts_(parts),
       cluster_(cluster),
@@ -55,7 +48,10 @@ absl::Status WalWriter::Start(base::Dir& dir, const LogImage& image) {
   const auto cut = bytes.begin() + static_cast<std::ptrdiff_t>(offset_ - image.last_batch_offset);
   while (bytes.end() != cut && bytes.back() == 0) bytes.pop_back();
   std::fill(cut, bytes.end(), uint8_t{0});
-  return WriteAndSync(bytes, image.last_batch_offset);
+  SLIPWAY_RETURN_IF_ERROR(WriteAndSync(bytes, image.last_batch_offset));
+  // A batch that lost its end announces more records than there are; an empty one behind it says so,
+  // before others can be taken for them.
+  return image.torn_bytes > 0 ? Seal() : absl::OkStatus();
 }
 
 absl::Status WalWriter::WriteAndSync(const base::Bytes& bytes, uint64_t offset) {
