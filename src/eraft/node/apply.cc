@@ -71,7 +71,7 @@ void Group::FlushProposals() {
   const absl::Duration now = context_.now();
   std::vector<Proposal> proposals;
   for (Proposal& proposal : std::exchange(incoming_, {})) {
-    if (proposal.deadline < now) {
+    if (proposal.deadline < now && !SLIPWAY_MUTANT("node-late-executed")) {
       Refuse(std::move(proposal.done),
              absl::DeadlineExceededError(
                  absl::StrCat("propose to group ", id_, ": the deadline passed in the queue")),

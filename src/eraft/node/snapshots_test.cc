@@ -2,6 +2,7 @@
 // E151, E160-E162).
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -178,6 +179,74 @@ TEST(NodeSnapshots, AFollowerThatIsALittleSlowGetsTheLog) {
                          "\",result=\"ok\"} 0"),
             std::string::npos)
       << metrics;
+}
+
+// E70, at a scale of 1 to 1024: a log of 10 GiB is 10 MiB, a frame of 1 MiB is 1 KiB but holds
+// one entry of 4 at least. Nothing that is sent grows with what is missing, and nobody loses office
+// over it.
+TEST(NodeSnapshots, LaggingFollower10GiB) {
+  constexpr uint64_t kEntryBytes = 4 << 10;
+  constexpr int kEntries = 2560;
+  TestCluster::Options options = Compacting(1'000'000);
+  options.node.raft.append_bytes_max = 1 << 10;
+  options.node.raft.inflight_bytes_max = 8 << 10;
+  options.node.raft.memory_bytes_max = 64 << 10;
+  TestCluster cluster(options);
+  const raft::NodeId leader = cluster.AwaitLeader();
+  const raft::NodeId slow = leader % 3 + 1;
+  cluster.Isolate(slow, true);
+  std::shared_ptr<TestCluster::Reply> last;
+  for (int i = 0; i < kEntries; ++i) {
+    last = cluster.Propose(leader, PutOf(absl::StrCat(i % 10), std::string(kEntryBytes, 'x')));
+    ASSERT_TRUE(i % 64 != 63 || cluster.RunUntil([&] { return last->done; })) << i;
+  }
+  ASSERT_OK(last->outcome);
+  const raft::Term term = cluster.raft(leader).term;
+  size_t largest = 0;
+  raft::Index sent = 0, taken = 0, most = 0;
+  cluster.filter = [&](raft::NodeId from, raft::NodeId to, base::BytesView bytes) {
+    if (to == slow) largest = std::max(largest, bytes.size());
+    const auto frame = DecodeFrame(base::Bytes(bytes.begin(), bytes.end()));
+    const auto* message = frame.ok() ? std::get_if<raft::Message>(&frame->body) : nullptr;
+    if (message == nullptr) return true;
+    if (to == slow && !message->entries.empty()) sent = message->entries.back().index;
+    if (from == slow && message->kind == raft::MessageKind::kAppendReply && !message->reject) {
+      taken = std::max(taken, message->log_index);
+    }
+    if (taken > 0 && sent > taken) most = std::max(most, sent - taken);
+    return true;
+  };
+  cluster.Isolate(slow, false);
+  ASSERT_TRUE(cluster.AwaitApplied(absl::Minutes(10)));
+  EXPECT_EQ(cluster.LogicalState(slow), cluster.LogicalState(leader));
+  EXPECT_EQ(cluster.raft(leader).term, term);
+  EXPECT_LE(largest, kEntryBytes + 256);
+  EXPECT_GE(most, 1u);
+  EXPECT_LE(most, 3u);  // the window of 8 KiB is passed by less than an entry
+}
+
+// E161: a state of many chunks, while writes go on.
+TEST(NodeSnapshots, ALargeStateComesInBoundedPartsWhileWritesGoOn) {
+  TestCluster::Options options = Compacting(900);
+  options.node.wal_segment_bytes = 2 << 20;
+  TestCluster cluster(options);
+  const raft::NodeId leader = cluster.AwaitLeader();
+  for (int i = 0; i < 100; ++i) {
+    ASSERT_OK(cluster.Run(leader, PutOf(absl::StrCat(i), std::string(100'000, 'x'))));
+  }
+  ASSERT_OK(cluster.node(leader).TakeSnapshot(kTestGroup));
+  ASSERT_TRUE(cluster.RunUntil([&] { return StatusOf(cluster, leader).log_start.index > 50; }));
+  size_t largest = 0;
+  cluster.filter = [&](raft::NodeId, raft::NodeId, base::BytesView bytes) {
+    largest = std::max(largest, bytes.size());
+    return true;
+  };
+  ReplaceNode3(cluster);
+  if (HasFatalFailure()) return;
+  ASSERT_TRUE(WriteMany(cluster, 30));
+  ASSERT_TRUE(cluster.AwaitApplied(absl::Minutes(5)));
+  EXPECT_EQ(cluster.LogicalState(3), cluster.LogicalState(cluster.Leader()));
+  EXPECT_LE(largest, (1u << 20) + 128);
 }
 
 TEST(NodeSnapshots, MembersComeAndGo) {
