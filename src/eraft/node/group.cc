@@ -97,8 +97,7 @@ wal::Batch Group::BatchOf(const Write& write) const {
   // A crash may leave the first records of a batch: the commit index, but in place of the entries
   // older ones that they were to replace. So it covers none of them; it is a hint and may be old.
   if (batch.hard_state.has_value() && !batch.entries.empty()) {
-    batch.hard_state->commit =
-        std::min(batch.hard_state->commit, batch.entries.front().index - 1);
+    batch.hard_state->commit = std::min(batch.hard_state->commit, batch.entries.front().index - 1);
   }
   return batch;
 }

@@ -19,8 +19,18 @@ namespace slipway::eraft {
 namespace {
 
 using ::slipway::base::sim::Loss;
+using ::slipway::base::testing::IsOkAndHolds;
 using ::slipway::base::testing::StatusIs;
 using ::testing::HasSubstr;
+
+class Nowhere : public base::Transport {
+ public:
+  absl::Status Send(uint64_t /*peer*/, base::FrameClass /*frame_class*/,
+                    base::Bytes /*frame*/) override {
+    return absl::OkStatus();
+  }
+  void Receive(absl::AnyInvocable<void(uint64_t, base::Bytes)> /*receiver*/) override {}
+};
 
 TEST(NodeCluster, ElectsProposesAndReads) {
   TestCluster cluster({});
@@ -211,10 +221,7 @@ TEST(NodeCluster, ADirectoryOfAnotherNodeIsRefused) {  // E11
   base::Metrics metrics;
   const auto dir = files.OpenRoot("/data").value();
   const auto home = MemoryHome(dir.get());
-  class Nowhere : public base::Transport {
-    absl::Status Send(uint64_t, base::FrameClass, base::Bytes) override { return {}; }
-    void Receive(absl::AnyInvocable<void(uint64_t, base::Bytes)>) override {}
-  } nowhere;
+  Nowhere nowhere;
   NodeOptions options = TestCluster::Small();
   options.id = 2;
   options.cluster = {1, 2, 3};
@@ -223,6 +230,58 @@ TEST(NodeCluster, ADirectoryOfAnotherNodeIsRefused) {  // E11
       Node::Open({loop, clock, pool, pool, random, *dir, *home, nowhere, metrics}, options),
       StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("node 1 of cluster 010203")));
   EXPECT_EQ(files.Tree(), before);
+}
+
+// E120: each with an engine of its own, since an install replaces its directory.
+TEST(NodeCluster, TwoGroupsShareTheLogAndNothingElse) {
+  base::sim::Files files(1);
+  const auto dir = files.MakeRoot("/data").value();
+  ASSERT_OK(dir->MakeDir("a"));
+  ASSERT_OK(dir->MakeDir("b"));
+  const auto dir_a = dir->OpenDir("a").value();
+  const auto dir_b = dir->OpenDir("b").value();
+  const auto home_a = MemoryHome(dir_a.get());
+  const auto home_b = MemoryHome(dir_b.get());
+  base::sim::Clock clock;
+  base::sim::Loop loop(1, clock);
+  base::sim::Pool pool(1);
+  base::sim::Random random(1);
+  base::Metrics metrics;
+  Nowhere nowhere;
+  NodeOptions options = TestCluster::Small();
+  options.id = 1;
+  options.groups = {{.id = 1, .members = Voters({1})}, {.id = 2, .members = Voters({1})}};
+  const NodeWorld world = {loop, clock, pool, pool, random, *dir, *home_a, nowhere, metrics};
+  EXPECT_THAT(Node::Open(world, options),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("share one engine")));
+  options.groups[0].place = GroupPlace{dir_a.get(), home_a.get()};
+  options.groups[1].place = GroupPlace{dir_b.get(), home_b.get()};
+  const auto turn = [&](absl::Duration duration) {
+    const absl::Duration end = clock.Monotonic() + duration;
+    while (clock.Monotonic() < end) {
+      if (!pool.RunOne() && !loop.RunOne()) loop.Step();
+    }
+  };
+  for (int life = 1; life <= 2; ++life) {
+    auto node = Node::Open(world, options);
+    ASSERT_OK(node);
+    turn(absl::Seconds(4));
+    int outcomes = 0;
+    for (const GroupId group : {1u, 2u}) {
+      (*node)->Propose(group, EncodeCommand(AppendOf("k", absl::StrCat(group))),
+                       absl::InfiniteDuration(), [&](absl::StatusOr<Outcome> outcome) {
+                         EXPECT_OK(outcome);
+                         ++outcomes;
+                       });
+    }
+    turn(absl::Seconds(1));
+    EXPECT_EQ(outcomes, 2);
+    for (const GroupId group : {1u, 2u}) {
+      EXPECT_THAT((*node)->machine(group)->Get(kTestShard, "k"),
+                  IsOkAndHolds(absl::StrCat(group, life == 2 ? absl::StrCat(group) : "")));
+    }
+    EXPECT_OK((*node)->Stop());
+  }
 }
 
 }  // namespace
