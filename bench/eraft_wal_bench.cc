@@ -72,7 +72,7 @@ class LogUnderTest {
       answered_ = false;
     }
     const absl::Status accepted =
-        wal_->Append(1, {.entries = {EntryOf(next_++, payload, crc)}}, [this](absl::Status status) {
+        wal_->Append(1, {.entries = {EntryOf(next_++, payload, crc)}}, [this](const absl::Status& status) {
           SLIPWAY_CHECK(status.ok());
           const std::lock_guard<std::mutex> lock(mutex_);
           answered_ = true;
