@@ -15,6 +15,16 @@
 # except absl, std and threads (a public header shows no other third-party type).
 include_guard(GLOBAL)
 
+# A sanitizer makes a program several times slower: its tests get as much more time.
+set(SLIPWAY_TIME_FACTOR 1)
+if(CMAKE_CXX_FLAGS MATCHES "-fsanitize=")
+  set(SLIPWAY_TIME_FACTOR 8)
+endif()
+function(slipway_timeout out seconds)
+  math(EXPR product "${seconds} * ${SLIPWAY_TIME_FACTOR}")
+  set(${out} ${product} PARENT_SCOPE)
+endfunction()
+
 set(SLIPWAY_LAYERS proto base core system platform app)
 define_property(GLOBAL PROPERTY SLIPWAY_TARGET_LINES)
 define_property(TARGET PROPERTY SLIPWAY_LAYER)
@@ -201,6 +211,7 @@ function(slipway_test library)
   if(NOT arg_TIMEOUT)
     set(arg_TIMEOUT 120)
   endif()
+  slipway_timeout(arg_TIMEOUT ${arg_TIMEOUT})
   set(deps ${arg_DEPS})
   if(TARGET ${library})
     list(PREPEND deps ${library})
