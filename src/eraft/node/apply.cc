@@ -55,7 +55,7 @@ void Group::Propose(base::Bytes command, absl::Duration deadline, Node::ProposeD
                                                   " commands are under way; try again later")),
         Fate::kNotExecuted);
   }
-  Proposal proposal;
+  PendingProposal proposal;
   proposal.id = next_proposal_++;
   proposal.command = raft::Slice(std::move(command));
   proposal.deadline = deadline;
@@ -69,8 +69,8 @@ void Group::Propose(base::Bytes command, absl::Duration deadline, Node::ProposeD
 void Group::FlushProposals() {
   if (incoming_.empty()) return;
   const absl::Duration now = context_.now();
-  std::vector<Proposal> proposals;
-  for (Proposal& proposal : std::exchange(incoming_, {})) {
+  std::vector<PendingProposal> proposals;
+  for (PendingProposal& proposal : std::exchange(incoming_, {})) {
     if (proposal.deadline < now && !SLIPWAY_MUTANT("node-late-executed")) {
       Refuse(std::move(proposal.done),
              absl::DeadlineExceededError(
@@ -83,22 +83,24 @@ void Group::FlushProposals() {
   if (!proposals.empty()) Append(std::move(proposals));
 }
 
-void Group::Append(std::vector<Proposal> proposals) {
+void Group::Append(std::vector<PendingProposal> proposals) {
   std::vector<raft::Slice> commands;
-  for (const Proposal& proposal : proposals) commands.push_back(proposal.command);
-  absl::StatusOr<raft::Raft::Place> place = raft_->Propose(commands);
-  // A log without room takes nothing more; what it has it keeps (E167).
-  if (place.ok()) NoteRole();
+  commands.reserve(proposals.size());
+  for (const PendingProposal& proposal : proposals) commands.push_back(proposal.command);
+  // A log that waits for room on the disk takes nothing more; what it has it keeps (E167).
+  const absl::Status room = context_.wal->status();
+  const absl::StatusOr<raft::Raft::Place> place =
+      room.ok() ? raft_->Propose(commands) : absl::StatusOr<raft::Raft::Place>(room);
   if (!place.ok()) {
     const absl::Status status =
         base::Annotate(place.status(), absl::StrCat("propose to group ", id_));
-    for (Proposal& proposal : proposals) {
+    for (PendingProposal& proposal : proposals) {
       Refuse(std::move(proposal.done), status, Fate::kNotExecuted);
     }
     return;
   }
   for (size_t i = 0; i < proposals.size(); ++i) {
-    Proposal& proposal = proposals[i];
+    PendingProposal& proposal = proposals[i];
     waiters_[{place->index + i, place->term}] = {
         .id = proposal.id,
         .deadline = proposal.deadline,
@@ -113,7 +115,7 @@ void Group::FailWaiters(const absl::Status& status) {
   for (auto& [place, waiter] : std::exchange(waiters_, {})) {
     Refuse(std::move(waiter.done), status, Fate::kUnknown);
   }
-  for (Proposal& proposal : std::exchange(incoming_, {})) {
+  for (PendingProposal& proposal : std::exchange(incoming_, {})) {
     Refuse(std::move(proposal.done), status, Fate::kNotExecuted);
   }
   metrics_.proposals_pending.Set(0);
@@ -152,11 +154,12 @@ void Group::StartApply() {
         if (!outcomes->ok()) {
           return Fatal(base::Annotate(outcomes->status(), absl::StrCat("apply in group ", id_)));
         }
-        OnApplied(*entries, **std::move(outcomes));
+        OnApplied(*entries, **outcomes);
       });
 }
 
-void Group::OnApplied(const std::vector<raft::Entry>& entries, std::vector<Outcome> outcomes) {
+void Group::OnApplied(const std::vector<raft::Entry>& entries,
+                      const std::vector<Outcome>& outcomes) {
   for (const raft::Entry& entry : entries) applied_bytes_ += entry.payload.size();
   applied_ = std::max(applied_, entries.back().index);
   metrics_.applied_index.Set(static_cast<double>(applied_));

@@ -50,7 +50,7 @@ void Group::HandleReady() {
   const bool waits = !ready_.entries.empty() || !ready_.messages_after_persist.empty() ||
                      ready_.hard_state.has_value();
   if (waits) {
-    Write write;
+    PendingWrite write;
     write.id = next_write_++;
     write.sync = ready_.must_sync;
     write.hard_state = ready_.hard_state;
@@ -80,7 +80,7 @@ void Group::Send(const raft::Message& message) {
 
 // Of no Ready; durable in turn, and then `after`.
 void Group::AppendRecord(wal::Batch record, absl::AnyInvocable<void()> after) {
-  Write write;
+  PendingWrite write;
   write.id = next_write_++;
   write.record = std::move(record);
   write.after = std::move(after);
@@ -89,7 +89,7 @@ void Group::AppendRecord(wal::Batch record, absl::AnyInvocable<void()> after) {
   SchedulePump();
 }
 
-wal::Batch Group::BatchOf(const Write& write) const {
+wal::Batch Group::BatchOf(const PendingWrite& write) const {
   if (write.after) return write.record;
   wal::Batch batch;
   batch.hard_state = write.hard_state.has_value() ? write.hard_state : commit_hint_;
@@ -104,7 +104,7 @@ wal::Batch Group::BatchOf(const Write& write) const {
 
 // In order; what the log has no room for waits, and all behind it.
 void Group::AppendWrites() {
-  for (Write& write : writes_) {
+  for (PendingWrite& write : writes_) {
     if (write.appended || !context_.failed.ok()) continue;
     if (!write.sync) {
       // Only the commit index moved, a hint: it costs no write of its own (E76).
@@ -125,7 +125,7 @@ void Group::AppendWrites() {
 
 void Group::OnWritten(uint64_t id, const absl::Status& status) {
   if (!status.ok()) return Fatal(base::Annotate(status, absl::StrCat("group ", id_)));
-  for (Write& write : writes_) {
+  for (PendingWrite& write : writes_) {
     if (write.id == id) write.durable = true;
   }
   FinishWrites();
@@ -135,9 +135,9 @@ void Group::OnWritten(uint64_t id, const absl::Status& status) {
 // What waited for a write, and for all writes before it, leaves now (E101).
 void Group::FinishWrites() {
   while (!writes_.empty() && context_.failed.ok()) {
-    Write& front = writes_.front();
+    PendingWrite& front = writes_.front();
     if (!front.appended || (front.sync && !front.durable)) return;
-    Write write = std::move(front);
+    PendingWrite write = std::move(front);
     writes_.pop_front();
     if (write.sync && write.hard_state.has_value()) {
       raft_->OnHardStatePersisted(*write.hard_state);
@@ -166,7 +166,7 @@ void Group::ReadLog(const raft::LogRead& read) {
         }
         // None: cut off meanwhile, and the peer gets a snapshot.
         raft_->OnEntriesRead(read.peer, read.first,
-                             entries->ok() ? **std::move(entries) : std::vector<raft::Entry>());
+                             entries->ok() ? std::move(**entries) : std::vector<raft::Entry>());
         Pump();
       });
 }

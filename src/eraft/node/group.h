@@ -15,42 +15,15 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "base/limiter.h"
 #include "eraft/node/codec.h"
+#include "eraft/node/group_parts.h"
 #include "eraft/node/group_store.h"
-#include "eraft/node/jobs.h"
 #include "eraft/node/metrics.h"
 #include "eraft/node/node.h"
 #include "eraft/node/snapshot_receiver.h"
 #include "eraft/node/snapshot_sender.h"
 
 namespace slipway::eraft {
-
-// What the groups of a node share.
-struct NodeContext {
-  NodeContext(const NodeWorld& w, NodeOptions o)
-      : world(w),
-        options(std::move(o)),
-        jobs(std::make_shared<Jobs>(w.loop, w.pool)),
-        frames_refused(w.metrics.AddCounter(
-            "eraft_node_frames_refused_total",
-            "Frames that were damaged, of another version, or of no group here.")),
-        transfer_rate(options.snapshot_bytes_per_second, 4 << 20) {}
-
-  absl::Duration now() const { return world.clock.Monotonic(); }
-  absl::Duration election_timeout() const { return options.tick * options.raft.election_ticks; }
-
-  const NodeWorld world;
-  const NodeOptions options;
-  const std::shared_ptr<Jobs> jobs;
-  base::Counter& frames_refused;
-  std::unique_ptr<wal::Wal> wal;
-  absl::AnyInvocable<void(absl::Status)> fail;  // the node can go on no more
-  absl::Status failed;
-  base::Limiter transfer_rate;
-  int sending = 0;    // snapshots under way
-  int receiving = 0;  // likewise
-};
 
 class Group {
  public:
@@ -97,53 +70,6 @@ class Group {
   void OnReceived(const SnapshotName& name, raft::Message message);
 
  private:
-  struct Proposal {
-    uint64_t id = 0;
-    raft::Slice command;
-    absl::Duration deadline, begun;
-    Node::ProposeDone done;
-  };
-  struct Waiter {
-    uint64_t id = 0;  // of the proposal
-    absl::Duration deadline, begun;
-    Node::ProposeDone done;
-  };
-  // A Ready's write, or another record of the group, from when it was taken to when what waited for
-  // it is done. All go to the log in this order.
-  struct Write {
-    uint64_t id = 0;
-    wal::Batch record;                 // not of a Ready
-    absl::AnyInvocable<void()> after;  // of `record`
-    std::optional<raft::HardState> hard_state;
-    std::vector<raft::Entry> entries;
-    std::vector<raft::Message> then;
-    bool sync = false;  // goes to the log at all
-    bool appended = false;
-    bool durable = false;
-  };
-  struct PendingRead {
-    ReadOptions options;
-    absl::Duration begun;
-    ReadDone done;
-  };
-  struct PendingGet {
-    ShardId shard = 0;
-    std::string key;
-    Node::GetDone done;
-  };
-  struct Round {  // of heartbeats
-    uint64_t round = 0;
-    absl::Duration sent;
-  };
-  // Of a snapshot that takes the state's place.
-  struct Install {
-    raft::SnapshotMark mark;
-    SnapshotName name;
-    InstallIntent intent;
-    bool prepared = false;  // kv.new is whole
-    bool begun = false;     // the intent is on its way to the log
-  };
-
   Group(NodeContext& context, raft::GroupId id, const raft::Membership& members,
         const GroupPlace& place);
   absl::Status Recover();
@@ -157,7 +83,7 @@ class Group {
   void Send(const raft::Message& message);
   void AppendRecord(wal::Batch record, absl::AnyInvocable<void()> after);
   void AppendWrites();
-  wal::Batch BatchOf(const Write& write) const;
+  wal::Batch BatchOf(const PendingWrite& write) const;
   void OnWritten(uint64_t id, const absl::Status& status);
   void FinishWrites();
   void ReadLog(const raft::LogRead& read);
@@ -166,11 +92,11 @@ class Group {
 
   // apply.cc
   void FlushProposals();
-  void Append(std::vector<Proposal> proposals);
+  void Append(std::vector<PendingProposal> proposals);
   void FailWaiters(const absl::Status& status);
   void ExpireProposals();
   void StartApply();
-  void OnApplied(const std::vector<raft::Entry>& entries, std::vector<Outcome> outcomes);
+  void OnApplied(const std::vector<raft::Entry>& entries, const std::vector<Outcome>& outcomes);
   void AnswerWaiters(const std::vector<raft::Entry>& entries, const std::vector<Outcome>& outcomes);
   void Refuse(Node::ProposeDone done, const absl::Status& status, Fate fate);
 
@@ -214,14 +140,14 @@ class Group {
   raft::NodeId leader_ = raft::kNoNode;
   std::vector<raft::NodeId> unreachable_;  // told at the next tick
 
-  std::deque<Write> writes_;
+  std::deque<PendingWrite> writes_;
   uint64_t next_write_ = 1;
   std::optional<raft::HardState> commit_hint_;  // goes with the next write that is needed anyway
   raft::SnapshotMark log_start_;
 
-  std::deque<Proposal> incoming_;
+  std::deque<PendingProposal> incoming_;
   uint64_t next_proposal_ = 1;
-  std::map<std::pair<raft::Index, raft::Term>, Waiter> waiters_;
+  std::map<std::pair<raft::Index, raft::Term>, ProposalWaiter> waiters_;
 
   std::deque<raft::Entry> to_apply_;
   raft::Index applied_ = 0;
@@ -237,7 +163,7 @@ class Group {
   std::deque<PendingGet> held_gets_;                          // while the state is replaced
   uint64_t next_context_ = 1;
   absl::Duration contact_ = -absl::InfiniteDuration();  // the leader's last word
-  std::deque<Round> rounds_;
+  std::deque<SentRound> rounds_;
   absl::Duration lease_from_ = -absl::InfiniteDuration();
   raft::Term lease_term_ = 0;
   raft::Term no_lease_term_ = 0;  // the office was offered to another
@@ -245,7 +171,7 @@ class Group {
   bool taking_snapshot_ = false;
   absl::Duration snapshot_retry_ = -absl::InfiniteDuration();
   std::optional<SnapshotName> snapshot_;
-  std::optional<Install> install_;
+  std::optional<PendingInstall> install_;
   std::map<raft::NodeId, std::unique_ptr<SnapshotSender>> senders_;
   std::vector<std::unique_ptr<SnapshotSender>> done_senders_;  // may be on the stack
   SnapshotReceiver receiver_;

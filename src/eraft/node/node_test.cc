@@ -189,6 +189,28 @@ TEST(NodeCluster, AFailedSyncEndsTheNodeAtOnce) {
   EXPECT_EQ(cluster.Get(leader, "k"), "others");
 }
 
+// E167: without room for a new segment it waits, refuses, and goes on by itself.
+TEST(NodeCluster, WithoutRoomOnTheDiskTheNodeRefusesAndGoesOn) {
+  TestCluster cluster({.nodes = 1});
+  ASSERT_EQ(cluster.AwaitLeader(), 1u);
+  cluster.files(1).SetCapacity(300'000);  // two segments, and no third
+  absl::Status refused;
+  int written = 0;
+  for (int i = 0; i < 200 && FateOf(refused) == Fate::kUnknown; ++i) {
+    const auto reply =
+        cluster.Propose(1, PutOf("k", std::string(3000, 'x')), absl::Milliseconds(200));
+    ASSERT_TRUE(cluster.RunUntil([&] { return reply->done; }));
+    written += reply->outcome.ok() ? 1 : 0;
+    refused = reply->outcome.status();
+  }
+  EXPECT_FALSE(refused.ok());
+  EXPECT_LT(written, 100);  // the spare segment and the one in use
+  EXPECT_FALSE(cluster.node(1).failed());
+  cluster.files(1).SetCapacity(0);
+  EXPECT_TRUE(cluster.RunSomewhere(PutOf("k", "room again")));
+  EXPECT_EQ(cluster.Get(1, "k"), "room again");
+}
+
 // E109: a leader whose disk stands still gives its office away.
 TEST(NodeCluster, AStalledDiskCostsTheOffice) {
   TestCluster cluster({});

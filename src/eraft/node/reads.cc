@@ -108,7 +108,7 @@ void Group::FailReads(const absl::Status& status) {
 
 void Group::Get(ShardId shard, std::string key, const ReadOptions& options, Node::GetDone done) {
   PendingGet get = {.shard = shard, .key = std::move(key), .done = std::move(done)};
-  Read(options, [this, get = std::move(get)](absl::StatusOr<raft::Index> point) mutable {
+  Read(options, [this, get = std::move(get)](const absl::StatusOr<raft::Index>& point) mutable {
     if (point.ok()) return StartGet(std::move(get));
     context_.world.loop.Post(
         [done = std::move(get.done), status = point.status()]() mutable { done(status); });

@@ -146,18 +146,18 @@ void SnapshotReceiver::Take() {
         }
         auto manifest = writer->Finish();
         added->whole = manifest.ok();
-        if (manifest.ok()) added->manifest = *std::move(manifest);
-        // FailedPrecondition: files are missing yet.
-        if (!manifest.ok() && !absl::IsFailedPrecondition(manifest.status())) {
+        if (manifest.ok()) {
+          added->manifest = *std::move(manifest);
+        } else if (!absl::IsFailedPrecondition(manifest.status())) {  // that: files are missing yet
           added->status = manifest.status();
         }
       },
       [this, alive = alive_, count, added] {
-        if (*alive) OnAdded(count, std::move(*added));
+        if (*alive) OnAdded(count, *added);
       });
 }
 
-void SnapshotReceiver::OnAdded(uint64_t count, Added added) {
+void SnapshotReceiver::OnAdded(uint64_t count, const Added& added) {
   transfer_->busy = false;
   if (!added.status.ok()) {
     Reply(transfer_->peer, transfer_->offer.transfer, SnapshotReply::kRestart);

@@ -51,7 +51,7 @@ class SnapshotReceiver {
   void Open();
   void OnOpened(absl::StatusOr<Opened> opened);
   void Take();
-  void OnAdded(uint64_t count, Added added);
+  void OnAdded(uint64_t count, const Added& added);
   void Finish(const Manifest& manifest);
   void Drop(bool failed);
   void Reply(raft::NodeId peer, uint64_t transfer, SnapshotReply reply, uint64_t next = 0);

@@ -161,7 +161,7 @@ void Group::OnReceived(const SnapshotName& name, raft::Message message) {
 
 // The engine serves on while kv.new is built.
 void Group::StartInstall(const raft::SnapshotMark& mark) {
-  install_ = Install{.mark = mark, .name = {id_, mark.term, mark.index}, .intent = {}};
+  install_ = PendingInstall{.mark = mark, .name = {id_, mark.term, mark.index}, .intent = {}};
   auto intent = std::make_shared<absl::StatusOr<InstallIntent>>();
   context_.jobs->Run([place = place_, name = install_->name,
                       intent] { *intent = PrepareInstall(*place.dir, *place.engine, name); },
