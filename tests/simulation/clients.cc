@@ -13,7 +13,6 @@ namespace {
 using check::RegisterModel;
 using Kind = RegisterModel::Kind;
 
-constexpr ShardId kShards = 3;
 constexpr absl::Duration kAttemptMax = absl::Milliseconds(600);
 constexpr int kAttemptsMax = 6;  // of a client that gives up
 constexpr uint64_t kGiveUpPercent = 15;
@@ -39,6 +38,7 @@ struct Clients::Client {
   CommandId command = 0;
   std::set<std::pair<GroupId, ShardId>> sessions;  // strict ones, registered
   bool registering = false;
+  bool sessionless = false;    // sends nothing twice that may have been executed
   raft::NodeId favourite = 1;  // who answered last
   // The operation under way; of `history_` only when it ends or is given up.
   bool busy = false;
@@ -109,9 +109,11 @@ void Clients::Choose(Client& client) {
   const uint64_t dice = choices_.Below(100);
   const bool special = dice < 8;  // delete and compare-and-set have a key of their own
   const uint64_t key = special ? 99 : choices_.Below(static_cast<uint64_t>(options_.keys));
-  client.shard = static_cast<ShardId>(key % kShards);
+  client.shard = ShardOf(key);
   input.key = absl::StrCat(client.group, "/k", key);
-  client.registering = options_.strict && client.sessions.count({client.group, client.shard}) == 0;
+  client.sessionless = choices_.Chance(10);
+  client.registering = !client.sessionless && options_.strict &&
+                       client.sessions.count({client.group, client.shard}) == 0;
   input.kind = dice < 3    ? Kind::kDelete
                : dice < 6  ? Kind::kCompareAndSet
                : dice < 8  ? Kind::kGet
@@ -151,7 +153,7 @@ void Clients::Try(Client& client) {
     TryWrite(client, machine);
     // The network may deliver a request twice, to two nodes even.
     Machine& other = *machines_[choices_.Below(machines_.size())];
-    if (!choices_.Chance(5) || !other.up()) return;
+    if (client.sessionless || !choices_.Chance(5) || !other.up()) return;
     client.maybe_done = true;
     TryWrite(client, other);
   }
@@ -161,11 +163,11 @@ void Clients::TryWrite(Client& client, Machine& machine) {
   const RegisterModel::Input& input = client.operation.input;
   Command command;
   command.op = client.registering ? CommandOp::kRegisterSession : OpOf(input.kind);
-  command.strict = options_.strict && !client.registering;
+  command.strict = options_.strict && !client.registering && !client.sessionless;
   command.shard = client.shard;
-  command.client = client.id;
+  command.client = client.sessionless ? 0 : client.id;
   command.command = client.command;
-  command.acknowledged = options_.strict ? client.command : 0;
+  command.acknowledged = command.strict ? client.command : 0;
   if (!client.registering) {
     command.key = input.key;
     command.value = input.value;
@@ -211,7 +213,8 @@ void Clients::OnWritten(Client& client, const absl::StatusOr<Outcome>& outcome) 
       break;
   }
   if (answer.index != 0) {
-    common_.checkers[client.group - 1].OnAcknowledged(client.id, client.command, answer.index);
+    common_.checkers[client.group - 1].OnAcknowledged(client.sessionless ? 0 : client.id,
+                                                      client.command, answer.index);
   }
   RegisterModel::Output output;
   output.swapped = answer.code == AnswerCode::kOk;
@@ -247,6 +250,8 @@ void Clients::Again(Client& client, bool maybe_done) {
   ++retries_;
   client.maybe_done |= maybe_done;
   if (client.timer != 0) common_.loop.Cancel(std::exchange(client.timer, 0));
+  const bool reads = client.operation.input.kind == Kind::kGet;
+  if (client.sessionless && client.maybe_done && !reads) return GiveUp(client);
   if (client.gives_up && client.attempts >= kAttemptsMax && !finishing_) return GiveUp(client);
   const auto pause = absl::Microseconds(static_cast<int64_t>(500 + choices_.Below(30'000)));
   common_.loop.After(pause, [this, &client, attempt = client.attempt] {
@@ -299,8 +304,13 @@ void Clients::Burst(raft::NodeId node, int commands) {
     command.op = CommandOp::kPut;
     command.client = 1'000'000 + next_burst_;
     command.command = next_burst_++;
-    command.key = "burst";
-    command.value = std::string(200, 'b');
+    if (i == commands / 2) {  // takes nothing else with it
+      command.op = CommandOp::kDeleteShard;
+      command.client = 0;
+    } else {
+      command.key = "burst";
+      command.value = std::string(200, 'b');
+    }
     machine.loop().Post([&machine, command] {
       if (!machine.up()) return;
       machine.node()->Propose(1, EncodeCommand(command), machine.clock().Monotonic() + kAttemptMax,
@@ -308,6 +318,8 @@ void Clients::Burst(raft::NodeId node, int commands) {
     });
   }
 }
+
+ShardId Clients::ShardOf(uint64_t key) { return static_cast<ShardId>(1 + key % 3); }
 
 std::string Clients::Waiting() const {
   std::string text;

@@ -41,6 +41,8 @@ class Clients {
   // A crowd that wants much at once (E201: overload): commands that nobody waits for.
   void Burst(raft::NodeId node, int commands);
 
+  // Where a key lies. Shard 0 is that of bursts.
+  static ShardId ShardOf(uint64_t key);
   // Each group's. Keys are "<group>/<key>".
   const History& history() const { return history_; }
   uint64_t completed() const { return completed_; }

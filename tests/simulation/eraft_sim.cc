@@ -123,7 +123,7 @@ absl::StatusOr<Arguments> Parse(const std::vector<std::string>& words) {
 
 struct Totals {
   uint64_t runs = 0, failed = 0, shadows = 0, events = 0, operations = 0, unknown = 0;
-  uint64_t unknown_verdicts = 0, faults = 0, restarts = 0, fenced = 0;
+  uint64_t unknown_verdicts = 0, faults = 0, restarts = 0, installs = 0, fenced = 0;
 };
 
 class Program {
@@ -145,11 +145,13 @@ class Program {
     const auto of = [](uint64_t count) { return static_cast<double>(count); };
     std::cout << absl::StrFormat(
         "eraft_sim: %d seeds, %d failed, %d shadow runs; %d events, %d operations (%d unknown), %d "
-        "faults, %d restarts, %d disks fenced, %d histories undecided; %.1f s: %.1f seeds/s, %.0f "
+        "faults, %d restarts, %d snapshots installed, %d disks fenced, %d histories undecided; "
+        "%.1f s: %.1f seeds/s, %.0f "
         "events/s\n",
         totals_.runs, totals_.failed, totals_.shadows, totals_.events, totals_.operations,
-        totals_.unknown, totals_.faults, totals_.restarts, totals_.fenced, totals_.unknown_verdicts,
-        seconds, of(totals_.runs) / seconds, of(totals_.events) / seconds);
+        totals_.unknown, totals_.faults, totals_.restarts, totals_.installs, totals_.fenced,
+        totals_.unknown_verdicts, seconds, of(totals_.runs) / seconds,
+        of(totals_.events) / seconds);
     return totals_.failed == 0 ? 0 : 1;
   }
 
@@ -161,6 +163,7 @@ class Program {
     totals_.unknown_verdicts += report.unknown_verdicts;
     totals_.faults += report.faults.size();
     totals_.restarts += report.restarts;
+    totals_.installs += report.installs;
     totals_.fenced += report.fenced;
   }
 

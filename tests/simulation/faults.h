@@ -32,15 +32,17 @@ enum class FaultKind : uint8_t {
   kPowerLoss,    // between two operations
   kPowerLossAt,  // in the middle of the disk operation that many from now
   kPowerLossOfAll,
+  kPowerLossAfterInstall,  // soon after a snapshot came in
   kPause,
-  kSuspend,     // a pause in which nothing arrives either
-  kIsolate,     // one from all others, both ways
-  kDeafen,      // nothing reaches it
-  kMute,        // nothing leaves it
-  kSplit,       // two parts that do not hear each other
-  kCutLink,     // between two nodes only
-  kFlap,        // a link that comes and goes
-  kBadWeather,  // loss, doubles, overtaking everywhere
+  kSuspend,      // a pause in which nothing arrives either
+  kIsolate,      // one from all others, both ways
+  kDeafen,       // nothing reaches it
+  kMute,         // nothing leaves it
+  kLateAnswers,  // what comes to it takes long, and then nothing leaves it any more
+  kSplit,        // two parts that do not hear each other
+  kCutLink,      // between two nodes only
+  kFlap,         // a link that comes and goes
+  kBadWeather,   // loss, doubles, overtaking everywhere
   kSlowLink,
   kSlowDisk,
   kDiskError,  // EIO of the n-th operation
@@ -55,7 +57,7 @@ enum class FaultKind : uint8_t {
   kSnapshot,
   kBurst,
 };
-inline constexpr int kFaultKinds = 26;
+inline constexpr int kFaultKinds = 28;
 absl::string_view FaultName(FaultKind kind);
 
 struct Fault {

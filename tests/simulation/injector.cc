@@ -32,6 +32,7 @@ bool IsOfNetwork(FaultKind kind) {
     case FaultKind::kIsolate:
     case FaultKind::kDeafen:
     case FaultKind::kMute:
+    case FaultKind::kLateAnswers:
     case FaultKind::kSplit:
     case FaultKind::kCutLink:
     case FaultKind::kFlap:
@@ -104,6 +105,9 @@ void Injector::HappenToProcess(const Fault& fault, Machine& machine) {
       if (!machine.up() || spared_until_[machine.id()] > now()) return;
       machine.SetLoss(LossOf(fault.choice));
       return machine.disk().PowerLossAt(static_cast<int>(1 + fault.choice / 4 % 40));
+    case FaultKind::kPowerLossAfterInstall:
+      machine.SetLoss(LossOf(fault.choice));
+      return machine.PowerLossAfterInstall(static_cast<int>(1 + fault.choice / 4 % 12));
     case FaultKind::kPowerLossOfAll:
       for (const auto& each : machines_) {
         Kill(*each, LossOf(sim::Mix(fault.choice, each->id())),
@@ -296,6 +300,12 @@ void Injector::HappenToNetwork(const Fault& fault) {
          now() + 4 * fault.lasts);
     return;
   }
+  if (fault.kind == FaultKind::kLateAnswers) {
+    After(fault.lasts / 3, [this, id] {
+      weather_.at(id).second_half = true;
+      SetLinks();
+    });
+  }
   After(fault.lasts, [this, id] {
     weather_.erase(id);
     SetLinks();
@@ -308,7 +318,7 @@ void Injector::Flap(uint64_t id, absl::Duration every, absl::Duration until) {
     if (over) {
       weather_.erase(id);
     } else {
-      weather_.at(id).pauses = !weather_.at(id).pauses;
+      weather_.at(id).second_half = !weather_.at(id).second_half;
     }
     SetLinks();
     if (over) return;
@@ -322,15 +332,15 @@ void Injector::SetLinks() {
       if (from == to) continue;
       sim::Link link = options_.weather;
       for (const auto& [id, weather] : weather_) {
-        if (!weather.pauses) Apply(weather.fault, from->id(), to->id(), link);
+        Apply(weather, from->id(), to->id(), link);
       }
       common_.network.At(from->id(), to->id()) = link;
     }
   }
 }
 
-void Injector::Apply(const Fault& fault, raft::NodeId from, raft::NodeId to,
-                     sim::Link& link) const {
+void Injector::Apply(const Weather& weather, raft::NodeId from, raft::NodeId to, sim::Link& link) {
+  const Fault& fault = weather.fault;
   const bool sends = from == fault.node;
   const bool hears = to == fault.node;
   const bool between = (sends && to == fault.other) || (hears && from == fault.other);
@@ -350,8 +360,15 @@ void Injector::Apply(const Fault& fault, raft::NodeId from, raft::NodeId to,
       link.cut |= side(from) != side(to);
       return;
     case FaultKind::kCutLink:
-    case FaultKind::kFlap:
       link.cut |= between;
+      return;
+    case FaultKind::kFlap:
+      link.cut |= between && !weather.second_half;
+      return;
+    case FaultKind::kLateAnswers:
+      link.cut |= sends && weather.second_half;
+      if (hears) link.delay_min = absl::Milliseconds(static_cast<int64_t>(50 + fault.choice % 130));
+      if (hears) link.delay_max = link.delay_min + absl::Milliseconds(20);
       return;
     case FaultKind::kBadWeather:
       link.drop_percent += fault.choice % 30;

@@ -39,7 +39,8 @@ class Injector {
  private:
   struct Weather {
     Fault fault;
-    bool pauses = false;  // of a flapping link
+    // Of a flapping link: it is whole. Of a node of late answers: it is mute.
+    bool second_half = false;
   };
   void Happen(int number, const Fault& fault);
   void HappenToProcess(const Fault& fault, Machine& machine);
@@ -56,7 +57,8 @@ class Injector {
   void ChangeMembers(const Fault& fault);
   void Flap(uint64_t id, absl::Duration every, absl::Duration until);
   void SetLinks();
-  void Apply(const Fault& fault, raft::NodeId from, raft::NodeId to, base::sim::Link& link) const;
+  static void Apply(const Weather& weather, raft::NodeId from, raft::NodeId to,
+                    base::sim::Link& link);
   // Once, unless calm comes first.
   void After(absl::Duration delay, std::function<void()> then);
   absl::Duration now() const { return common_.clock.Monotonic(); }

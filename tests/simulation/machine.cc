@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/check.h"
+#include "engine.h"
 #include "eraft/store/memory_engine.h"
 
 namespace slipway::eraft::simulation {
@@ -23,13 +24,15 @@ NodeOptions OptionsOf(const Common& common, raft::NodeId id) {
   options.tick = kTick;
   options.raft.election_ticks = 10;
   options.raft.heartbeat_ticks = 2;
-  options.raft.append_bytes_max = uint64_t{256} << choices.Below(8);
+  options.raft.append_bytes_max = uint64_t{32} << choices.Below(11);
   options.raft.committed_bytes_max = uint64_t{512} << choices.Below(8);
   options.raft.memory_bytes_max = uint64_t{2048} << choices.Below(8);
-  options.raft.inflight_messages_max = 2 + static_cast<int>(choices.Below(30));
+  options.raft.inflight_messages_max =
+      choices.Chance(40) ? 1 : 2 + static_cast<int>(choices.Below(30));
   options.raft.uncommitted_bytes_max = 256 << 10;
-  options.wal_segment_bytes = uint64_t{64 << 10} << choices.Below(3);
-  options.snapshot_entries = 20 + choices.Below(200);
+  const uint64_t segment_bytes_min = common.small_entries ? 16 << 10 : 64 << 10;
+  options.wal_segment_bytes = segment_bytes_min << choices.Below(3);
+  options.snapshot_entries = 10 + (uint64_t{10} << choices.Below(5));
   options.log_keep_entries = choices.Below(40);
   options.snapshot_bytes_per_second = choices.Chance(50) ? 0 : 1 << 20;
   options.proposals_max = 200;
@@ -56,6 +59,10 @@ class Machine::Observer : public NodeObserver {
       return absl::StrCat("node ", machine_.id_, " installed a snapshot of ", mark.index);
     });
     if (Checker* checker = Of(group)) checker->OnInstalled(machine_.id_, mark);
+    ++machine_.installs_;
+    if (machine_.after_install_ > 0) {
+      machine_.disk_.PowerLossAt(std::exchange(machine_.after_install_, 0));
+    }
   }
 
  private:
@@ -92,7 +99,8 @@ absl::Status Machine::Open() {
     const std::string path = group == 0 ? "/data" : absl::StrCat("/data/group", group + 1);
     SLIPWAY_ASSIGN_OR_RETURN(std::unique_ptr<base::Dir> dir, disk_.MakeRoot(path));
     dirs_.push_back(std::move(dir));
-    homes_.push_back(MemoryHome(dirs_.back().get()));
+    homes_.push_back(FlushingHome(MemoryHome(dirs_.back().get()),
+                                  sim::Mix(common_.seed, 2000 + id_, life_), /*percent=*/3));
     GroupOptions& added = options.groups.emplace_back();
     added.id = static_cast<GroupId>(group + 1);
     if (std::count(common_.members.voters.begin(), common_.members.voters.end(), id_) > 0) {
@@ -181,6 +189,7 @@ void Machine::Kill(sim::Loss loss) {
       [&] { return absl::StrCat("node ", id_, " is killed, loss ", static_cast<int>(loss)); });
   disk_.PowerOff();
   Drop();
+  after_install_ = 0;
   disk_.Reboot(loss, life_);
 }
 
@@ -202,6 +211,7 @@ bool Machine::Reap() {
 void Machine::ClearDiskFaults() {
   disk_.ClearFaults();
   disk_.SetCapacity(0);
+  after_install_ = 0;
   disk_fault_ = false;
 }
 

@@ -32,7 +32,8 @@ struct Common {
   std::vector<Checker>& checkers;  // of group i + 1
   uint64_t seed = 0;
   int groups = 1;
-  raft::Membership members;  // of every group, at the beginning
+  raft::Membership members;    // of every group, at the beginning
+  bool small_entries = false;  // so that segments of the log may be small, too
 };
 
 class Machine {
@@ -65,6 +66,8 @@ class Machine {
   void NoteDamage() { damaged_ = true; }
   bool damaged() const { return damaged_; }
   bool fenced() const { return fenced_; }
+  // The power goes so many disk operations after the next snapshot is installed.
+  void PowerLossAfterInstall(int operations) { after_install_ = operations; }
   // How the power that an armed fault takes is lost.
   void SetLoss(base::sim::Loss loss) { loss_ = loss; }
   // An error of the disk was planted for this start or the one under way.
@@ -73,6 +76,7 @@ class Machine {
 
   uint64_t starts() const { return life_; }
   uint64_t failed_starts() const { return failed_starts_; }
+  uint64_t installs() const { return installs_; }
 
  private:
   class Observer;
@@ -99,11 +103,13 @@ class Machine {
   std::unique_ptr<Observer> observer_;
   std::unique_ptr<Node> node_;
   bool dying_ = false;
+  int after_install_ = 0;  // 0: nothing is planned
   bool fatal_ = false;
 
   base::sim::Loss loss_ = base::sim::Loss::kSeeded;
   uint64_t life_ = 0;
   uint64_t failed_starts_ = 0;
+  uint64_t installs_ = 0;
   bool damaged_ = false, fenced_ = false;
   bool disk_fault_ = false;    // now
   bool disk_faulted_ = false;  // in this life of the process

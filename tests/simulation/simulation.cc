@@ -89,6 +89,7 @@ void Run::Setup() {
   clients.keys = keys_ = static_cast<int>(1 + choices_.Below(5));
   clients.pad_bytes_max = choices_.Chance(30) ? 3'000 : choices_.Chance(50) ? 300 : 0;
   clients_ = std::make_unique<Clients>(common_, machines_, clients);
+  common_.small_entries = clients.pad_bytes_max <= 300;
   Injector::Options injector;
   injector.weather.delay_max = absl::Microseconds(300 << choices_.Below(5));
   injector.weather.drop_percent = choices_.Below(3);
@@ -221,8 +222,8 @@ void Run::CheckContents(GroupId group, const std::vector<Machine*>& members) {
     const std::string name = absl::StrCat(group, "/k", number);
     std::optional<std::string> first;
     for (Machine* machine : members) {
-      const auto value =
-          machine->node()->machine(group)->Get(static_cast<ShardId>(number % 3), name);
+      const auto value = machine->node()->machine(group)->Get(
+          Clients::ShardOf(static_cast<uint64_t>(number)), name);
       if (!value.ok()) {
         checkers_[group - 1].Violate(absl::StrCat("node ", machine->id(), " cannot read ", name,
                                                   ": ", value.status().ToString()));
@@ -307,6 +308,7 @@ SimulationReport Run::Report() {
     report_.damaged += machine->damaged() ? 1 : 0;
     report_.restarts += machine->starts() > 0 ? machine->starts() - 1 : 0;
     report_.failed_starts += machine->failed_starts();
+    report_.installs += machine->installs();
     report_.fenced += machine->fenced() ? 1 : 0;
   }
   return report_;

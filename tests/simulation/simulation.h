@@ -34,6 +34,7 @@ struct SimulationReport {
   uint64_t operations = 0, unknown_operations = 0, retries = 0;
   uint64_t unknown_verdicts = 0;  // histories that the checker gave up on
   uint64_t frames = 0, restarts = 0, failed_starts = 0, fenced = 0;
+  uint64_t installs = 0;  // snapshots
   uint64_t applied = 0, terms = 0;
   std::string drawing;  // HTML of the key that is not linearizable
 };
