@@ -120,6 +120,7 @@ class Group {
   void TruncateLog(raft::Index snapshot, raft::Index durable);
   void PruneSnapshots();
   void SendSnapshots();
+  void CheckSnapshot(const SnapshotName& name);
   void StartInstall(const raft::SnapshotMark& mark);
   void ContinueInstall();
   void CommitPrepared();

@@ -56,7 +56,8 @@ void SnapshotSender::Start() {
 }
 
 void SnapshotSender::OnOpened(absl::StatusOr<Opened> opened) {
-  if (!opened.ok()) return Finish(/*ok=*/false);
+  suspect_ = !opened.ok();
+  if (suspect_) return Finish(/*ok=*/false);
   auto membership = raft::DecodeMembership(base::AsBytes(opened->manifest.membership));
   if (!membership.ok()) return Finish(/*ok=*/false);
   reader_ = std::move(opened->reader);
@@ -121,7 +122,8 @@ void SnapshotSender::OnAnswer(const SnapshotAnswer& answer) {
       heard_ = group_.context().now();  // offered again after a while
       return;
     case SnapshotReply::kRestart:
-      if (++attempts_ > kSnapshotAttemptsMax) return Finish(/*ok=*/false);
+      suspect_ = ++attempts_ > kSnapshotAttemptsMax;
+      if (suspect_) return Finish(/*ok=*/false);
       return Offer();
     case SnapshotReply::kRefused:
       return Finish(/*ok=*/false);
@@ -173,7 +175,8 @@ void SnapshotSender::OnRead(uint64_t transfer, absl::StatusOr<std::optional<base
     if (state_ == State::kSending) Fill();
     return;
   }
-  if (!chunk.ok()) return Finish(/*ok=*/false);
+  suspect_ = !chunk.ok();
+  if (suspect_) return Finish(/*ok=*/false);
   if (!chunk->has_value()) {
     at_end_ = true;
     return;

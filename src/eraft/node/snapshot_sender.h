@@ -29,6 +29,8 @@ class SnapshotSender {
   void OnAnswer(const SnapshotAnswer& answer);
   const std::optional<SnapshotName>& name() const { return name_; }
   bool done() const { return state_ == State::kDone; }
+  // It failed, and perhaps because the snapshot is damaged on this disk.
+  bool suspect() const { return suspect_; }
 
  private:
   enum class State : uint8_t { kQueued, kOpening, kOffered, kSending, kDone };
@@ -62,6 +64,7 @@ class SnapshotSender {
   std::deque<raft::Slice> parts_;  // sent and not taken, from number first_ on
   uint64_t first_ = 0;
   int attempts_ = 0;
+  bool suspect_ = false;
   absl::Duration heard_;       // when the peer last moved on
   absl::Duration sent_;        // when something was last sent
   absl::Duration not_before_;  // by the rate

@@ -141,11 +141,34 @@ void Group::OnSenderDone(raft::NodeId peer, raft::Index index, bool ok) {
   (ok ? metrics_.snapshots_sent : metrics_.snapshots_send_failed).Increment();
   const auto sender = senders_.find(peer);
   if (sender != senders_.end()) {
+    if (sender->second->suspect()) CheckSnapshot(*sender->second->name());
     done_senders_.push_back(std::move(sender->second));
     senders_.erase(sender);
   }
   raft_->OnSnapshotSent(peer, index, ok);
   SchedulePump();
+}
+
+// A damaged one would be sent for ever to who needs it: another takes its place (E163).
+void Group::CheckSnapshot(const SnapshotName& name) {
+  if (taking_snapshot_ || install_.has_value()) return;  // with the next failure
+  taking_snapshot_ = true;
+  auto damaged = std::make_shared<bool>(false);
+  context_.jobs->Run(
+      [place = place_, name, damaged] {
+        const absl::Status found = VerifySnapshot(*place.dir, name);
+        *damaged = absl::IsDataLoss(found) || absl::IsNotFound(found);
+        if (*damaged) RemoveSnapshot(*place.dir, name).IgnoreError();
+      },
+      [this, name, damaged] {
+        taking_snapshot_ = false;
+        if (*damaged) {
+          if (snapshot_ == name) snapshot_.reset();
+          StartSnapshot();
+        } else if (install_.has_value()) {
+          ContinueInstall();
+        }
+      });
 }
 
 // ---- Installing ----
