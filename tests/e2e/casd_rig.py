@@ -96,8 +96,11 @@ class Casd:
 
     def start(self, timeout=30):
         self.ports_file.unlink(missing_ok=True)
+        env = dict(self.env or {})
+        if self.prefix and rig.SANITIZED:  # the leak check cannot work under strace
+            env["ASAN_OPTIONS"] = os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"
         with open(self.log_file, "ab") as log:
-            self.process = subprocess.Popen(self.command(), env=environment(self.env), stdin=subprocess.DEVNULL,
+            self.process = subprocess.Popen(self.command(), env=environment(env), stdin=subprocess.DEVNULL,
                                             stdout=log, stderr=log)
         deadline = time.monotonic() + timeout
         while not self.ports_file.exists():

@@ -21,6 +21,8 @@ if "SLIPWAY_SOURCE_DIR" in os.environ:  # the checkout is mounted elsewhere for 
         if BUILD.is_relative_to(SOURCE) else BUILD
 TOOL = str(BUILD / "bin" / "deploy-tool")
 SANITIZED = BUILD.name == "asan"  # with the address sanitizer
+# What the sanitizer adds to the memory of a process: shadow, and freed memory that it keeps.
+SANITIZER_BYTES = 2 << 30 if SANITIZED else 0
 
 
 class Result:
