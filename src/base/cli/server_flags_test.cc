@@ -38,7 +38,7 @@ class ServerFlagsTest : public ::testing::Test {
  protected:
   ServerFlagsTest() {
     Write("/etc/demo", "other", "");
-    Write("/work", "own.yaml", "name: own\nport: 2\n");
+    Write("/srv", "own.yaml", "name: own\nport: 2\n");
   }
 
   void Write(const std::string& folder, const std::string& name, absl::string_view text) {
@@ -105,13 +105,13 @@ TEST_F(ServerFlagsTest, StrongerBeatsWeaker) {
 }
 
 TEST_F(ServerFlagsTest, AFileThatIsNamedMustBeThere) {
-  const Ran ran = Run({"--config", "/work/own.yaml"});
-  EXPECT_EQ(ran.file, "/work/own.yaml");
+  const Ran ran = Run({"--config", "/srv/own.yaml"});
+  EXPECT_EQ(ran.file, "/srv/own.yaml");
   EXPECT_EQ(ran.config.name, "own");
-  const Ran absent = Run({"--config", "/work/absent.yaml"});
+  const Ran absent = Run({"--config", "/srv/absent.yaml"});
   EXPECT_FALSE(absent.started);
   EXPECT_NE(absent.exit, 0);
-  EXPECT_THAT(absent.err, HasSubstr("/work/absent.yaml"));
+  EXPECT_THAT(absent.err, HasSubstr("/srv/absent.yaml"));
 }
 
 TEST_F(ServerFlagsTest, UnknownKeysAreErrorsWithTheNearestOne) {
@@ -142,10 +142,10 @@ TEST_F(ServerFlagsTest, CheckConfigStartsNothing) {
 
 TEST_F(ServerFlagsTest, PrintConfigShowsEachValueAndWhereItIsFrom) {
   world_.environment.Set("DEMO__PORT", "7");
-  const Ran ran = Run({"--print-config", "--config", "/work/own.yaml", "--roles", "z"});
+  const Ran ran = Run({"--print-config", "--config", "/srv/own.yaml", "--roles", "z"});
   EXPECT_FALSE(ran.started);
   EXPECT_EQ(ran.exit, 0);
-  for (const char* part : {"name: own", "/work/own.yaml", "port: 7", "DEMO__PORT", "--roles"}) {
+  for (const char* part : {"name: own", "/srv/own.yaml", "port: 7", "DEMO__PORT", "--roles"}) {
     EXPECT_THAT(ran.out, HasSubstr(part));
   }
 }
@@ -161,14 +161,14 @@ TEST_F(ServerFlagsTest, AnAddressGoesWithAProbeOnly) {
   EXPECT_FALSE(ran.started);
   EXPECT_NE(ran.exit, 0);
   EXPECT_THAT(ran.err, HasSubstr("unexpected argument cas.example:1"));
-  EXPECT_EQ(Run({"--ports-file", "/work/ports"}).ports_file, "/work/ports");
+  EXPECT_EQ(Run({"--ports-file", "/srv/ports"}).ports_file, "/srv/ports");
 }
 
 TEST_F(ServerFlagsTest, ThePortsFileIsWholeAndReplaced) {
   for (const int port : {50610, 1}) {
     ASSERT_TRUE(
-        WritePortsFile(world_.files, "/work/ports.json", {{"cas", port}, {"http", 9610}}, 42).ok());
-    EXPECT_THAT(ReadUserFile(world_.files, "/work/ports.json", 1000).value(),
+        WritePortsFile(world_.files, "/srv/ports.json", {{"cas", port}, {"http", 9610}}, 42).ok());
+    EXPECT_THAT(ReadUserFile(world_.files, "/srv/ports.json", 1000).value(),
                 HasSubstr(absl::StrCat("{\"cas\":", port, ",\"http\":9610,\"pid\":42}\n")));
   }
   const absl::Status status = WritePortsFile(world_.files, "/absent/ports", {}, 1);
