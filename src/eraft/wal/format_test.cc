@@ -101,8 +101,8 @@ TEST(Format, EveryRecordTypeComesBack) {
                     .entries = entries,
                     .membership = MembershipCopy{2, members},
                     .snapshot_intent = SnapshotIntent{mark, "detail"},
-                    .snapshot_done = SnapshotDone{9, 8, true},
                     .truncate_prefix = mark,
+                    .snapshot_done = SnapshotDone{9, 8, true},
                     .remove_group = true};
   BatchBuilder builder;
   const uint64_t before = builder.bytes();
@@ -123,8 +123,8 @@ TEST(Format, EveryRecordTypeComesBack) {
   EXPECT_FALSE(ParseEntries(nullptr, payload(3), 5, 8).ok());
   EXPECT_EQ(*ParseMembership(payload(4)), *batch.membership);
   EXPECT_EQ(*ParseIntent(payload(5)), *batch.snapshot_intent);
-  EXPECT_TRUE(ParseDone(payload(6), built.records[6].header.flags)->discarded);
-  EXPECT_EQ(*ParseMark(payload(7)), mark);
+  EXPECT_EQ(*ParseMark(payload(6)), mark);
+  EXPECT_TRUE(ParseDone(payload(7), built.records[7].header.flags)->discarded);
   EXPECT_EQ(built.records[8].header.flags, kFlagGone);
   for (const RecordRef& record : built.records) EXPECT_EQ(record.offset % kRecordAlignBytes, 0u);
 }

@@ -81,5 +81,28 @@ TEST(LogIndex, AgreesWithAPlainMap) {
   }
 }
 
+// A crash may leave any first records of a batch. What ends an install keeps its intent, so that
+// recovery ends it again, until the log begins behind the snapshot (E162).
+TEST(LogIndex, EachPrefixOfTheEndOfAnInstallHasTheIntentOrTheMark) {
+  const raft::SnapshotMark mark = {9, 2, {}};
+  BatchBuilder begin;
+  begin.Add(1, {.entries = MakeEntries(1, 4), .snapshot_intent = SnapshotIntent{mark, "detail"}});
+  BatchBuilder end;
+  end.Add(1, {.truncate_suffix_from = 1,
+              .truncate_prefix = mark,
+              .snapshot_done = SnapshotDone{.index = 9, .term = 2}});
+  const BatchBuilder::Built first = begin.Finish({.offset = 4096, .sequence = 1});
+  const BatchBuilder::Built second = end.Finish({.offset = 9000, .sequence = 10});
+  ASSERT_EQ(second.records.size(), 4u);  // with the batch's header
+  for (size_t kept = 0; kept <= second.records.size(); ++kept) {
+    LogIndex index;
+    for (const RecordRef& record : first.records) ASSERT_OK(index.Apply(record, 1));
+    for (size_t i = 0; i < kept; ++i) ASSERT_OK(index.Apply(second.records[i], 1));
+    const Batch state = index.Find(1)->Checkpoint();
+    EXPECT_TRUE(state.snapshot_intent.has_value() || state.truncate_prefix == mark) << kept;
+    EXPECT_EQ(state.snapshot_intent.has_value(), kept < second.records.size()) << kept;
+  }
+}
+
 }  // namespace
 }  // namespace slipway::eraft::wal

@@ -385,15 +385,16 @@ void BatchBuilder::Add(raft::GroupId group, const Batch& batch) {
     out.Put(static_cast<uint32_t>(intent->detail.size()));
     out.PutBytes(base::AsBytes(intent->detail));
   }
+  if (const auto& mark = batch.truncate_prefix) {
+    Writer out(Begin(RecordType::kTruncatePrefix, group, 0, MarkBytes(*mark)));
+    PutMark(out, *mark);
+  }
+  // A crash may leave the first records of a batch: while the mark is not there, the intent is.
   if (const auto& done = batch.snapshot_done) {
     Writer out(Begin(RecordType::kSnapshotDone, group, done->discarded ? kFlagDiscarded : 0,
                      2 * sizeof(uint64_t)));
     out.Put(done->index);
     out.Put(done->term);
-  }
-  if (const auto& mark = batch.truncate_prefix) {
-    Writer out(Begin(RecordType::kTruncatePrefix, group, 0, MarkBytes(*mark)));
-    PutMark(out, *mark);
   }
   if (batch.remove_group) {
     Writer out(Begin(RecordType::kTruncatePrefix, group, kFlagGone, MarkBytes({})));

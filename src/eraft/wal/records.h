@@ -45,9 +45,9 @@ struct Batch {
   std::vector<raft::Entry> entries;
   std::optional<MembershipCopy> membership;
   std::optional<SnapshotIntent> snapshot_intent;
-  std::optional<SnapshotDone> snapshot_done;
   // Entries up to it are in the engine durably and in no other way needed.
   std::optional<raft::SnapshotMark> truncate_prefix;
+  std::optional<SnapshotDone> snapshot_done;
   bool remove_group = false;  // the group has left this node
 
   bool empty() const;

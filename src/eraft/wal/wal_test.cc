@@ -322,7 +322,7 @@ TEST(Wal, SnapshotIntentsAndMembershipsAreRemembered) {  // E162
     // Through new segments, too.
     ASSERT_OK(node.Append(2, {.entries = MakeEntries(1, 200, 1, 100)}));
   }
-  ASSERT_OK(node.Append(1, {.snapshot_done = SnapshotDone{50, 4}, .truncate_prefix = mark}));
+  ASSERT_OK(node.Append(1, {.truncate_prefix = mark, .snapshot_done = SnapshotDone{50, 4}}));
   ASSERT_OK(node.Reboot());
   EXPECT_EQ(node.wal->Find(1)->intent, std::nullopt);
   EXPECT_EQ(node.wal->Find(1)->mark, mark);
