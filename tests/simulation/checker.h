@@ -48,7 +48,7 @@ class Checker {
  private:
   struct Applied {  // of all nodes: entry index - 1 is the place
     raft::Term term = 0;
-    uint64_t hash = 0;         // of all entries up to here
+    uint64_t print = 0;        // 0: not known (yet)
     raft::Term term_seen = 0;  // highest term of the cluster when it was first applied
     ClientId client = 0;
     CommandId command = 0;
@@ -79,6 +79,7 @@ class Checker {
   std::vector<Applied> entries_;
   std::vector<std::vector<Sent>> sent_;  // by index
   raft::Term term_max_ = 0;
+  raft::Index ahead_ = 0;  // a node came up with so much applied, more than anybody had told
 };
 
 }  // namespace slipway::eraft::simulation
