@@ -91,6 +91,13 @@ absl::Status SizeMismatchError(const Digest& expected, uint64_t got_bytes) {
               {"ZK4001", "send the bytes of this digest, or the digest of these bytes"});
 }
 
+absl::Status TooLargeError(const Digest& digest, uint64_t bytes_max) {
+  return Make(CasError::kNoSpace, absl::StatusCode::kResourceExhausted,
+              absl::StrCat("store blob ", digest.ToString(), ": a blob may have ", bytes_max,
+                           " bytes at most"),
+              {"ZK4002", "raise limits.max_blob of the server, or send smaller pieces"});
+}
+
 absl::Status CorruptError(const Digest& digest) {
   return Make(
       CasError::kCorrupt, absl::StatusCode::kDataLoss,

@@ -29,6 +29,8 @@ absl::Status AlreadyExistsError(const Digest& digest);
 absl::Status OutOfRangeError(const Digest& digest, const BlobRange& range);
 absl::Status DigestMismatchError(const Digest& expected, const Digest& got);
 absl::Status SizeMismatchError(const Digest& expected, uint64_t got_bytes);
+// ResourceExhausted, of kNoSpace: the blob is over the limit of the server's configuration.
+absl::Status TooLargeError(const Digest& digest, uint64_t bytes_max);
 absl::Status CorruptError(const Digest& digest);
 // `status` of the file system while doing `what` with the blob: ResourceExhausted becomes kNoSpace,
 // the rest kIo; a path in its text is left out of the result.

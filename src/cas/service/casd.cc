@@ -37,6 +37,11 @@ HttpResponse JsonResponse(const base::Json& json) {
   return response;
 }
 
+absl::Status WithListenHint(const absl::Status& status) {
+  if (!absl::IsUnavailable(status)) return status;
+  return base::WithInfo(status, {"", "addresses and ports are set by listen.*"});
+}
+
 class CasdImpl final : public Casd {
  public:
   CasdImpl(const CasdConfig& config, base::World& world, base::Loop& loop, base::Pool& io_pool,
@@ -57,7 +62,6 @@ class CasdImpl final : public Casd {
   absl::Status StartHttp();
   absl::StatusOr<base::net::Listener> MakeListener(const std::string& address,
                                                    const std::vector<std::string>& roles);
-  absl::Status BindError(const absl::Status& status, const std::vector<std::string>& listens);
   base::net::HttpRouter MakeRouter();
   base::Json StatusJson();
   void Tick();
@@ -86,7 +90,7 @@ class CasdImpl final : public Casd {
   std::shared_ptr<base::net::TlsWatcher> tls_;
   // Its end waits for the jobs, which use all of the above.
   std::optional<MeteredPool> pool_;
-  std::optional<ServiceParts> parts_;
+  std::unique_ptr<ServiceParts> parts_;
   std::vector<std::unique_ptr<base::net::Service>> services_;
   std::unique_ptr<base::net::Server> server_;
   std::unique_ptr<base::net::HttpServer> http_;
@@ -174,10 +178,10 @@ absl::Status CasdImpl::Open(const MakeIndex& make_index) {
   health_.Set("storage", true);
   pool_.emplace(io_pool_, world_.clock, governor_, io_metrics_);
   SLIPWAY_ASSIGN_OR_RETURN(const SocketAddress advertise, AdvertisedAddress(config_));
-  parts_.emplace(ServiceParts{*store_, *authority_, governor_, requests_, buffers_, audit_.get(),
-                              *pool_, loop_, world_.clock, transfer_metrics_, scrub_metrics_,
-                              Cores(config_.buffered_io_count, world_), advertise, transport_port_,
-                              version_, world_.clock.Monotonic()});
+  parts_.reset(new ServiceParts{*store_, *authority_, governor_, requests_, buffers_, audit_.get(),
+                                *pool_, loop_, world_.clock, transfer_metrics_, scrub_metrics_,
+                                Cores(config_.buffered_io_count, world_), advertise,
+                                transport_port_, version_, world_.clock.Monotonic()});
   SLIPWAY_RETURN_IF_ERROR(StartGrpc());
   if (Has("http")) SLIPWAY_RETURN_IF_ERROR(StartHttp());
   ticker_.emplace(loop_, std::min(kTick, config_.idle_timeout / 4), [this] { Tick(); });
@@ -216,18 +220,15 @@ absl::Status CasdImpl::StartGrpc() {
     if (Has(role) && !elsewhere) on_cas.emplace_back(role);
   }
   std::vector<base::net::Listener> listeners;
-  std::vector<std::string> addresses;
   if (!on_cas.empty()) {
     SLIPWAY_ASSIGN_OR_RETURN(auto listener, MakeListener(config_.listen_cas, on_cas));
     for (const std::string& role : on_cas) listener_of_[role] = listeners.size();
     listeners.push_back(std::move(listener));
-    addresses.push_back(config_.listen_cas);
   }
   if (Has("transport") && !shared) {
     SLIPWAY_ASSIGN_OR_RETURN(auto listener, MakeListener(config_.listen_transport, {"transport"}));
     listener_of_["transport"] = listeners.size();
     listeners.push_back(std::move(listener));
-    addresses.push_back(config_.listen_transport);
   }
   if (listeners.empty()) return absl::OkStatus();
   base::net::ServerOptions options;
@@ -237,7 +238,7 @@ absl::Status CasdImpl::StartGrpc() {
   options.keepalive = config_.keepalive;
   options.metric_prefix = kPrefix;
   auto server = base::net::Server::Start(listeners, options, health_, metrics_);
-  if (!server.ok()) return BindError(server.status(), addresses);
+  if (!server.ok()) return WithListenHint(server.status());
   server_ = *std::move(server);
   transport_port_ = port("transport");
   return absl::OkStatus();
@@ -250,23 +251,9 @@ absl::Status CasdImpl::StartHttp() {
   options.tls = tls_;
   options.metric_prefix = kPrefix;
   auto server = base::net::HttpServer::Start(options, MakeRouter(), *pool_, metrics_);
-  if (!server.ok()) return BindError(server.status(), {config_.listen_http});
+  if (!server.ok()) return WithListenHint(server.status());
   http_ = *std::move(server);
   return absl::OkStatus();
-}
-
-absl::Status CasdImpl::BindError(const absl::Status& status,
-                                 const std::vector<std::string>& listens) {
-  if (!absl::IsUnavailable(status)) return status;
-  std::string holders;
-  for (const std::string& listen : listens) {
-    const auto endpoint = base::net::ParseEndpoint(listen);
-    if (!endpoint.ok() || endpoint->port == 0) continue;
-    const std::string holder = PortHolder(world_.files, endpoint->port);
-    if (!holder.empty()) absl::StrAppend(&holders, "; ", endpoint->port, " is held by ", holder);
-  }
-  return base::MakeError(status.code(), absl::StrCat(status.message(), holders),
-                         {"", "stop what listens there, or set another address in listen.*"});
 }
 
 base::Json CasdImpl::StatusJson() {

@@ -135,24 +135,6 @@ TEST(Listen, WithoutAHostItIsLoopbackOrEverywhere) {  // Z10
               IsOkAndHolds(ElementsAre("10.0.0.1:7")));
 }
 
-TEST(Listen, FindsWhoHoldsAPort) {  // Z46
-  base::sim::World world(1);
-  auto net = world.files.MakeRoot("/proc/net");
-  auto process = world.files.MakeRoot("/proc/42/fd");
-  auto above = world.files.OpenRoot("/proc/42");
-  ASSERT_THAT(net, IsOk());
-  ASSERT_THAT(process, IsOk());
-  ASSERT_THAT(above, IsOk());
-  ASSERT_OK(base::WriteFileDurably(
-      **net, "tcp",
-      "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid\n"
-      "   0: 0100007F:C5B2 00000000:0000 0A 00000000:00000000 00:00000000 00000000 0 0 777 1\n"));
-  ASSERT_OK((*process)->Symlink("socket:[777]", "5"));
-  ASSERT_OK(base::WriteFileDurably(**above, "comm", "nginx\n"));
-  EXPECT_EQ(PortHolder(world.files, 50610), "process 42 (nginx)");
-  EXPECT_EQ(PortHolder(world.files, 50611), "");
-}
-
 // ---- The server ----
 
 class CasdTest : public ::testing::Test {

@@ -1,5 +1,5 @@
-// From what the configuration says to addresses to bind, and who has them already. Thread-safe:
-// free functions; block on files.
+// From what the configuration says to addresses to bind. Thread-safe: free function; blocks on
+// files.
 #pragma once
 
 #include <cstdint>
@@ -16,8 +16,5 @@ namespace slipway::cas {
 // addresses when `tls`. Port 0 gives one address: two would get two ports.
 absl::StatusOr<std::vector<std::string>> ListenAddresses(absl::string_view text, bool tls,
                                                          base::Files& files);
-
-// "process 123 (nginx)" that listens on the TCP port, as far as /proc shows it; else "".
-std::string PortHolder(base::Files& files, uint16_t port);
 
 }  // namespace slipway::cas

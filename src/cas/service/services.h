@@ -54,7 +54,8 @@ struct ServiceParts {
   SocketAddress advertise;                 // what GetTransportDetails tells
   const std::atomic<int>& transport_port;  // told where `advertise` has none; known once it listens
   std::string version;
-  absl::Duration started_at;  // monotonic
+  absl::Duration started_at;               // monotonic
+  std::atomic<int64_t> schema_told_s = 0;  // monotonic; until then no other warning of a schema
 };
 
 // Each serves one listener. Thread-safe; gRPC threads only hand over to the pool.

@@ -14,12 +14,19 @@ namespace {
 constexpr size_t kJobsMax = 4;
 constexpr absl::Duration kBusyRetry = absl::Milliseconds(200);
 
-void NoteSchema(const grpc::CallbackServerContext& context, absl::string_view peer) {
+constexpr int64_t kSchemaPauseS = 60;  // a client of another version says so with each call
+
+void NoteSchema(ServiceParts& parts, const grpc::CallbackServerContext& context,
+                absl::string_view peer) {
   const auto& metadata = context.client_metadata();
   const auto found = metadata.find(kSchemaKey);
   if (found == metadata.end()) return;
   const absl::string_view schema(found->second.data(), found->second.size());
   if (schema == kSchema) return;
+  const int64_t now_s = absl::ToInt64Seconds(parts.clock.Monotonic());
+  int64_t until_s = parts.schema_told_s.load();
+  if (now_s < until_s) return;
+  if (!parts.schema_told_s.compare_exchange_strong(until_s, now_s + kSchemaPauseS)) return;
   SLIPWAY_LOG(kWarn, "client speaks another schema version",
               {{"peer", peer}, {"client", schema.substr(0, 32)}, {"server", kSchema}});
 }
@@ -47,7 +54,7 @@ StreamCall::StreamCall(ServiceParts& parts, base::net::Service::Raw& raw,
       entry_(parts.requests.Add(method.op, call().peer, std::move(expire))),
       strand_(parts.pool, kJobsMax) {
   context.AddInitialMetadata(kSchemaKey, kSchema);
-  NoteSchema(context, call().peer);
+  NoteSchema(parts, context, call().peer);
 }
 
 absl::Status StreamCall::Keep(absl::StatusOr<Identity> identity) {

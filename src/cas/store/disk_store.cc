@@ -117,8 +117,7 @@ absl::StatusOr<std::optional<StoredBlob>> DiskStoreImpl::Stat(const Digest& dige
 
 absl::Status DiskStoreImpl::CheckSpace(const Digest& digest) {
   if (digest.size_bytes > options_.blob_bytes_max) {
-    return IoError(digest, absl::StrCat("store (limit of ", options_.blob_bytes_max, " bytes)"),
-                   absl::ResourceExhaustedError("limit"));
+    return TooLargeError(digest, options_.blob_bytes_max);
   }
   const absl::StatusOr<base::Space> space = layout_->root().FreeSpace();
   if (!space.ok()) return WriteError(digest, space.status());

@@ -125,7 +125,7 @@ TEST(DiskStore, UploadsThatWouldFillTheDiskAreRefused) {  // ZR3
   EXPECT_THAT(status, StatusIs(StatusCode::kResourceExhausted, Not(HasSubstr("/store"))));
   EXPECT_THAT(status, HasErrorCode("ZK4002"));
   EXPECT_THAT(scene.Put(BlobText(3, 800 << 10)),
-              StatusIs(StatusCode::kResourceExhausted, HasSubstr("716800")));
+              StatusIs(StatusCode::kResourceExhausted, HasSubstr("may have 716800 bytes at most")));
   ASSERT_THAT(scene->Remove(DigestOfText(BlobText(1, 200 << 10))), IsOkAndHolds(true));
   EXPECT_OK(scene.Put(BlobText(2, 400 << 10)));
 }

@@ -16,12 +16,11 @@
 #include <utility>
 
 #include "absl/cleanup/cleanup.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/check.h"
 #include "base/mutant.h"
 #include "base/net/descriptors.h"
-#include "base/net/port_holder.h"
+#include "base/net/listen_error.h"
 
 namespace slipway::base::net {
 namespace {
@@ -30,28 +29,6 @@ constexpr int kPortTries = 20;
 constexpr int kFilesPauseMs = 100;
 // What was sent is not acknowledged for so long: the connection ends, as with a ping.
 constexpr unsigned kUnackedMsMax = 10'000;
-
-absl::Status Refuse(const Endpoint& endpoint, absl::string_view reason, absl::string_view remedy) {
-  return absl::UnavailableError(
-      absl::StrCat("listen on ", endpoint.ToString(), ": ", reason, "; ", remedy));
-}
-
-absl::Status RefuseListen(const Endpoint& endpoint, int reason) {
-  const std::string text = std::strerror(reason);
-  if (reason == EACCES) {
-    return Refuse(endpoint, text, "use a port over 1023 or give the permission");
-  }
-  if (reason == EADDRNOTAVAIL || reason == EAFNOSUPPORT) {
-    return Refuse(endpoint, text, "name an address of this machine");
-  }
-  std::string holder = reason == EADDRINUSE ? PortHolder(endpoint.port) : "";
-  if (absl::StartsWith(holder, absl::StrCat("process ", getpid(), " "))) {
-    return Refuse(endpoint, absl::StrCat(text, " by another listener of this process"),
-                  "give each a port of its own");
-  }
-  return Refuse(endpoint, holder.empty() ? text : absl::StrCat(text, " by ", holder),
-                "stop what listens there or choose another port");
-}
 
 template <class Value>
 void Set(int fd, int level, int option, Value value) {
@@ -110,7 +87,7 @@ Acceptor::Acceptor(Counter* refused)
     : refused_(refused), wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
 
 absl::Status Acceptor::Add(const Endpoint& endpoint) {
-  if (wake_ < 0) return RefuseListen(endpoint, EMFILE);
+  if (wake_ < 0) return ListenError(endpoint, EMFILE);
   int reason = 0;
   // A port that is free in one family may be taken in the other: then another one.
   for (int attempt = 0; attempt < kPortTries; ++attempt) {
@@ -124,11 +101,11 @@ absl::Status Acceptor::Add(const Endpoint& endpoint) {
     }
     if (reason == 0) return absl::OkStatus();
     if (reason < 0) {
-      return Refuse(endpoint, gai_strerror(reason), "name an address of this machine");
+      return ListenError(endpoint, gai_strerror(reason));
     }
     if (endpoint.port != 0 || reason != EADDRINUSE) break;
   }
-  return RefuseListen(endpoint, reason);
+  return ListenError(endpoint, reason);
 }
 
 // 0, errno, or what getaddrinfo says (negative); *bound: there is a listener more.

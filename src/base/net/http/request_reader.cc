@@ -191,6 +191,8 @@ void RequestReader::CheckField(absl::string_view name, absl::string_view value, 
 void RequestReader::on_header_impl(error_code& error) {
   if (chunked_ && lengths_ > 0) {
     Reject(error, {.message = "both Content-Length and Transfer-Encoding"});
+  } else if (hosts_ == 0 && version_ >= 11) {
+    Reject(error, {.message = "HTTP/1.1 without Host"});  // RFC 9112, 3.2
   }
 }
 

@@ -19,6 +19,7 @@
 #include "base/net/descriptors.h"
 #include "base/net/endpoint.h"
 #include "base/net/http/connection.h"
+#include "base/net/listen_error.h"
 #include "base/sync/mutex.h"
 
 namespace slipway::base::net {
@@ -108,8 +109,8 @@ absl::StatusOr<Listeners> Listen(asio::io_context& loop, const Endpoint& endpoin
     // A port that was free in one family may be taken in the other: then another one.
     if (endpoint.port != 0 || error != asio::error::address_in_use) break;
   }
-  return absl::UnavailableError(
-      absl::StrCat("cannot listen on \"", endpoint.ToString(), "\": ", error.message()));
+  const bool of_system = error.category() == boost::system::system_category();
+  return of_system ? ListenError(endpoint, error.value()) : ListenError(endpoint, error.message());
 }
 
 class Server final : public HttpServer {

@@ -20,7 +20,8 @@ using ::testing::Not;
 constexpr absl::string_view kHello = "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n";
 
 std::string Post(size_t length, absl::string_view body) {
-  return absl::StrCat("POST /echo HTTP/1.1\r\nContent-Length: ", length, "\r\n\r\n", body);
+  return absl::StrCat("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: ", length, "\r\n\r\n",
+                      body);
 }
 
 TEST_F(HttpServerTest, ServesManyRequestsOnOneConnection) {
@@ -40,7 +41,8 @@ TEST_F(HttpServerTest, AnswersPipelinedRequestsInOrder) {
   Start();
   TestClient client = Client();
   std::string all;
-  for (int i = 0; i < 50; ++i) absl::StrAppend(&all, "GET /name/", i, " HTTP/1.1\r\n\r\n");
+  for (int i = 0; i < 50; ++i)
+    absl::StrAppend(&all, "GET /name/", i, " HTTP/1.1\r\nHost: a\r\n\r\n");
   ASSERT_TRUE(client.Send(all + Post(3, "abc")));
   for (int i = 0; i < 50; ++i) EXPECT_EQ(client.Read().body, absl::StrCat(i));
   EXPECT_EQ(client.Read().body, "abc");
@@ -56,7 +58,7 @@ TEST_F(HttpServerTest, TakesARequestByteByByte) {
 TEST_F(HttpServerTest, TakesChunkedBodiesAndTheirTrailers) {
   Start();
   TestClient client = Client();
-  const std::string head = "POST /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n";
+  const std::string head = "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
   EXPECT_EQ(client.Ask(head + "3\r\nabc\r\n2;x=y\r\nde\r\n0\r\nA: b\r\n\r\n").body, "abcde");
   EXPECT_EQ(client.Ask(head + "0\r\n\r\n").status, 200);
   for (const char c : head + "1\r\nz\r\n0\r\n\r\n") ASSERT_TRUE(client.Send({&c, 1}));
@@ -69,7 +71,7 @@ TEST_F(HttpServerTest, TakesChunkedBodiesAndTheirTrailers) {
 TEST_F(HttpServerTest, AnswersHeadWithTheLengthAndNoBody) {
   Start();
   TestClient client = Client();
-  client.Send("HEAD /hello HTTP/1.1\r\n\r\n");
+  client.Send("HEAD /hello HTTP/1.1\r\nHost: a\r\n\r\n");
   const TestResponse head = client.Read(/*head_only=*/true);
   EXPECT_EQ(head.status, 200);
   EXPECT_EQ(head.Header("Content-Length"), "6");
@@ -88,7 +90,8 @@ TEST_F(HttpServerTest, KeepsHttp10ConnectionsOnlyWhenAsked) {
 TEST_F(HttpServerTest, ClosesWhenTheClientSaysSo) {
   Start();
   TestClient client = Client();
-  EXPECT_EQ(client.Ask("GET /hello HTTP/1.1\r\nConnection: close\r\n\r\n").Header("Connection"),
+  EXPECT_EQ(client.Ask("GET /hello HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+                .Header("Connection"),
             "close");
   EXPECT_TRUE(client.AtEnd());
 }
@@ -96,7 +99,8 @@ TEST_F(HttpServerTest, ClosesWhenTheClientSaysSo) {
 TEST_F(HttpServerTest, SaysContinueBeforeTheBody) {
   Start();
   TestClient client = Client();
-  client.Send("POST /echo HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n");
+  client.Send(
+      "POST /echo HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n");
   EXPECT_EQ(client.Read().status, 100);
   EXPECT_EQ(client.Ask("abc").body, "abc");
 }
@@ -106,7 +110,7 @@ TEST_F(HttpServerTest, RefusesTooLargeABodyBeforeItIsSent) {
   Start();
   EXPECT_EQ(Ask(Post(1000, std::string(1000, 'a'))).status, 200);
   const std::string expect =
-      "POST /echo HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 1001\r\n\r\n";
+      "POST /echo HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 1001\r\n\r\n";
   EXPECT_EQ(Ask(expect).status, 413);
   const TestResponse refused = Ask(Post(1001, ""));
   EXPECT_EQ(refused.status, 413);
@@ -120,7 +124,7 @@ TEST_F(HttpServerTest, ARefusalReachesAClientThatSendsOn) {
   Start();
   for (int i = 0; i < 20; ++i) {
     TestClient client = Client();
-    client.Send("POST /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n");
+    client.Send("POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
     client.Send("fffff\r\n");
     client.Send(std::string(100'000, 'a'));
     ASSERT_EQ(client.Read().status, 413);
@@ -130,8 +134,8 @@ TEST_F(HttpServerTest, ARefusalReachesAClientThatSendsOn) {
 
 TEST_F(HttpServerTest, RefusesWhatIsMalformedOrTooLong) {
   Start();
-  const std::string get = "GET /hello HTTP/1.1\r\n";
-  const std::string post = "POST /echo HTTP/1.1\r\n";
+  const std::string get = "GET /hello HTTP/1.1\r\nHost: a\r\n";
+  const std::string post = "POST /echo HTTP/1.1\r\nHost: a\r\n";
   const std::string long_name(kTargetBytesMax, 'a');
   std::string many_fields = get;
   for (int i = 0; i < 101; ++i) absl::StrAppend(&many_fields, "A", i, ": b\r\n");
@@ -139,19 +143,21 @@ TEST_F(HttpServerTest, RefusesWhatIsMalformedOrTooLong) {
       {"\x16\x03\x01\x02", 400},
       {"GET\r\n\r\n", 400},
       {"GET /hello\r\n\r\n", 400},
-      {"GET  /hello HTTP/1.1\r\n\r\n", 400},
-      {"GET /a/../hello HTTP/1.1\r\n\r\n", 400},
-      {"GET /hello%00 HTTP/1.1\r\n\r\n", 400},
-      {"GET * HTTP/1.1\r\n\r\n", 400},
+      {"GET  /hello HTTP/1.1\r\nHost: a\r\n\r\n", 400},
+      {"GET /a/../hello HTTP/1.1\r\nHost: a\r\n\r\n", 400},
+      {"GET /hello%00 HTTP/1.1\r\nHost: a\r\n\r\n", 400},
+      {"GET * HTTP/1.1\r\nHost: a\r\n\r\n", 400},
       {"GET /hello HTTP/2.0\r\n\r\n", 505},
       {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505},
       {get + "no colon\r\n\r\n", 400},
       {get + "A : b\r\n\r\n", 400},
       {get + "A: b\nC: d\r\n\r\n", 400},
       {get + std::string("A: \0\r\n\r\n", 8), 400},
-      {get + "Host: a\r\nHost: b\r\n\r\n", 400},
-      {get + "Host: a/b\r\n\r\n", 400},
-      {get + "Host: " + std::string(256, 'a') + "\r\n\r\n", 400},
+      {get + "Host: b\r\n\r\n", 400},
+      {"GET /hello HTTP/1.1\r\nHost: a/b\r\n\r\n", 400},
+      {"GET /hello HTTP/1.1\r\n\r\n", 400},
+      {"GET /hello HTTP/1.1\r\nA: b\r\n\r\n", 400},
+      {"GET /hello HTTP/1.1\r\nHost: " + std::string(256, 'a') + "\r\n\r\n", 400},
       {get + "Expect: magic\r\n\r\n", 417},
       {get + "Authorization: a\r\nAuthorization: b\r\n\r\n", 400},
       {post + "Content-Length: -1\r\n\r\n", 400},
@@ -166,9 +172,9 @@ TEST_F(HttpServerTest, RefusesWhatIsMalformedOrTooLong) {
       {post + "Transfer-Encoding: chunked\r\n\r\n3\r\nabcdef\r\n", 400},
       {post + "Transfer-Encoding: chunked\r\n\r\n1;" + std::string(20'000, 'x'), 400},
       {"POST /echo HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400},
-      {"GET /" + long_name + " HTTP/1.1\r\n\r\n", 414},
+      {"GET /" + long_name + " HTTP/1.1\r\nHost: a\r\n\r\n", 414},
       {"GET /" + long_name + long_name, 414},
-      {"GET /?" + long_name + " HTTP/1.1\r\n\r\n", 414},
+      {"GET /?" + long_name + " HTTP/1.1\r\nHost: a\r\n\r\n", 414},
       {get + "A: " + std::string(16 << 10, 'b') + "\r\n\r\n", 431},
       {get + "A: " + std::string(16 << 10, 'b'), 431},
       {many_fields + "\r\n", 431},
@@ -206,7 +212,7 @@ TEST_F(HttpServerTest, AnswersAClientThatOnlyHalfClosed) {
 TEST_F(HttpServerTest, AMalformedAnswerOfAHandlerIsA500) {
   Start();
   TestClient client = Client();
-  const TestResponse response = client.Ask("GET /bad HTTP/1.1\r\n\r\n");
+  const TestResponse response = client.Ask("GET /bad HTTP/1.1\r\nHost: a\r\n\r\n");
   EXPECT_EQ(response.status, 500);
   EXPECT_THAT(response.head + response.body, Not(HasSubstr("Set-Cookie")));
   EXPECT_EQ(client.Ask(kHello).status, 200);
@@ -215,7 +221,7 @@ TEST_F(HttpServerTest, AMalformedAnswerOfAHandlerIsA500) {
 TEST_F(HttpServerTest, TellsTheHandlerWhoCalls) {
   Start();
   const TestResponse response =
-      Ask("GET /call HTTP/1.1\r\nAuthorization: Bearer abc\r\ntraceparent: "
+      Ask("GET /call HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer abc\r\ntraceparent: "
           "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n\r\n");
   EXPECT_THAT(response.body, MatchesRegex("ipv4:127\\.0\\.0\\.1:[0-9]+\\|\\|Bearer abc\\|"
                                           "0af7651916cd43dd8448eb211c80319c\\|"));
@@ -249,17 +255,18 @@ TEST_F(HttpServerTest, HealthAnswersWhileEveryThreadOfThePoolIsStuck) {
   std::vector<TestClient> stuck;
   for (int i = 0; i < pool_.threads(); ++i) {
     stuck.push_back(Client());
-    stuck.back().Send("GET /wait HTTP/1.1\r\n\r\n");
+    stuck.back().Send("GET /wait HTTP/1.1\r\nHost: a\r\n\r\n");
   }
   while (waiting < pool_.threads()) std::this_thread::yield();
   for (const bool full : {false, true}) {
     pool_.full = full;
     TestClient client = Client();
     for (const char* path : {"/livez", "/healthz", "/readyz", "/ready?verbose", "/health"}) {
-      EXPECT_EQ(client.Ask(absl::StrCat("GET ", path, " HTTP/1.1\r\n\r\n")).status, 200) << path;
+      EXPECT_EQ(client.Ask(absl::StrCat("GET ", path, " HTTP/1.1\r\nHost: a\r\n\r\n")).status, 200)
+          << path;
     }
     if (full) {
-      EXPECT_EQ(client.Ask("GET /metrics HTTP/1.1\r\n\r\n").status, 503);
+      EXPECT_EQ(client.Ask("GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n").status, 503);
     }
   }
   go_.Open();
@@ -270,7 +277,7 @@ TEST_F(HttpServerTest, ASlowHandlerIs504IsCancelledAndItsAnswerDropped) {
   options_.handler_timeout = absl::Milliseconds(50);
   Start();
   TestClient client = Client();
-  EXPECT_EQ(client.Ask("GET /cancel HTTP/1.1\r\n\r\n").status, 504);
+  EXPECT_EQ(client.Ask("GET /cancel HTTP/1.1\r\nHost: a\r\n\r\n").status, 504);
   EXPECT_TRUE(cancelled_.Await());
   EXPECT_EQ(reason_, static_cast<int>(CancelReason::Kind::kTimeout));
   EXPECT_TRUE(client.AtEnd());  // and no "late"
@@ -282,7 +289,7 @@ TEST_F(HttpServerTest, AClientThatGoesAwayCancelsItsCall) {
     server_.reset();
     Start();
     TestClient client = Client();
-    client.Send("GET /cancel HTTP/1.1\r\n\r\n");
+    client.Send("GET /cancel HTTP/1.1\r\nHost: a\r\n\r\n");
     ASSERT_TRUE(entered_.Await());
     reset ? client.Reset() : client.Close();
     EXPECT_TRUE(cancelled_.Await());
@@ -325,7 +332,7 @@ TEST_F(HttpServerTest, AClientThatDoesNotReadIsDropped) {
   options_.write_timeout = absl::Milliseconds(100);
   Start();
   TestClient client = Client();
-  client.Send("GET /big HTTP/1.1\r\n\r\n");
+  client.Send("GET /big HTTP/1.1\r\nHost: a\r\n\r\n");
   while (Value("test_http_refused_total{reason=\"timeout\"}") < 1) std::this_thread::yield();
   EXPECT_TRUE(client.Gone());
   EXPECT_EQ(Ask(kHello).status, 200);
@@ -343,7 +350,7 @@ TEST_F(HttpServerTest, BodiesTogetherAreBounded) {
   } while (busy.status == 200);
   EXPECT_EQ(busy.status, 503);
   EXPECT_EQ(busy.Header("Retry-After"), "1");
-  EXPECT_EQ(Ask("GET /big HTTP/1.1\r\n\r\n").status, 503);
+  EXPECT_EQ(Ask("GET /big HTTP/1.1\r\nHost: a\r\n\r\n").status, 503);
   holder.Close();
   while (Ask(Post(500, std::string(500, 'b'))).status != 200) std::this_thread::yield();
 }
@@ -367,8 +374,8 @@ TEST_F(HttpServerTest, CountsRequestsByMethodAndCode) {
   Start();
   TestClient client = Client();
   client.Ask(kHello);
-  client.Ask("GET /none HTTP/1.1\r\n\r\n");
-  client.Ask("BREW /hello HTTP/1.1\r\n\r\n");
+  client.Ask("GET /none HTTP/1.1\r\nHost: a\r\n\r\n");
+  client.Ask("BREW /hello HTTP/1.1\r\nHost: a\r\n\r\n");
   client.Ask(kHello);
   EXPECT_GE(Value("test_http_requests_total{code=\"200\",method=\"GET\"}"), 1);
   EXPECT_EQ(Value("test_http_requests_total{code=\"404\",method=\"GET\"}"), 1);
@@ -383,7 +390,7 @@ TEST_F(HttpServerTest, DrainFinishesWhatRunsAndClosesWhatWaits) {
   TestClient half = Client();
   half.Send("GET /he");
   TestClient running = Client();
-  running.Send("GET /wait HTTP/1.1\r\n\r\n");
+  running.Send("GET /wait HTTP/1.1\r\nHost: a\r\n\r\n");
   ASSERT_TRUE(entered_.Await());
   std::thread drain([this] { server_->Drain(absl::Seconds(60)); });
   EXPECT_TRUE(idle.Gone());
@@ -402,7 +409,7 @@ TEST_F(HttpServerTest, DrainFinishesWhatRunsAndClosesWhatWaits) {
 TEST_F(HttpServerTest, DrainCancelsWhatOutlastsIt) {
   Start();
   TestClient running = Client();
-  running.Send("GET /cancel HTTP/1.1\r\n\r\n");
+  running.Send("GET /cancel HTTP/1.1\r\nHost: a\r\n\r\n");
   ASSERT_TRUE(entered_.Await());
   server_->Drain(absl::Milliseconds(20));
   EXPECT_TRUE(cancelled_.Await());
@@ -413,7 +420,7 @@ TEST_F(HttpServerTest, DrainCancelsWhatOutlastsIt) {
 TEST_F(HttpServerTest, ItsEndWaitsForRunningHandlers) {
   Start();
   TestClient running = Client();
-  running.Send("GET /wait HTTP/1.1\r\n\r\n");
+  running.Send("GET /wait HTTP/1.1\r\nHost: a\r\n\r\n");
   ASSERT_TRUE(entered_.Await());
   std::thread opener([this] { go_.Open(); });
   server_.reset();
@@ -430,11 +437,11 @@ TEST_F(HttpServerTest, ListensOnBothFamilies) {
     EXPECT_EQ(TestClient(port()).Ask(kHello).status, 200) << address;
     TestClient v6(port(), true);
     if (has_v6 && v6.connected()) {
-      EXPECT_THAT(v6.Ask("GET /call HTTP/1.1\r\n\r\n").body,
+      EXPECT_THAT(v6.Ask("GET /call HTTP/1.1\r\nHost: a\r\n\r\n").body,
                   MatchesRegex("ipv6:\\[::1\\]:[0-9]+.*"));
     }
     EXPECT_TRUE(!has_v6 || v6.connected() || address[0] == 'l') << address;
-    EXPECT_THAT(Ask("GET /call HTTP/1.1\r\n\r\n").body, HasSubstr("ipv4:127.0.0.1:"));
+    EXPECT_THAT(Ask("GET /call HTTP/1.1\r\nHost: a\r\n\r\n").body, HasSubstr("ipv4:127.0.0.1:"));
   }
 }
 

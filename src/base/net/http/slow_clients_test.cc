@@ -54,7 +54,8 @@ TEST_F(SlowClientsTest, LeaveOthersUndisturbedAndTakeNoThread) {
   Start();
   EXPECT_EQ(Ask(kHello).status, 200);
   const std::ptrdiff_t threads_before = Threads();
-  const std::string request = absl::StrCat("POST /echo HTTP/1.1\r\nContent-Length: 9\r\n\r\n", "x");
+  const std::string request =
+      absl::StrCat("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n", "x");
   std::vector<TestClient> slow = Connect(SlowClients(), request);
   TestClient quick = Client();
   absl::Duration slowest;

@@ -1,4 +1,4 @@
-#include "base/net/port_holder.h"
+#include "base/net/listen_error.h"
 
 #include <arpa/inet.h>
 #include <gmock/gmock.h>
@@ -12,6 +12,13 @@
 
 namespace slipway::base::net {
 namespace {
+
+TEST(ListenError, SaysWhatToDo) {
+  const Endpoint endpoint{"127.0.0.1", 80};
+  EXPECT_THAT(ListenError(endpoint, EACCES).message(), ::testing::HasSubstr("port over 1023"));
+  EXPECT_THAT(ListenError(endpoint, EADDRNOTAVAIL).message(),
+              ::testing::HasSubstr("name an address of this machine"));
+}
 
 TEST(PortHolder, NamesTheProcessThatListens) {  // Z46
   const int fd = socket(AF_INET, SOCK_STREAM, 0);

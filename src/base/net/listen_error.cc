@@ -1,9 +1,11 @@
-#include "base/net/port_holder.h"
+#include "base/net/listen_error.h"
 
 #include <dirent.h>
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
+#include <cstring>
 #include <fstream>
 #include <memory>
 #include <set>
@@ -64,7 +66,31 @@ bool HasOneOf(const std::string& pid, const std::set<std::string>& sockets) {
   return false;
 }
 
+absl::Status Refuse(const Endpoint& endpoint, absl::string_view reason, absl::string_view remedy) {
+  return absl::UnavailableError(
+      absl::StrCat("listen on ", endpoint.ToString(), ": ", reason, "; ", remedy));
+}
+
 }  // namespace
+
+absl::Status ListenError(const Endpoint& endpoint, int reason) {
+  const std::string text = std::strerror(reason);
+  if (reason == EACCES) {
+    return Refuse(endpoint, text, "use a port over 1023 or give the permission");
+  }
+  if (reason == EADDRNOTAVAIL || reason == EAFNOSUPPORT) return ListenError(endpoint, text);
+  const std::string holder = reason == EADDRINUSE ? PortHolder(endpoint.port) : "";
+  if (absl::StartsWith(holder, absl::StrCat("process ", getpid(), " "))) {
+    return Refuse(endpoint, absl::StrCat(text, " by another listener of this process"),
+                  "give each a port of its own");
+  }
+  return Refuse(endpoint, holder.empty() ? text : absl::StrCat(text, " by ", holder),
+                "stop what listens there or choose another port");
+}
+
+absl::Status ListenError(const Endpoint& endpoint, absl::string_view reason) {
+  return Refuse(endpoint, reason, "name an address of this machine");
+}
 
 std::string PortHolder(uint16_t port) {
   const std::set<std::string> sockets = ListeningSockets(port);
