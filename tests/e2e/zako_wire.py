@@ -40,9 +40,9 @@ def hash_of(data):
 
 
 class Client:
-    def __init__(self, address, transport=None, credentials=None, key=None):
+    def __init__(self, address, transport=None, credentials=None, key=None, options=()):
         options = [("grpc.max_receive_message_length", 4 << 20), ("grpc.enable_http_proxy", 0),
-                   ("grpc.use_local_subchannel_pool", 1)]  # a connection for each client
+                   ("grpc.use_local_subchannel_pool", 1), *options]  # a connection for each client
         self.channel = grpc.secure_channel(address, credentials, options) if credentials \
             else grpc.insecure_channel(address, options)
         self.transport = self.channel
