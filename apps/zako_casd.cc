@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "base/cli/program.h"
@@ -43,21 +44,25 @@ constexpr absl::Duration kProbeTimeout = absl::Seconds(5);
 // can share the syncs of one commit.
 constexpr int kIoThreads = 32;
 
-// What SIGHUP calls, while there is something to do it to. Thread-safe.
+// What SIGHUP calls, while there is something to do it to; one that came before is made up for.
+// Thread-safe.
 class Reloader {
  public:
   void Set(std::function<void()> reload) {
     base::MutexLock lock(mutex_);
     reload_ = std::move(reload);
+    if (reload_ && std::exchange(missed_, false)) reload_();
   }
   void Run() {
     base::MutexLock lock(mutex_);
+    missed_ = !reload_;
     if (reload_) reload_();
   }
 
  private:
   base::Mutex mutex_;
   std::function<void()> reload_ ABSL_GUARDED_BY(mutex_);
+  bool missed_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
 // A stopped program with a reason that a supervisor can act on (Z46; DECISIONS 3).
@@ -192,6 +197,10 @@ absl::Status Serve(const Configuration& started, const base::cli::ServerFlags& f
   SLIPWAY_ASSIGN_OR_RETURN(
       const std::unique_ptr<cas::Casd> casd,
       cas::Casd::Start(config, world, loop, io, metrics, open_index, {kVersion, kCommit}));
+  base::Gauge& reloaded = cas::AddReloadGauge(metrics);
+  reloaded.Set(1);
+  reloader.Set([&] { Reload(started, flags, in, *casd, reloaded); });
+  const absl::Cleanup stop_reloads = [&reloader] { reloader.Set(nullptr); };
   if (!ports_file.empty()) {
     SLIPWAY_RETURN_IF_ERROR(base::cli::WritePortsFile(world.files, ports_file,
                                                       {{"cas", casd->port("cas")},
@@ -200,9 +209,6 @@ absl::Status Serve(const Configuration& started, const base::cli::ServerFlags& f
                                                        {"http", casd->port("http")}},
                                                       world.environment.ProcessId()));
   }
-  base::Gauge& reloaded = cas::AddReloadGauge(metrics);
-  reloaded.Set(1);
-  reloader.Set([&] { Reload(started, flags, in, *casd, reloaded); });
   Notify(world, absl::StrCat("READY=1\nSTATUS=serving on port ", casd->port("cas")));
   WaitFor(in.cancel);
   reloader.Set(nullptr);

@@ -480,6 +480,25 @@ class Running(CasdTest):
             time.sleep(0.02)
         self.assertEqual(client.upload(b"after"), 5)
 
+    def test_sighup_while_it_starts_is_not_lost(self):
+        server = casd_rig.Casd(self.folder / "early", {"log": {"level": "info"}})
+        starting = threading.Thread(target=server.start)
+        starting.start()
+        self.addCleanup(server.stop)
+        self.addCleanup(starting.join)
+        deadline = time.monotonic() + 20
+        while server.process is None or not self.blocks_hangup(server.process.pid):
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.0005)
+        os.kill(server.process.pid, signal.SIGHUP)
+        while "reloaded" not in server.log():
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.02)
+
+    def blocks_hangup(self, pid):
+        blocked = re.search(r"SigBlk:\s*(\w+)", pathlib.Path(f"/proc/{pid}/status").read_text()).group(1)
+        return int(blocked, 16) & 1 << (signal.SIGHUP - 1)
+
     def reload(self, server):
         """SIGHUP; the lines that came by it."""
         before = len(server.log())
