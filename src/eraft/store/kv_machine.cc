@@ -220,6 +220,33 @@ absl::StatusOr<std::optional<std::string>> KvMachine::Get(ShardId shard, absl::s
   return ReadValue(*view, group_id_, shard, key);
 }
 
+absl::StatusOr<ScanResult> KvMachine::Scan(ShardId shard, absl::string_view begin,
+                                           absl::string_view end, uint64_t keys_max,
+                                           uint64_t bytes_max) {
+  ScanResult result;
+  KeyRange range = ShardRange(group_id_, KeyKind::kShardData, shard);
+  const size_t prefix_bytes = DataKey(group_id_, shard, "").size();
+  if (!begin.empty()) range.begin = DataKey(group_id_, shard, begin);
+  if (!end.empty()) range.end = DataKey(group_id_, shard, end);
+  if (range.begin >= range.end) return result;
+  SLIPWAY_ASSIGN_OR_RETURN(const std::unique_ptr<View> view, engine_.NewView());
+  SLIPWAY_ASSIGN_OR_RETURN(const std::unique_ptr<Iterator> rows, view->Scan(range));
+  uint64_t bytes = 0;
+  for (; rows->valid(); rows->Next()) {
+    if (result.rows.size() >= keys_max || (!result.rows.empty() && bytes >= bytes_max)) {
+      result.more = true;
+      break;
+    }
+    std::string key(rows->key().substr(prefix_bytes));
+    SLIPWAY_ASSIGN_OR_RETURN(auto value, ReadValue(*view, group_id_, shard, key));
+    if (!value.has_value()) return absl::DataLossError("a row of data went away within one view");
+    bytes += key.size() + value->size();
+    result.rows.emplace_back(std::move(key), *std::move(value));
+  }
+  SLIPWAY_RETURN_IF_ERROR(rows->status());
+  return result;
+}
+
 KvStatus KvMachine::GetStatus() const {
   base::MutexLock lock(mutex_);
   return status_;

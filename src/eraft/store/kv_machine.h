@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -31,6 +32,12 @@ namespace slipway::eraft {
 struct Outcome {
   raft::Index index = 0;
   Answer answer;
+};
+
+// Keys in order with their values, as Scan found them.
+struct ScanResult {
+  std::vector<std::pair<std::string, std::string>> rows;
+  bool more = false;  // a limit ended it, and there is a key behind the last one
 };
 
 // O(1), from counters that Apply keeps (E78).
@@ -62,6 +69,12 @@ class KvMachine {
 
   // Of the state that the last Apply left. Nothing: the key is not there.
   absl::StatusOr<std::optional<std::string>> Get(ShardId shard, absl::string_view key);
+
+  // The keys from `begin` on and below `end` (empty: to the end of the shard), of one moment: at
+  // most `keys_max`, and no further one once keys and values have reached `bytes_max`. The first
+  // comes whatever its size.
+  absl::StatusOr<ScanResult> Scan(ShardId shard, absl::string_view begin, absl::string_view end,
+                                  uint64_t keys_max, uint64_t bytes_max);
 
   KvStatus GetStatus() const;
   ShardStats GetShard(ShardId shard) const;

@@ -200,6 +200,40 @@ TEST_P(KvMachineTest, LongValuesComeBackWhateverTheyGrewFrom) {
 }
 
 // E66, E135: also for shards whose numbers are neighbours in the order of bytes.
+// Spec 6.2, SCAN.
+TEST_P(KvMachineTest, AScanKeepsToItsRangeItsShardAndItsLimits) {
+  const std::string long_value(200'000, 'v');
+  Command other = Put("b", "of another shard");
+  other.shard = kShard + 1;
+  ASSERT_EQ(rig_.Run(other), AnswerCode::kOk);
+  for (const char* key : {"a", "b", "b\xff", "c"}) {
+    ASSERT_EQ(rig_.Run(Put(key, absl::StrCat("=", key))), AnswerCode::kOk);
+  }
+  ASSERT_EQ(rig_.Run(Put(std::string("b\0c", 3), long_value)), AnswerCode::kOk);
+  const auto keys = [this](absl::string_view begin, absl::string_view end, uint64_t keys_max,
+                           uint64_t bytes_max) {
+    const auto found = rig_.machine().Scan(kShard, begin, end, keys_max, bytes_max);
+    EXPECT_OK(found);
+    std::string out;
+    if (!found.ok()) return out;
+    for (const auto& [key, value] : found->rows) {
+      EXPECT_EQ(value, key.size() == 3 ? long_value : absl::StrCat("=", key));
+      absl::StrAppend(&out, absl::CHexEscape(key), " ");
+    }
+    return absl::StrCat(out, found->more ? "more" : "end");
+  };
+  constexpr uint64_t kMany = 1'000'000;
+  EXPECT_EQ(keys("", "", kMany, kMany), "a b b\\x00\x63 b\\xff c end");
+  EXPECT_EQ(keys("b", "c", kMany, kMany), "b b\\x00\x63 b\\xff end");
+  EXPECT_EQ(keys("b", "b", kMany, kMany), "end");
+  EXPECT_EQ(keys("c", "b", kMany, kMany), "end");
+  EXPECT_EQ(keys("aa", "", 1, kMany), "b more");
+  EXPECT_EQ(keys("c", "", 1, kMany), "c end");
+  EXPECT_EQ(keys("", "", kMany, 1), "a more");
+  EXPECT_EQ(keys("b", "", kMany, 1000), "b b\\x00\x63 more");
+  EXPECT_EQ(keys("", "", 0, kMany), "more");
+}
+
 TEST_P(KvMachineTest, ShardDeleteTouchesOnlyShard) {
   const ShardId shards[] = {0, 1, 2, 0xff, 0x100, 0x101, 0xfffffffe, 0xffffffff};
   for (const ShardId doomed : shards) {
