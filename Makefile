@@ -47,7 +47,7 @@ asan: deps  ## all tests under address and undefined-behaviour sanitizers
 	@tools/build asan
 	@tools/test asan $(TEST_ARGS)
 
-tsan: deps  ## tests under the thread sanitizer (all that does not link gRPC)
+tsan: deps  ## tests under the thread sanitizer (all that does not use gRPC)
 	@tools/build tsan
 	@tools/test tsan $(TEST_ARGS)
 
