@@ -15,6 +15,8 @@
 #include "base/metrics/metrics.h"
 #include "base/sim/world.h"
 #include "base/testing/status_matchers.h"
+#include "eraft/wal/node_files.h"
+#include "eraft/wal/two_copy.h"
 #include "eraft/wal/wal.h"
 
 namespace slipway::eraft::cli {
@@ -23,6 +25,7 @@ namespace {
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 
 struct Result {
   int exit = 0;
@@ -117,6 +120,45 @@ TEST_F(EraftCtlTest, VerifySeesADamagedCopyOfHard) {  // E163
   const Result both = Run("wal verify /n");
   EXPECT_EQ(both.exit, 4);
   EXPECT_THAT(both.err, HasSubstr("HARD: 2 copies are damaged"));
+}
+
+TEST_F(EraftCtlTest, VerifyMissesHard) {  // E163
+  ASSERT_OK_AND_ASSIGN(const auto dir, world_.files.OpenRoot("/n"));
+  for (const char* name : {"HARD", "HARD.2"}) ASSERT_OK(dir->Remove(name));
+  world_.files.Settle();
+  const Result result = Run("wal verify /n");
+  EXPECT_EQ(result.exit, 4);
+  EXPECT_THAT(result.err, HasSubstr("HARD: no copy is there"));
+  EXPECT_EQ(Run("wal verify /n/wal").exit, 0);  // the segments alone
+}
+
+TEST_F(EraftCtlTest, VerifyNamesTheFileThatTheNextStartRemoves) {
+  ASSERT_OK_AND_ASSIGN(const auto dir, world_.files.OpenRoot("/n/wal"));
+  ASSERT_OK(base::WriteFileDurably(*dir, "9.wal", "no segment", 0600));
+  world_.files.Settle();
+  const Result result = Run("wal verify /n");
+  EXPECT_EQ(result.exit, 0);
+  EXPECT_THAT(result.out, AllOf(HasSubstr("torn"), HasSubstr("9.wal was never begun")));
+  EXPECT_THAT(result.out, Not(HasSubstr("0 bytes")));
+  EXPECT_EQ(Run("wal verify /n --json").json().Find("strays")->AsArray()->size(), 1u);
+}
+
+TEST_F(EraftCtlTest, ALogOfAnotherClusterIsNotCalledWhole) {  // E11
+  ASSERT_OK_AND_ASSIGN(const auto dir, world_.files.OpenRoot("/n"));
+  wal::Identity identity;
+  identity.cluster[0] = 1;
+  ASSERT_OK(wal::TwoCopyFile::Create(*dir, wal::kIdentityName, wal::EncodeIdentity(identity)));
+  world_.files.Settle();
+  const Result result = Run("wal verify /n");
+  EXPECT_EQ(result.exit, 1);
+  EXPECT_THAT(result.err, HasSubstr("it belongs to cluster"));
+}
+
+TEST_F(EraftCtlTest, EachVerbCallsDamageByItsOwnName) {
+  Flip("wal/1.wal", 4096 + 250);
+  EXPECT_THAT(Run("wal dump /n").err, HasSubstr("dump log: it is damaged"));
+  EXPECT_THAT(Run("wal stat /n").err, HasSubstr("stat log: it is damaged"));
+  EXPECT_THAT(Run("wal verify /n").err, HasSubstr("verify log: it is damaged"));
 }
 
 TEST_F(EraftCtlTest, DumpShowsRecordsInOrder) {

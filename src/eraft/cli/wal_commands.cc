@@ -39,8 +39,9 @@ struct Opened {
   std::unique_ptr<base::Dir> node;  // null: the directory holds segments only
   std::unique_ptr<base::Dir> wal;
   uint64_t durable_sequence = 0;
-  std::vector<std::string> damaged;  // copies of HARD and IDENTITY that cannot be read
-  bool lost = false;                 // of one of them, both
+  std::optional<wal::ClusterId> cluster;  // of IDENTITY
+  std::vector<std::string> damaged;       // copies of HARD and IDENTITY that cannot be read
+  bool lost = false;                      // of one of them, both
 };
 
 absl::Status LookAtCopies(Opened& opened, absl::string_view name) {
@@ -50,9 +51,20 @@ absl::Status LookAtCopies(Opened& opened, absl::string_view name) {
         name, ": ", state.damaged, state.damaged == 1 ? " copy is" : " copies are", " damaged"));
     opened.lost = opened.lost || !state.newest.has_value();
   }
-  if (name != wal::kHardName || !state.newest.has_value()) return absl::OkStatus();
-  SLIPWAY_ASSIGN_OR_RETURN(const wal::HardCopies copies, wal::DecodeHard(state.newest->payload));
-  opened.durable_sequence = copies.durable_sequence;
+  const bool is_hard = name == wal::kHardName;
+  if (is_hard && !state.newest.has_value() && state.damaged == 0) {  // no log begins without it
+    opened.damaged.push_back(absl::StrCat(name, ": no copy is there"));
+    opened.lost = true;
+  }
+  if (!state.newest.has_value()) return absl::OkStatus();
+  if (is_hard) {
+    SLIPWAY_ASSIGN_OR_RETURN(const wal::HardCopies copies, wal::DecodeHard(state.newest->payload));
+    opened.durable_sequence = copies.durable_sequence;
+    return absl::OkStatus();
+  }
+  SLIPWAY_ASSIGN_OR_RETURN(const wal::Identity identity,
+                           wal::DecodeIdentity(state.newest->payload));
+  opened.cluster = identity.cluster;
   return absl::OkStatus();
 }
 
@@ -75,6 +87,7 @@ absl::StatusOr<Opened> Open(const WalCommand& o, Invocation& in) {
 absl::StatusOr<wal::LogImage> Read(const WalCommand& o, const Opened& opened,
                                    wal::ReadOptions options) {
   options.durable_sequence = opened.durable_sequence;
+  options.cluster = opened.cluster;
   SLIPWAY_ASSIGN_OR_RETURN(wal::LogImage image, wal::ReadLog(*opened.wal, options));
   if (image.segments.empty() && image.strays.empty() && image.report.empty()) {
     return absl::NotFoundError(absl::StrCat("read log: ", o.directory, " has no segment"));
@@ -104,13 +117,13 @@ Json DamageJson(const wal::DamageReport& report) {
 }
 
 // What is wrong, or OK.
-absl::Status Verdict(const Opened& opened, const wal::LogImage& image) {
+absl::Status Verdict(absl::string_view verb, const Opened& opened, const wal::LogImage& image) {
   std::string text = image.report.Text();
   if (opened.lost) absl::StrAppend(&text, absl::StrJoin(opened.damaged, "\n"), "\n");
   if (text.empty()) return absl::OkStatus();
   text.pop_back();
   return base::WithInfo(
-      absl::DataLossError(absl::StrCat("verify log: it is damaged\n", text)),
+      absl::DataLossError(absl::StrCat(verb, " log: it is damaged\n", text)),
       {"", "keep a copy of the directory, then rebuild this replica from the others"});
 }
 
@@ -134,18 +147,23 @@ absl::Status RunVerify(const WalCommand& o, Invocation& in) {
                                 {"records", RecordsOf(image)},
                                 {"torn_bytes", image.torn_bytes},
                                 {"report", DamageJson(image.report)}});
+  Json& strays = in.result.Set("strays", Json::MakeArray());
+  for (const std::string& stray : image.strays) strays.Append(stray);
   Json& copies = in.result.Set("damaged_copies", Json::MakeArray());
   for (const std::string& damaged : opened.damaged) {
     copies.Append(damaged);
     in.Warn("damaged-copy", damaged);
   }
-  SLIPWAY_RETURN_IF_ERROR(Verdict(opened, image));
+  SLIPWAY_RETURN_IF_ERROR(Verdict("verify", opened, image));
   if (in.json) return absl::OkStatus();
   in.streams.out << image.segments.size() << " segments, " << RecordsOf(image)
                  << " records: " << state << "\n";
-  if (state == "torn") {
+  if (image.torn_bytes > 0) {
     in.streams.out << "a crash left " << image.torn_bytes
                    << " bytes of a batch that nobody was told of; the next start removes them\n";
+  }
+  for (const std::string& stray : image.strays) {
+    in.streams.out << stray << " was never begun; the next start removes it\n";
   }
   return absl::OkStatus();
 }
@@ -191,7 +209,7 @@ absl::Status RunStat(const WalCommand& o, Invocation& in) {
                                 {"spare", image.has_spare},
                                 {"segments", SegmentsJson(image)},
                                 {"groups", GroupsJson(image)}});
-  if (in.json) return Verdict(opened, image);
+  if (in.json) return Verdict("stat", opened, image);
   base::cli::Table segments({{"SEGMENT"},
                              {"EPOCH", Align::kRight},
                              {"FIRST", Align::kRight},
@@ -220,7 +238,7 @@ absl::Status RunStat(const WalCommand& o, Invocation& in) {
                  << groups.Render(in.streams) << "\nstate " << State(opened, image)
                  << ", next record " << image.next_sequence
                  << (image.has_spare ? ", spare ready" : ", no spare") << "\n";
-  return Verdict(opened, image);
+  return Verdict("stat", opened, image);
 }
 
 // What a record says, in a few words.
@@ -315,7 +333,7 @@ absl::Status RunDump(const WalCommand& o, Invocation& in) {
   if (left_out > 0) {
     in.Warn("limit", absl::StrCat(left_out, " more records; --limit 0 shows all"));
   }
-  return Verdict(opened, image);
+  return Verdict("dump", opened, image);
 }
 
 }  // namespace

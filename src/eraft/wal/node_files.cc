@@ -53,6 +53,13 @@ absl::StatusOr<Identity> DecodeIdentity(base::BytesView bytes) {
   return identity;
 }
 
+raft::HardState NewerOf(const raft::HardState& log, const raft::HardState& copy) {
+  if (copy.term > log.term || (copy.term == log.term && log.vote == raft::kNoNode)) {
+    return {copy.term, copy.vote, std::max(log.commit, copy.commit)};
+  }
+  return log;
+}
+
 base::Bytes EncodeHard(const HardCopies& hard) {
   base::Bytes bytes(kHardFixedBytes + kHardGroupBytes * hard.groups.size());
   uint8_t* at = bytes.data();

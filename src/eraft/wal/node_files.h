@@ -39,6 +39,9 @@ struct HardCopies {
   uint64_t durable_sequence = 0;
   std::map<raft::GroupId, raft::HardState> groups;
 };
+// What counts of a group's hard state in the log and its copy in HARD: the log's, unless the copy
+// knows of a later term or of a vote in the same one.
+raft::HardState NewerOf(const raft::HardState& log, const raft::HardState& copy);
 base::Bytes EncodeHard(const HardCopies& hard);
 absl::StatusOr<HardCopies> DecodeHard(base::BytesView bytes);
 

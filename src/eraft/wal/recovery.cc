@@ -59,13 +59,17 @@ class LogReader {
   Damage& AddDamage(const std::string& file, uint64_t offset, uint64_t end, std::string why);
   void DescribeLost(Damage& damage);
   void FinishReport();
-  bool Proven(const SegmentScan& scan, const LaterRecords& later) const;
+  bool Proven(const SegmentScan& scan, const LaterRecords& later, bool is_last_file) const;
+  void TakeBack(const Found& found, const SegmentScan& scan);
 
   base::Dir& dir_;
   const ReadOptions& options_;
   std::vector<Found> found_;  // by number
   size_t whole_count_ = 0;    // those up to the last with a header of its own
   base::Bytes bytes_;         // of the segment being read
+  // Of the segment before: where the log would go on if the last one had not begun.
+  uint32_t end_crc_before_ = 0;
+  uint64_t last_batch_before_ = 0;
   LogImage image_;
 };
 
@@ -139,9 +143,12 @@ void LogReader::DescribeLost(Damage& damage) {
   const auto header = PeekRecordHeader(stretch);
   if (!header.has_value() || header->type != RecordType::kEntries) return;
   if (RecordBytes(header->length) > damage.bytes) return;
+  const GroupLog* const group = image_.index.Find(header->group);
   const base::BytesView payload = stretch.subspan(kRecordHeaderBytes, header->length);
   const auto entries = ParseEntriesSummary(payload);
   if (!entries.ok()) return;
+  // What is bad may be the index itself: no group appends behind a gap.
+  if (group != nullptr && entries->first > group->last_index() + 1) return;
   const std::vector<raft::Index> bad = FindBadEntries(payload);
   for (const raft::Index index : bad) damage.entries.push_back({header->group, {index, index}});
   if (bad.empty()) {
@@ -150,12 +157,21 @@ void LogReader::DescribeLost(Damage& damage) {
   }
 }
 
-// Whether what is broken behind `scan` was durable once.
-bool LogReader::Proven(const SegmentScan& scan, const LaterRecords& later) const {
+// Where a segment with a header ends in the middle of a batch.
+bool IsCutShort(const SegmentScan& scan) {
+  return scan.last_batch.has_value() &&
+         scan.last_batch_sequence + scan.last_batch->records >= scan.next_sequence;
+}
+
+// Whether what is broken behind `scan` was durable once. What the caller knows to have been durable
+// may as well have been in a file behind this one that has lost its header.
+bool LogReader::Proven(const SegmentScan& scan, const LaterRecords& later,
+                       bool is_last_file) const {
   const uint64_t broken = image_.next_sequence;
   if (SLIPWAY_MUTANT("wal-midlog-truncated")) return false;
-  if (later.gave_up || options_.durable_sequence >= broken) return true;
-  if (later.durable_sequence >= broken) return true;
+  if (later.gave_up || later.durable_sequence >= broken) return true;
+  const bool here = is_last_file || !scan.header_status.ok() || IsCutShort(scan);
+  if (here && options_.durable_sequence >= broken) return true;
   if (!scan.header_status.ok() || !scan.last_batch.has_value()) return false;
   const uint64_t batch_end = scan.last_batch_sequence + scan.last_batch->records;
   // Broken at the beginning of a batch, or within one: only what is behind the batch counts.
@@ -219,17 +235,30 @@ uint64_t LogReader::EndSequence(size_t i) const {
   return 0;
 }
 
+// The first batch of a segment repeats the state of every group and nothing else. Torn, it makes
+// the segment one that has not begun: gone on with, it would let those before it be retired, and
+// what it was to repeat with them.
+void LogReader::TakeBack(const Found& found, const SegmentScan& scan) {
+  image_.segments.pop_back();
+  image_.strays.push_back(found.name);
+  image_.next_sequence = scan.header.header.first_sequence;
+  image_.end_crc = end_crc_before_;
+  image_.last_batch_offset = last_batch_before_;
+}
+
 // Behind the chain of the last segment: nothing, a torn batch, or damage.
 void LogReader::ReadEnd(const Found& found, const SegmentScan& scan) {
   const LaterRecords later = FindLaterRecords(bytes_, scan, image_.next_sequence);
-  if (Proven(scan, later)) {
+  if (Proven(scan, later, &found == &found_.back())) {
     ReadLater(found, scan, later, options_.durable_sequence + 1,
               "a record is bad, and what was written behind it shows that it had been synced");
     return;
   }
-  image_.end_crc = scan.end_crc;
   const bool behind_first =
       scan.last_batch.has_value() && scan.last_batch_offset > kSegmentHeaderBytes;
+  const bool torn_first = !behind_first && (!scan.last_batch.has_value() || IsCutShort(scan));
+  if (torn_first && !SLIPWAY_MUTANT("wal-torn-first-batch-kept")) return TakeBack(found, scan);
+  image_.end_crc = scan.end_crc;
   image_.last_batch_offset = behind_first ? scan.last_batch_offset : 0;
   if (scan.last_batch.has_value()) {
     const uint64_t announced = scan.last_batch_offset + scan.last_batch->bytes;
@@ -246,10 +275,13 @@ void LogReader::ReadOne(size_t i) {
   if (!found.header.ok()) scan = SegmentScan{.header_status = found.header.status()};
   ReadChain(found, scan);
   if (i + 1 == whole_count_) return ReadEnd(found, scan);
+  end_crc_before_ = scan.end_crc;
+  last_batch_before_ = scan.last_batch_offset > kSegmentHeaderBytes ? scan.last_batch_offset : 0;
   const uint64_t end_sequence = EndSequence(i);
   const bool next_has_header = found_[i + 1].header.ok();
   if (scan.header_status.ok() && next_has_header && image_.next_sequence == end_sequence) return;
   const LaterRecords later = FindLaterRecords(bytes_, scan, image_.next_sequence);
+  const bool gap = found_[i + 1].number > found.number + 1;
   if (scan.header_status.ok() && !next_has_header) {
     // Where this one ended is not known; what is missing is put down to the one without a header.
     if (!later.runs.empty()) {
@@ -258,9 +290,11 @@ void LogReader::ReadOne(size_t i) {
     return;
   }
   ReadLater(found, scan, later, end_sequence,
-            scan.header_status.ok()
-                ? "a record is bad, and a later segment follows"
-                : absl::StrCat("no segment header: ", scan.header_status.message()));
+            !scan.header_status.ok()
+                ? absl::StrCat("no segment header: ", scan.header_status.message())
+                : absl::StrCat(gap ? "a record is bad or a segment is missing, and "
+                                   : "a record is bad, and ",
+                               found_[i + 1].name, " follows"));
 }
 
 // Behind the last segment with a header: the write that would have given it one did not end, unless
@@ -268,7 +302,7 @@ void LogReader::ReadOne(size_t i) {
 void LogReader::ReadStray(const Found& found) {
   const SegmentScan scan{.header_status = found.header.status()};
   const LaterRecords later = FindLaterRecords(bytes_, scan, image_.next_sequence);
-  if (!Proven(scan, later)) {
+  if (!Proven(scan, later, &found == &found_.back())) {
     image_.strays.push_back(found.name);
     return;
   }

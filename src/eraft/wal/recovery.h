@@ -65,11 +65,12 @@ struct ReadOptions {
 struct LogImage {
   LogIndex index;
   std::vector<SegmentSummary> segments;  // by number
-  std::vector<std::string> strays;       // segments begun by a write that the crash cut: to remove
+  std::vector<std::string> strays;       // segments whose first write the crash cut: to remove
   bool has_spare = false;
   uint64_t number_max = 0;     // of any file's name
   uint64_t next_sequence = 1;  // of the next record
-  // Of the last segment, from its used_bytes on: what a crash left of a batch, so far as that shows.
+  // Of the last segment, from its used_bytes on: what a crash left of a batch, so far as that
+  // shows.
   uint64_t torn_bytes = 0;
   // Where the next record goes, and how much before that no later write vouches for.
   uint32_t end_crc = 0;

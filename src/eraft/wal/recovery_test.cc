@@ -4,8 +4,10 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "eraft/wal/node_files.h"
 #include "eraft/wal/scan.h"
 #include "eraft/wal/test_wal.h"
+#include "eraft/wal/two_copy.h"
 
 namespace slipway::eraft::wal {
 namespace {
@@ -35,14 +37,16 @@ void Plant(Node& node, base::BytesView bytes, absl::string_view path = "wal/1.wa
   node.files.Settle();
 }
 
-// HARD knows how far the log was durable, at most a second ago; here it shall know nothing, so that
-// the log has only itself.
-void ForgetHard(Node& node) {
+// HARD knows how far the log was durable, at most a second ago; here it shall say something else:
+// nothing, so that the log has only itself.
+void WriteHard(Node& node, const HardCopies& hard = {}) {
   base::Owned<base::Dir> dir = node.files.OpenRoot("/node");
   ASSERT_OK(dir);
   for (const char* name : {"HARD", "HARD.2"}) ASSERT_OK((*dir)->Remove(name));
+  ASSERT_OK(TwoCopyFile::Create(**dir, kHardName, EncodeHard(hard)).status());
   node.files.Settle();
 }
+void ForgetHard(Node& node) { WriteHard(node); }
 
 uint64_t UsedBytes(base::BytesView segment) { return ScanSegment(segment).end_offset; }
 
@@ -372,6 +376,119 @@ TEST(Recovery, ALogOfANewerVersionIsRefusedByName) {
   base::StoreLittle(header.data() + 48, crc);
   Plant(node, header);
   EXPECT_THAT(node.Open(), StatusIs(StatusCode::kFailedPrecondition, HasSubstr("ERWAL002")));
+}
+
+// A log of three segments in which group 1 has an entry of 500 bytes after the other.
+class ThreeSegments : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_OK(node_.Open());
+    node_.Run();
+    ASSERT_OK(node_.Append(1, {.hard_state = raft::HardState{1, 1, 0}}));
+    while (node_.wal->segment_count() < 3) {
+      ASSERT_OK(node_.Append(1, {.entries = MakeEntries(next_++, 1, 1, 500)}));
+    }
+    ASSERT_OK(node_.Append(1, {.entries = MakeEntries(next_++, 1, 1, 500)}));
+    ASSERT_OK(node_.wal->Close());
+    node_.wal.reset();
+    node_.files.Settle();
+  }
+  std::vector<std::string> DamagedFiles() const {
+    std::vector<std::string> files;
+    for (const Damage& damage : node_.recovery.report.damages) files.push_back(damage.file);
+    return files;
+  }
+  Node node_{1};
+  raft::Index next_ = 1;
+};
+
+TEST_F(ThreeSegments, ALostHeaderOfTheLastOneIsNotPutDownToTheOneBefore) {
+  ASSERT_OK(node_.files.FlipBit("/node/wal/3.wal", 30 * 8));
+  EXPECT_THAT(node_.Open(), StatusIs(StatusCode::kDataLoss, HasSubstr("3.wal at 0")));
+  EXPECT_THAT(DamagedFiles(), ::testing::Each("3.wal"));
+  EXPECT_THAT(node_.recovery.report.missing, ::testing::IsEmpty());  // what can be read was read
+}
+
+TEST_F(ThreeSegments, AMissingOneIsNamedAsPossible) {
+  ASSERT_OK(node_.dir->Remove("wal/2.wal"));
+  EXPECT_THAT(node_.Open(), StatusIs(StatusCode::kDataLoss,
+                                     HasSubstr("a segment is missing, and 3.wal follows")));
+}
+
+TEST_F(ThreeSegments, IndexesThatTheLogCannotHaveAreNotNamed) {
+  const base::Bytes bytes = ReadSegment(node_, "/node/wal/2.wal");
+  const SegmentScan scan = ScanSegment(bytes);
+  const auto entries =
+      std::find_if(scan.records.begin() + 4, scan.records.end(),
+                   [](const RecordRef& r) { return r.header.type == RecordType::kEntries; });
+  ASSERT_NE(entries, scan.records.end());
+  // The fifth byte of the first index.
+  ASSERT_OK(node_.files.FlipBit("/node/wal/2.wal", 8 * (entries->offset + kRecordHeaderBytes + 4)));
+  EXPECT_THAT(node_.Open(), StatusIs(StatusCode::kDataLoss));
+  ASSERT_EQ(node_.recovery.report.damages.size(), 1u);
+  EXPECT_THAT(node_.recovery.report.damages[0].entries, ::testing::IsEmpty());
+  EXPECT_EQ(node_.recovery.report.missing.size(), 1u);
+}
+
+TEST_F(ThreeSegments, ADamagedLogStaysAsItWasFound) {  // E113: for those who look at it later
+  ASSERT_OK(node_.files.FlipBit("/node/wal/2.wal", 8 * 5000));
+  ASSERT_OK(node_.files.FlipBit("/node/HARD", 8 * 12));
+  const std::string before = node_.files.Tree();
+  EXPECT_THAT(node_.Open(), StatusIs(StatusCode::kDataLoss, HasSubstr("nothing was changed")));
+  EXPECT_EQ(node_.files.Tree(), before);
+  EXPECT_EQ(node_.recovery.hard_copies_damaged, 1);
+}
+
+TEST_F(ThreeSegments, WithoutHardTheLogIsNotTaken) {  // E163: both copies are lost
+  for (const char* name : {"HARD", "HARD.2"}) ASSERT_OK(node_.dir->Remove(name));
+  EXPECT_THAT(node_.Open(), StatusIs(StatusCode::kDataLoss, HasSubstr("HARD is missing")));
+}
+
+// A user's value may hold anything, also bytes that look like a log that goes on.
+TEST(Recovery, AValueThatLooksLikeALogProvesNothing) {
+  BatchBuilder fake;
+  fake.Add(1, {.hard_state = raft::HardState{1, 1, 1}});
+  fake.Add(1, {.hard_state = raft::HardState{1, 1, 1}});
+  const BatchBuilder::Built built =
+      fake.Finish({.sequence = 1'000'000, .epoch_low = 1, .durable_sequence = 999'999});
+  const std::string value =
+      absl::StrCat(std::string(1000, 'x'), base::AsText(built.bytes));  // on a multiple of 8
+  Node node(3);
+  ASSERT_OK(node.Open());
+  ASSERT_OK(node.Append(1, {.entries = MakeEntries(1, 1)}));
+  ASSERT_OK(node.Append(1, {.entries = {MakeEntry(2, 1, value)}}));
+  node.wal.reset();
+  ForgetHard(node);
+  base::Bytes bytes = ReadSegment(node);
+  const SegmentScan scan = ScanSegment(bytes);
+  std::fill_n(bytes.begin() + static_cast<std::ptrdiff_t>(scan.last_batch_offset), kSectorBytes,
+              uint8_t{0});
+  Plant(node, bytes);
+  ASSERT_OK(node.Open());
+  EXPECT_EQ(node.wal->Find(1)->last_index, 1u);
+}
+
+// What a crash left of a batch is gone before the next one is written over a part of it.
+TEST(Recovery, TheRestOfATornBatchIsOverwritten) {
+  Node node(1, 64 * base::kKiB);
+  ASSERT_OK(node.Open());
+  node.Run();
+  for (raft::GroupId group = 1; group <= 20; ++group) {
+    ASSERT_OK(node.wal->Append(group, {.entries = MakeEntries(1, 1)}, nullptr));
+  }
+  node.Run();
+  node.wal.reset();
+  ForgetHard(node);
+  base::Bytes bytes = ReadSegment(node);
+  const uint64_t torn_at = ScanSegment(bytes).last_batch_offset;
+  std::fill_n(bytes.begin() + static_cast<std::ptrdiff_t>(torn_at), 56, uint8_t{0});
+  Plant(node, bytes);
+  ASSERT_OK(node.Open());
+  EXPECT_GT(node.recovery.torn_bytes, 1000u);
+  bytes = ReadSegment(node);
+  const uint64_t end = ScanSegment(bytes).end_offset;
+  EXPECT_EQ(std::count(bytes.begin() + static_cast<std::ptrdiff_t>(end), bytes.end(), uint8_t{0}),
+            static_cast<std::ptrdiff_t>(bytes.size() - end));
 }
 
 }  // namespace

@@ -46,7 +46,10 @@ class Search {
       : segment_(segment),
         sequence_min_(sequence_min),
         budget_(kSearchEffort * segment.size() + kSegmentHeaderBytes) {
-    if (scan.header_status.ok()) epoch_low_ = LowBits(scan.header.header.epoch);
+    if (scan.header_status.ok()) {
+      epoch_low_ = LowBits(scan.header.header.epoch);
+      broken_at_ = scan.end_offset;
+    }
     Restart(scan.end_offset, scan.end_crc);
   }
 
@@ -84,6 +87,11 @@ class Search {
     auto header = PeekRecordHeader(segment_.subspan(offset));
     if (!header.has_value() || header->sequence < sequence_min_) return std::nullopt;
     if (epoch_low_.has_value() && header->epoch_low != *epoch_low_) return std::nullopt;
+    // More records than have room since the break: bytes of a user's value that look like a log.
+    if (broken_at_.has_value() &&
+        header->sequence - sequence_min_ > (offset - *broken_at_) / RecordBytes(0)) {
+      return std::nullopt;
+    }
     return header;
   }
 
@@ -138,6 +146,7 @@ class Search {
   const BytesView segment_;
   const uint64_t sequence_min_;
   std::optional<uint32_t> epoch_low_;  // unknown when the header is bad
+  std::optional<uint64_t> broken_at_;  // where the record of sequence_min_ would be
   uint64_t budget_;
   uint64_t at_ = 0;
   uint64_t break_ = 0;

@@ -43,7 +43,7 @@ struct LaterRecords {
   bool gave_up = false;
 };
 // Looks behind `scan.end_offset`, where the chain is broken or the header is bad, for records of
-// sequence `sequence_min` and above.
+// sequence `sequence_min` and above: `scan.next_sequence` where there is a header.
 LaterRecords FindLaterRecords(base::BytesView segment, const SegmentScan& scan,
                               uint64_t sequence_min);
 

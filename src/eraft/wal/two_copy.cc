@@ -26,6 +26,17 @@ uint32_t CrcOf(base::BytesView header, base::BytesView payload) {
   return base::Crc32c(payload, base::Crc32c(header.subspan(0, kCrcAt)));
 }
 
+// As much of a copy as one can have; what is behind it does not count, however much it is.
+absl::StatusOr<base::Bytes> ReadBeginning(base::Dir& dir, const std::string& name) {
+  SLIPWAY_ASSIGN_OR_RETURN(const std::unique_ptr<base::File> file, dir.Open(name, {}));
+  SLIPWAY_ASSIGN_OR_RETURN(const base::Meta meta, file->Stat());
+  base::Bytes bytes(static_cast<size_t>(
+      std::min<uint64_t>(meta.size_bytes, kTwoCopyHeaderBytes + kTwoCopyBytesMax)));
+  SLIPWAY_ASSIGN_OR_RETURN(const size_t got, file->ReadAt(0, absl::MakeSpan(bytes)));
+  bytes.resize(got);
+  return bytes;
+}
+
 }  // namespace
 
 base::Bytes EncodeTwoCopy(const TwoCopyContents& contents) {
@@ -61,15 +72,14 @@ absl::StatusOr<TwoCopyContents> DecodeTwoCopy(base::BytesView bytes) {
 absl::StatusOr<TwoCopyState> ReadTwoCopy(base::Dir& dir, absl::string_view name) {
   TwoCopyState state;
   for (int copy = 0; copy < 2; ++copy) {
-    const auto bytes =
-        base::ReadFile(dir, CopyName(name, copy), kTwoCopyHeaderBytes + kTwoCopyBytesMax);
+    const auto bytes = ReadBeginning(dir, CopyName(name, copy));
     if (absl::IsNotFound(bytes.status())) continue;
     if (absl::IsDataLoss(bytes.status())) {  // the disk cannot read it: the other may do
       ++state.damaged;
       continue;
     }
     SLIPWAY_RETURN_IF_ERROR(bytes.status());
-    absl::StatusOr<TwoCopyContents> contents = DecodeTwoCopy(base::AsBytes(*bytes));
+    absl::StatusOr<TwoCopyContents> contents = DecodeTwoCopy(*bytes);
     if (absl::IsFailedPrecondition(contents.status())) {
       return base::Annotate(contents.status(), absl::StrCat("read ", CopyName(name, copy)));
     }

@@ -4,6 +4,7 @@
 
 #include "base/sim/files.h"
 #include "base/testing/status_matchers.h"
+#include "eraft/wal/limits.h"
 #include "eraft/wal/node_files.h"
 
 namespace slipway::eraft::wal {
@@ -44,6 +45,18 @@ TEST(TwoCopy, WritesInTurnAndReadsTheNewest) {  // E163
   EXPECT_NE(*files.Read("F.2"), second);
   files.Reboot(Loss::kLoseAllUnsynced);
   EXPECT_EQ(Reopened(files), "3");
+}
+
+// What stands behind a copy does not count, and does not stand in the way of the other one.
+TEST(TwoCopy, ACopyThatGrewIsNoHindrance) {
+  base::sim::Files files(1);
+  const auto root = Root(files);
+  ASSERT_OK(TwoCopyFile::Create(*root, "F", AsBytes("one")).status());
+  for (const char* name : {"F", "F.2"}) {
+    ASSERT_OK_AND_ASSIGN(const auto file, root->Open(name, {.write = true}));
+    ASSERT_OK(file->Truncate(kTwoCopyHeaderBytes + kTwoCopyBytesMax + 1));
+    EXPECT_EQ(Reopened(files), "one") << name;
+  }
 }
 
 TEST(TwoCopy, PowerLossLeavesTheOldOrTheNew) {  // S24

@@ -6,8 +6,8 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
-#include "base/digest/crc32c.h"
 #include "base/sync/mutex.h"
+#include "eraft/wal/requests.h"
 #include "eraft/wal/wal_writer.h"
 
 namespace slipway::eraft::wal {
@@ -25,71 +25,6 @@ absl::Status CheckOptions(const WalOptions& options) {
                      kSegmentBytesMin, " to ", kSegmentBytesMax));
   }
   return absl::OkStatus();
-}
-
-absl::Status CheckEntries(raft::GroupId group, const std::vector<raft::Entry>& entries,
-                          uint64_t record_bytes_max) {
-  for (size_t i = 0; i < entries.size(); ++i) {
-    const raft::Entry& entry = entries[i];
-    const auto what = [&] {
-      return absl::StrCat("append entry ", entry.index, " of group ", group);
-    };
-    if (entry.index == 0 || entry.index != entries.front().index + i) {
-      return absl::InvalidArgumentError(absl::StrCat(what(), ": indexes must rise by one"));
-    }
-    if (EntriesRecordBytes(absl::MakeSpan(&entry, 1)) > record_bytes_max) {
-      return absl::InvalidArgumentError(absl::StrCat(what(), ": ", entry.payload.size(),
-                                                     " bytes, a record holds ", record_bytes_max));
-    }
-    if (base::Crc32c(entry.payload.view()) != entry.payload_crc) {
-      return absl::DataLossError(absl::StrCat(what(),
-                                              ": its payload is not what its CRC was "
-                                              "computed from; nothing was written"));
-    }
-  }
-  return absl::OkStatus();
-}
-
-// `batch` as parts that fit into one batch each; taken in order they mean the same.
-std::vector<Batch> Split(Batch batch, uint64_t record_bytes_max) {
-  std::vector<Batch> parts;
-  if (batch.entries.empty() || EntriesRecordBytes(batch.entries) <= record_bytes_max) {
-    parts.push_back(std::move(batch));
-    return parts;
-  }
-  std::vector<raft::Entry> entries = std::move(batch.entries);
-  Batch behind;  // what comes after the entries
-  behind.membership = std::exchange(batch.membership, {});
-  behind.snapshot_intent = std::exchange(batch.snapshot_intent, {});
-  behind.snapshot_done = std::exchange(batch.snapshot_done, {});
-  behind.truncate_prefix = std::exchange(batch.truncate_prefix, {});
-  behind.remove_group = std::exchange(batch.remove_group, false);
-  batch.entries.clear();
-  if (!batch.empty()) parts.push_back(std::move(batch));
-  Batch part;
-  uint64_t bytes = 0;
-  for (raft::Entry& entry : entries) {
-    // Bound for one more entry, as if each had a term of its own.
-    const uint64_t more = EntriesRecordBytes(absl::MakeSpan(&entry, 1));
-    if (bytes + more > record_bytes_max) {
-      parts.push_back(std::exchange(part, Batch()));
-      bytes = 0;
-    }
-    bytes += more;
-    part.entries.push_back(std::move(entry));
-  }
-  parts.push_back(std::move(part));
-  if (!behind.empty()) parts.push_back(std::move(behind));
-  return parts;
-}
-
-// A group whose log lost its synced end is found out by HARD; a group whose newest vote is in HARD
-// only (the log was salvaged) gets it back.
-raft::HardState Newer(const raft::HardState& log, const raft::HardState& copy) {
-  if (copy.term > log.term || (copy.term == log.term && log.vote == raft::kNoNode)) {
-    return {copy.term, copy.vote, std::max(log.commit, copy.commit)};
-  }
-  return log;
 }
 
 }  // namespace
@@ -128,7 +63,8 @@ struct Wal::State : std::enable_shared_from_this<Wal::State> {
   std::function<void(absl::Status)> on_failure ABSL_GUARDED_BY(mutex);
 
   absl::Status Open(WalRecovery* recovery);
-  absl::Status OpenHard(WalRecovery* recovery);
+  absl::StatusOr<LogImage> Look(WalRecovery* recovery);
+  absl::Status OpenHard();
   absl::Status Schedule() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   void ScheduleUpkeep() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   void RunStep();
@@ -138,27 +74,22 @@ struct Wal::State : std::enable_shared_from_this<Wal::State> {
   absl::Status Upkeep();
 };
 
-absl::Status Wal::State::OpenHard(WalRecovery* recovery) {
-  absl::StatusOr<TwoCopyFile> opened = TwoCopyFile::Open(parts.dir, kHardName);
-  if (absl::IsNotFound(opened.status())) {
-    opened = TwoCopyFile::Create(parts.dir, kHardName, EncodeHard({}));
+// What the disk holds; changes nothing, so that a damaged log stays as it was found.
+absl::StatusOr<LogImage> Wal::State::Look(WalRecovery* recovery) {
+  SLIPWAY_ASSIGN_OR_RETURN(const TwoCopyState copies, ReadTwoCopy(parts.dir, kHardName));
+  if (recovery != nullptr) recovery->hard_copies_damaged = copies.damaged;
+  if (copies.newest.has_value()) {
+    SLIPWAY_ASSIGN_OR_RETURN(hard_found, DecodeHard(copies.newest->payload));
   }
-  SLIPWAY_RETURN_IF_ERROR(opened.status());
-  hard = *std::move(opened);
-  if (recovery != nullptr) recovery->hard_copies_damaged = hard->damaged_copies();
-  SLIPWAY_ASSIGN_OR_RETURN(hard_found, DecodeHard(hard->payload()));
-  return absl::OkStatus();
-}
-
-absl::Status Wal::State::Open(WalRecovery* recovery) {
-  SLIPWAY_RETURN_IF_ERROR(OpenHard(recovery));
-  SLIPWAY_RETURN_IF_ERROR(base::MakeDirs(parts.dir, kWalDirectory, kDirectoryMode));
-  SLIPWAY_RETURN_IF_ERROR(SyncFailed(parts.dir.Sync()));
-  SLIPWAY_ASSIGN_OR_RETURN(dir, parts.dir.OpenDir(kWalDirectory));
-  ReadOptions read;
-  read.cluster = options.cluster;
-  read.durable_sequence = hard_found.durable_sequence;
-  SLIPWAY_ASSIGN_OR_RETURN(const LogImage image, ReadLog(*dir, read));
+  LogImage image;
+  const base::Owned<base::Dir> opened = parts.dir.OpenDir(kWalDirectory);
+  if (!absl::IsNotFound(opened.status())) {
+    SLIPWAY_RETURN_IF_ERROR(opened.status());
+    ReadOptions read;
+    read.cluster = options.cluster;
+    read.durable_sequence = hard_found.durable_sequence;
+    SLIPWAY_ASSIGN_OR_RETURN(image, ReadLog(**opened, read));
+  }
   if (recovery != nullptr) {
     recovery->torn_bytes = image.torn_bytes;
     for (const SegmentSummary& segment : image.segments) recovery->records += segment.records;
@@ -170,6 +101,32 @@ absl::Status Wal::State::Open(WalRecovery* recovery) {
                      "changed; look with `eraftctl wal verify`\n",
                      image.report.Text()));
   }
+  // It is made before the first segment is.
+  if (!copies.newest.has_value() && copies.damaged == 0 && !image.segments.empty()) {
+    return absl::DataLossError(absl::StrCat("open write-ahead log: ", kHardName,
+                                            " is missing beside ", image.segments.size(),
+                                            " segments, and with it how far they were durable; ",
+                                            "restore it from a backup or rebuild this replica"));
+  }
+  return image;
+}
+
+absl::Status Wal::State::OpenHard() {
+  absl::StatusOr<TwoCopyFile> opened = TwoCopyFile::Open(parts.dir, kHardName);
+  if (absl::IsNotFound(opened.status())) {
+    opened = TwoCopyFile::Create(parts.dir, kHardName, EncodeHard({}));
+  }
+  SLIPWAY_RETURN_IF_ERROR(opened.status());
+  hard = *std::move(opened);
+  return absl::OkStatus();
+}
+
+absl::Status Wal::State::Open(WalRecovery* recovery) {
+  SLIPWAY_ASSIGN_OR_RETURN(const LogImage image, Look(recovery));
+  SLIPWAY_RETURN_IF_ERROR(OpenHard());
+  SLIPWAY_RETURN_IF_ERROR(base::MakeDirs(parts.dir, kWalDirectory, kDirectoryMode));
+  SLIPWAY_RETURN_IF_ERROR(SyncFailed(parts.dir.Sync()));
+  SLIPWAY_ASSIGN_OR_RETURN(dir, parts.dir.OpenDir(kWalDirectory));
   files = std::make_unique<SegmentFiles>(*dir, options.segment_bytes);
   SLIPWAY_RETURN_IF_ERROR(files->Open());
   writer = std::make_unique<WalWriter>(WalWriter::Parts{log, *files, *hard, parts.clock, metrics},
@@ -332,11 +289,7 @@ absl::Status Wal::Append(raft::GroupId group, Batch batch,
   SLIPWAY_RETURN_IF_ERROR(CheckEntries(group, batch.entries, record_bytes_max));
   Batch rest = batch;
   rest.entries.clear();
-  if (EncodedBytes(rest) > record_bytes_max) {
-    return absl::InvalidArgumentError(absl::StrCat("append to the log: memberships and details of ",
-                                                   EncodedBytes(rest), " bytes, at most ",
-                                                   record_bytes_max));
-  }
+  SLIPWAY_RETURN_IF_ERROR(CheckRest(rest, record_bytes_max));
   std::vector<Pending> parts;
   uint64_t bytes = 0;
   for (Batch& part : Split(std::move(batch), record_bytes_max)) {
@@ -386,7 +339,8 @@ absl::StatusOr<raft::Restored> Wal::Restore(raft::GroupId group) const {
   }
   const auto copy = state_->hard_found.groups.find(group);
   if (copy != state_->hard_found.groups.end()) {
-    restored.hard_state = Newer(restored.hard_state, copy->second);
+    // A vote that is in HARD only (the log was salvaged) comes back.
+    restored.hard_state = NewerOf(restored.hard_state, copy->second);
   } else if (!view.has_value()) {
     return absl::NotFoundError(absl::StrCat("restore group ", group, ": the log has none"));
   }

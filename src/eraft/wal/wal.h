@@ -66,8 +66,9 @@ class Wal {
   // Makes `batch` of `group` durable and then calls `done` once, on the writer's thread, in the
   // order of the calls. Batches of one group take effect in order. An error is returned at once and
   // `done` is destroyed: ResourceExhausted (more than queue_bytes_max waits; try again later),
-  // InvalidArgument (empty, indexes with gaps, an entry larger than a batch), DataLoss (a payload
-  // whose CRC is not that of the entry, E163), FailedPrecondition (closed), or the final error.
+  // InvalidArgument (empty, indexes with gaps, an entry larger than a batch, a membership or detail
+  // beyond limits.h), DataLoss (a payload whose CRC is not that of the entry, E163),
+  // FailedPrecondition (closed), or the final error.
   absl::Status Append(raft::GroupId group, Batch batch,
                       absl::AnyInvocable<void(absl::Status)> done);
 

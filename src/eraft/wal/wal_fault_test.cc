@@ -1,6 +1,8 @@
 // The log under every single fault of the disk (STYLE S24): what was answered is there, and what is
 // there is a prefix of what was asked for.
 #include <cerrno>
+#include <functional>
+#include <utility>
 
 #include "absl/strings/match.h"
 #include "eraft/wal/test_wal.h"
@@ -316,6 +318,125 @@ TEST(WalFaults, StaleBytesOfARecycledSegmentAreNotRecords) {  // E111, E112
     if (next % 7 != 0) continue;
     ASSERT_OK(node.Reboot(Loss::kLoseAllUnsynced)) << next;
     ASSERT_TRUE(ModelOf(*node.wal) == model) << next;
+  }
+}
+
+// Group 1 has nothing in the first segment but its state, which the first batch of the next one is
+// to repeat: whatever a crash leaves of that batch, the state is kept.
+TEST(WalFaults, ATornFirstBatchOfASegmentLosesNoState) {  // E113, E115
+  const raft::Membership members{.voters = {1, 2, 3}};
+  Node before(7);
+  ASSERT_OK(before.Open());
+  ASSERT_OK(before.Append(1, {.hard_state = raft::HardState{4, 2, 3}}));
+  for (raft::Index next = 1; next <= 17; ++next) {
+    ASSERT_OK(before.Append(1, {.entries = MakeEntries(next, 1, 4, 500)}));
+  }
+  ASSERT_OK(before.Append(1, {.membership = MembershipCopy{3, members},
+                              .snapshot_intent = SnapshotIntent{{17, 4, members}, "somewhere"},
+                              .truncate_prefix = raft::SnapshotMark{17, 4, members}}));
+  ASSERT_EQ(before.wal->segment_count(), 1u);
+  before.wal.reset();
+  before.files.Settle();
+  bool cut = true;
+  for (int n = 1; cut; ++n) {
+    ASSERT_LT(n, 100);
+    for (uint64_t attempt = 0; attempt < 20; ++attempt) {
+      Node node(7);
+      node.files = before.files;
+      ASSERT_OK(node.Open());
+      node.Run();
+      node.files.PowerLossAt(n);
+      node.Append(2, {.entries = MakeEntries(1, 2, 4, 1200)}).IgnoreError();
+      cut = node.files.off();
+      for (const Loss loss : {Loss::kSeeded, Loss::kLoseAllUnsynced}) {
+        ASSERT_OK(node.Reboot(loss, attempt)) << n;
+        ASSERT_OK(node.Append(3, {.entries = MakeEntries(1, 1)}));  // the upkeep runs as well
+        const std::optional<GroupView> view = node.wal->Find(1);
+        ASSERT_TRUE(view.has_value()) << n << " " << attempt;
+        EXPECT_EQ(view->mark.index, 17u);
+        EXPECT_EQ(view->hard_state.vote, 2u);
+        EXPECT_TRUE(view->membership.has_value());
+        EXPECT_TRUE(view->intent.has_value());
+      }
+    }
+  }
+}
+
+// Runs a function at the next look at the time, which the log takes between a write and its sync.
+class HookClock : public base::Clock {
+ public:
+  absl::Time Wall() override { return absl::UnixEpoch(); }
+  absl::Duration Monotonic() override {
+    if (hook) std::exchange(hook, nullptr)();
+    return absl::ZeroDuration();
+  }
+  std::function<void()> hook;
+};
+
+// The upkeep runs beside the writer: it must not retire a segment whose state the next one has not
+// yet repeated durably.
+TEST(WalFaults, ASegmentIsNotRetiredBeforeTheNextOneHasBegun) {  // E115
+  Node node(7);
+  HookClock clock;
+  ASSERT_OK_AND_ASSIGN(const auto dir, node.files.OpenRoot("/node"));
+  const WalParts parts{*dir, node.writer_pool, node.background_pool, clock, node.metrics};
+  ASSERT_OK_AND_ASSIGN(std::unique_ptr<Wal> wal, Wal::Open(node.options, parts, nullptr));
+  node.Run();
+  for (raft::Index next = 1; next <= 17; ++next) {
+    ASSERT_OK(wal->Append(1, {.entries = MakeEntries(next, 1, 4, 500)}, nullptr));
+    node.Run();
+  }
+  ASSERT_OK(wal->Append(1, {.truncate_prefix = raft::SnapshotMark{17, 4, {}}}, nullptr));
+  node.Run();
+  ASSERT_EQ(wal->segment_count(), 1u);
+  wal->Tick();  // puts the upkeep into its queue
+  while (node.writer_pool.RunOne()) {
+  }
+  ASSERT_OK(wal->Append(2, {.entries = MakeEntries(1, 2, 4, 1200)}, nullptr));
+  bool ran = false;
+  clock.hook = [&] {
+    ran = true;
+    while (node.background_pool.RunOne()) {
+    }
+    node.files.PowerOff();
+  };
+  while (node.writer_pool.RunOne()) {
+  }
+  ASSERT_TRUE(ran);
+  wal.reset();
+  ASSERT_OK(node.Reboot(Loss::kLoseAllUnsynced));
+  ASSERT_TRUE(node.wal->Find(1).has_value());
+  EXPECT_EQ(node.wal->Find(1)->mark.index, 17u);
+}
+
+// Several segments go at once: no crash leaves a gap between those that stay.
+TEST(WalFaults, SegmentsAreRetiredInOrder) {  // E115
+  Node before(3);
+  ASSERT_OK(before.Open());
+  before.Run();
+  raft::Index next = 1;
+  const auto append = [&](const Batch& batch) {  // without upkeep
+    ASSERT_OK(before.wal->Append(1, batch, nullptr));
+    while (before.writer_pool.RunOne()) {
+    }
+  };
+  while (before.wal->segment_count() < 5) append({.entries = MakeEntries(next++, 1, 1, 500)});
+  append({.truncate_prefix = raft::SnapshotMark{next - 1, 1, {}}});
+  before.wal.reset();
+  before.files.Settle();
+  bool cut = true;
+  for (int n = 1; cut; ++n) {
+    ASSERT_LT(n, 100);
+    for (uint64_t attempt = 0; attempt < 10; ++attempt) {
+      Node node(3);
+      node.files = before.files;
+      node.files.PowerLossAt(n);
+      node.Open().IgnoreError();
+      node.Run();
+      cut = node.files.off();
+      ASSERT_OK(node.Reboot(Loss::kSeeded, attempt)) << n << " " << attempt;
+      EXPECT_EQ(node.wal->Find(1)->mark.index, next - 1);
+    }
   }
 }
 

@@ -382,5 +382,74 @@ TEST(Wal, OldestWaitIsThatOfTheFirstUnanswered) {  // E109
   EXPECT_EQ(node.wal->OldestWait(), absl::ZeroDuration());
 }
 
+TEST(NodeFiles, TheLogCountsUnlessHardKnowsMore) {
+  const raft::HardState log{.term = 5, .vote = 2, .commit = 7};
+  EXPECT_EQ(NewerOf(log, {5, raft::kNoNode, 9}), log);  // HARD is older
+  EXPECT_EQ(NewerOf(log, {4, 3, 9}), log);
+  EXPECT_EQ(NewerOf(log, {6, 3, 1}), (raft::HardState{6, 3, 7}));
+  EXPECT_EQ(NewerOf({5, raft::kNoNode, 7}, {5, 3, 1}), (raft::HardState{5, 3, 7}));
+}
+
+// The log was salvaged and HARD alone knows of a vote: it stays there until the log knows better.
+TEST(Wal, AVoteThatOnlyHardKnowsIsKeptThere) {  // E163
+  Node node(3);
+  ASSERT_OK_AND_ASSIGN(const auto dir, node.files.OpenRoot("/node"));
+  ASSERT_OK(TwoCopyFile::Create(*dir, kHardName, EncodeHard({.groups = {{7, {9, 2, 0}}}})));
+  ASSERT_OK(node.Open());
+  ASSERT_OK(node.Append(8, {.hard_state = raft::HardState{1, 1, 0}}));  // HARD is written
+  ASSERT_OK(node.Reboot(Loss::kLoseAllUnsynced));
+  ASSERT_OK_AND_ASSIGN(const raft::Restored restored, node.wal->Restore(7));
+  EXPECT_EQ(restored.hard_state, (raft::HardState{9, 2, 0}));
+  ASSERT_OK(node.Append(7, {.hard_state = raft::HardState{10, 1, 0}}));
+  ASSERT_OK(node.Reboot(Loss::kLoseAllUnsynced));
+  EXPECT_EQ(node.wal->Restore(7)->hard_state, (raft::HardState{10, 1, 0}));
+  ASSERT_OK(node.Append(7, {.remove_group = true}));
+  ASSERT_OK(node.Reboot(Loss::kLoseAllUnsynced));
+  EXPECT_THAT(node.wal->Restore(7), StatusIs(StatusCode::kNotFound));
+}
+
+TEST(Wal, WhatRecoveryWouldNotTakeIsRefused) {
+  Node node(1, base::kMiB);
+  ASSERT_OK(node.Open());
+  raft::Membership large;
+  for (raft::NodeId id = 1; id <= kMembersMax + 1; ++id) large.learners.push_back(id);
+  const raft::SnapshotMark mark{.index = 1, .term = 1, .membership = large};
+  const std::string long_detail(kSnapshotDetailBytesMax + 1, 'd');
+  for (const Batch& batch :
+       {Batch{.membership = MembershipCopy{1, large}}, Batch{.truncate_prefix = mark},
+        Batch{.snapshot_intent = SnapshotIntent{mark, ""}},
+        Batch{.snapshot_intent = SnapshotIntent{{1, 1, {}}, long_detail}}}) {
+    EXPECT_THAT(node.Append(1, batch), StatusIs(StatusCode::kInvalidArgument));
+  }
+  large.learners.pop_back();
+  ASSERT_OK(node.Append(1, {.membership = MembershipCopy{1, large}}));
+  ASSERT_OK(node.Reboot());
+  EXPECT_EQ(node.wal->Find(1)->membership->membership, large);
+}
+
+// A request that is too long for one batch takes effect in the order of its fields all the same.
+TEST(Wal, PartsOfALongRequestStayInOrder) {
+  Node node(1);
+  ASSERT_OK(node.Open());
+  ASSERT_OK(node.Append(1, {.entries = MakeEntries(1, 10, 1, 600), .remove_group = true}));
+  EXPECT_EQ(node.wal->Find(1), std::nullopt);
+  ASSERT_OK(node.Reboot());
+  EXPECT_EQ(node.wal->Find(1), std::nullopt);
+}
+
+TEST(DurableLog, ASegmentThatIsBeingReadIsNotFree) {  // E106, E111
+  DurableLog log;
+  auto first = std::make_shared<Segment>();
+  first->number = 1;
+  auto second = std::make_shared<Segment>();
+  second->number = 2;
+  log.AddSegment(first);
+  EXPECT_EQ(log.FindFreeSegment(), std::nullopt);  // the last one
+  log.AddSegment(second);
+  EXPECT_EQ(log.FindFreeSegment(), std::nullopt);  // `first` stands for a reader
+  first = nullptr;
+  EXPECT_EQ(log.FindFreeSegment(), 1u);
+}
+
 }  // namespace
 }  // namespace slipway::eraft::wal

@@ -18,6 +18,7 @@ WalWriter::WalWriter(Parts parts, ClusterId cluster, uint64_t segment_bytes)
 absl::Status WalWriter::Start(base::Dir& dir, const LogImage& image) {
   for (const std::string& stray : image.strays) SLIPWAY_RETURN_IF_ERROR(dir.Remove(stray));
   if (!image.strays.empty()) SLIPWAY_RETURN_IF_ERROR(SyncFailed(dir.Sync()));
+  SLIPWAY_ASSIGN_OR_RETURN(hard_found_, DecodeHard(parts_.hard.payload()));
   number_ = image.number_max;
   next_sequence_ = image.next_sequence;
   durable_sequence_ = next_sequence_ - 1;
@@ -49,8 +50,8 @@ absl::Status WalWriter::Start(base::Dir& dir, const LogImage& image) {
   while (bytes.end() != cut && bytes.back() == 0) bytes.pop_back();
   std::fill(cut, bytes.end(), uint8_t{0});
   SLIPWAY_RETURN_IF_ERROR(WriteAndSync(bytes, image.last_batch_offset));
-  // A batch that lost its end announces more records than there are; an empty one behind it says so,
-  // before others can be taken for them.
+  // A batch that lost its end announces more records than there are; an empty one behind it says
+  // so, before others can be taken for them.
   return image.torn_bytes > 0 ? Seal() : absl::OkStatus();
 }
 
@@ -96,7 +97,6 @@ absl::Status WalWriter::BeginSegment() {
   ++number_;
   ++epoch_;
   segment_ = segment;
-  parts_.log.AddSegment(std::move(segment));
   header_.resize(kSegmentHeaderBytes);
   crc_ = EncodeSegmentHeader({epoch_, number_, next_sequence_, cluster_}, header_.data());
   offset_ = kSegmentHeaderBytes;
@@ -109,6 +109,8 @@ absl::Status WalWriter::BeginSegment() {
                                             segment_bytes_, "; configure larger segments"));
   }
   SLIPWAY_RETURN_IF_ERROR(Write(std::move(builder)));
+  // Not before: with it there, the segment before it may be retired.
+  parts_.log.AddSegment(std::move(segment));
   for (const DurableLog::Pinned& pinned :
        parts_.log.FindPinned(segment_bytes_ / kCopyForwardDivisor)) {
     to_copy_.push_back(pinned);
@@ -185,6 +187,10 @@ absl::Status WalWriter::Step(std::deque<Pending>& queue, std::vector<Pending>& w
       vote = vote || !known.has_value() || known->hard_state.term != next.batch.hard_state->term ||
              known->hard_state.vote != next.batch.hard_state->vote;
     }
+    if (next.batch.remove_group) {
+      hard_found_.groups.erase(next.group);
+      vote = true;  // else its vote could come back
+    }
     written.push_back(std::move(next));
     queue.pop_front();
   };
@@ -204,9 +210,11 @@ absl::Status WalWriter::Step(std::deque<Pending>& queue, std::vector<Pending>& w
 }
 
 absl::Status WalWriter::WriteHard() {
-  HardCopies copies;
+  HardCopies copies = hard_found_;
   copies.durable_sequence = durable_sequence_;
-  for (const auto& [id, state] : parts_.log.HardStates()) copies.groups[id] = state;
+  for (const auto& [id, state] : parts_.log.HardStates()) {
+    copies.groups[id] = NewerOf(state, copies.groups[id]);
+  }
   absl::Status written = parts_.hard.Write(EncodeHard(copies));
   if (!written.ok()) {
     parts_.metrics.write_errors.Increment();

@@ -82,6 +82,7 @@ class WalWriter {
   uint32_t crc_ = 0;
   std::deque<DurableLog::Pinned> to_copy_;
   bool hard_is_old_ = false;
+  HardCopies hard_found_;  // at the start; less the groups that have left since
 };
 
 }  // namespace slipway::eraft::wal
