@@ -92,13 +92,15 @@ void AddValues(const Parameter& parameter, absl::string_view prefix, World& worl
   out->kind = parameter.kind;
 }
 
-void AddOptions(const Program& program, const Walk& walk, Candidates* out) {
+// `dashes`: how many the words get.
+void AddOptions(const Program& program, const Walk& walk, size_t dashes, Candidates* out) {
   const auto add = [&](const Command& command) {
     for (const auto& option : command.options()) {
       if (option->hidden) continue;
-      out->words.push_back({option->name, option->help});
+      out->words.push_back({option->name.substr(2 - dashes), option->help});
       if (option->negatable) {
-        out->words.push_back({"--no-" + option->name.substr(2), "Not: " + option->help});
+        out->words.push_back(
+            {("--no-" + option->name.substr(2)).substr(2 - dashes), "Not: " + option->help});
       }
     }
   };
@@ -124,8 +126,11 @@ Candidates Collect(const Program& program, absl::Span<const std::string> words,
     if (option != nullptr && option->takes_value) {
       AddValues(*option, current.substr(0, equals + 1), world, &out);
     }
-  } else if (!walk.options_ended && absl::StartsWith(current, "-")) {
-    AddOptions(program, walk, &out);
+  } else if (!walk.options_ended && absl::StartsWith(current, "-") &&
+             !BetweenArguments(program, walk)) {
+    const bool one_dash =
+        program.options().go_style && current.size() > 1 && !absl::StartsWith(current, "--");
+    AddOptions(program, walk, one_dash ? 1 : 2, &out);
   } else {
     if (walk.arguments == 0 && !walk.options_ended) out.words = program.Children(walk.path);
     if (walk.command != nullptr && !walk.command->arguments().empty()) {

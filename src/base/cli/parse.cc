@@ -4,6 +4,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
@@ -120,8 +121,8 @@ absl::Status SetValue(const Program& program, const Walk& walk, const Parameter&
 
 absl::Status TakeFlag(const Program& program, const Parameter& option, bool negated, bool apply,
                       Walk& walk) {
-  if (option.name == "--help") walk.help = true;
-  if (option.name == "--version") walk.version = true;
+  if (option.name == "--help") walk.help = !negated;
+  if (option.name == "--version") walk.version = !negated;
   return SetValue(program, walk, option, option.name, negated ? "false" : "true", apply);
 }
 
@@ -141,11 +142,19 @@ absl::Status TakeLongOption(const Program& program, absl::string_view word, bool
   const Parameter* option = FindOption(program, walk, name, &negated);
   if (option == nullptr) return UnknownOption(program, walk, name);
   if (!option->takes_value) {
-    if (equals != absl::string_view::npos) {
+    if (equals == absl::string_view::npos) {
+      return TakeFlag(program, *option, negated, apply, walk);
+    }
+    bool value = false;
+    if (!program.options().go_style) {
       return Usage(program, walk,
                    absl::StrCat(Title(program, walk), ": ", name, " takes no value"));
     }
-    return TakeFlag(program, *option, negated, apply, walk);
+    if (!absl::SimpleAtob(word.substr(equals + 1), &value)) {
+      return Usage(program, walk,
+                   absl::StrCat(Title(program, walk), ": ", name, " takes true or false"));
+    }
+    return TakeFlag(program, *option, negated == value, apply, walk);
   }
   if (equals == absl::string_view::npos) {
     walk.pending = option;
@@ -175,6 +184,38 @@ absl::Status TakeLetters(const Program& program, absl::string_view word, bool ap
   return absl::OkStatus();
 }
 
+// Whether every argument that the command takes has been given.
+bool ArgumentsFull(const Walk& walk) {
+  const auto& arguments = walk.command->arguments();
+  return arguments.empty() || (walk.arguments >= arguments.size() && !arguments.back()->repeated);
+}
+
+// What `word` is on the command line of a Go program: a value, an argument, or an option, then
+// `*spelling` is the one that the others know.
+enum class GoWord : uint8_t { kOption, kArgument, kUnknown };
+
+GoWord ClassifyGoWord(const Program& program, const Walk& walk, absl::string_view word,
+                      std::string* spelling) {
+  *spelling = std::string(word);
+  if (word.size() < 2 || word.front() != '-') return GoWord::kArgument;
+  // Behind the last argument only an option makes sense.
+  if (BetweenArguments(program, walk)) return GoWord::kArgument;
+  if (absl::StartsWith(word, "--")) return GoWord::kOption;
+  bool negated = false;
+  const absl::string_view name = word.substr(0, word.find('='));
+  const std::string longer = absl::StrCat("-", name);
+  if (name.size() > 2 && FindOption(program, walk, longer, &negated) != nullptr) {
+    *spelling = absl::StrCat("-", word);
+    return GoWord::kOption;
+  }
+  if (FindOption(program, walk, word.substr(0, 2), &negated) != nullptr) return GoWord::kOption;
+  if (absl::ascii_isdigit(static_cast<unsigned char>(word[1])) && walk.command != nullptr &&
+      !ArgumentsFull(walk)) {
+    return GoWord::kArgument;
+  }
+  return GoWord::kUnknown;
+}
+
 absl::Status UnknownCommand(const Program& program, const Walk& walk, absl::string_view word) {
   std::vector<std::string> words;
   for (const Candidate& child : program.Children(walk.path)) words.push_back(child.word);
@@ -200,7 +241,7 @@ absl::Status TakeWord(const Program& program, absl::string_view word, bool apply
   }
   if (walk.command == nullptr) return UnknownCommand(program, walk, word);
   const auto& arguments = walk.command->arguments();
-  if (arguments.empty() || (walk.arguments >= arguments.size() && !arguments.back()->repeated)) {
+  if (ArgumentsFull(walk)) {
     return Usage(
         program, walk,
         absl::StrCat(Title(program, walk), ": unexpected argument \"", EscapeForTerminal(word),
@@ -220,6 +261,10 @@ absl::StatusOr<std::vector<std::string>> ExpandArgumentFiles(absl::Span<const st
   bool ended = false;
   SLIPWAY_RETURN_IF_ERROR(ExpandInto(args, files, in, 0, &ended, out));
   return out;
+}
+
+bool BetweenArguments(const Program& program, const Walk& walk) {
+  return program.options().go_style && walk.arguments > 0 && !ArgumentsFull(walk);
 }
 
 const Parameter* FindOption(const Program& program, const Walk& walk, absl::string_view name,
@@ -244,8 +289,9 @@ const Parameter* FindOption(const Program& program, const Walk& walk, absl::stri
 }
 
 absl::Status Step(const Program& program, absl::string_view word, bool apply, Walk& walk) {
+  const bool go_style = program.options().go_style;
   if (walk.pending != nullptr) {
-    if (absl::StartsWith(word, "--") && !walk.options_ended) {
+    if (absl::StartsWith(word, "--") && !walk.options_ended && !go_style) {
       return Usage(
           program, walk,
           absl::StrCat(Title(program, walk), ": ", walk.pending_word, " needs a value; write ",
@@ -256,7 +302,7 @@ absl::Status Step(const Program& program, absl::string_view word, bool apply, Wa
     walk.pending = nullptr;
     return SetValue(program, walk, option, walk.pending_word, word, apply);
   }
-  if (!walk.options_ended && word == "--") {
+  if (!walk.options_ended && word == "--" && !BetweenArguments(program, walk)) {
     walk.options_ended = true;
     if (walk.command == nullptr) {
       return Usage(program, walk, absl::StrCat(Title(program, walk), ": no command before --"),
@@ -264,6 +310,15 @@ absl::Status Step(const Program& program, absl::string_view word, bool apply, Wa
     }
     return absl::OkStatus();
   }
+  std::string spelling(word);
+  if (go_style && !walk.options_ended) {
+    const GoWord kind = ClassifyGoWord(program, walk, word, &spelling);
+    if (kind == GoWord::kUnknown) {
+      return UnknownOption(program, walk, absl::StrCat("-", word.substr(0, word.find('='))));
+    }
+    if (kind == GoWord::kArgument) return TakeWord(program, word, apply, walk);
+  }
+  word = spelling;
   if (!walk.options_ended && absl::StartsWith(word, "--")) {
     return TakeLongOption(program, word, apply, walk);
   }

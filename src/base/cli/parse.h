@@ -33,6 +33,10 @@ absl::StatusOr<std::vector<std::string>> ExpandArgumentFiles(absl::Span<const st
 // Takes one word. With `apply`, values are set. Errors are wrong usage.
 absl::Status Step(const Program& program, absl::string_view word, bool apply, Walk& walk);
 
+// In a Go-style program, behind the first argument and before the last that the command takes: a
+// dash means nothing there, the value in `append k -x` is data.
+bool BetweenArguments(const Program& program, const Walk& walk);
+
 // What must be there at the end: a value for `pending`, the required arguments.
 absl::Status CheckEnd(const Program& program, const Walk& walk);
 

@@ -98,6 +98,13 @@ int Program::ExitCodeOf(const absl::Status& status) const {
   return kExitFailure;
 }
 
+bool Program::AsksForJson(absl::Span<const std::string> args) const {
+  const auto separator = std::find(args.begin(), args.end(), "--");
+  return std::find_if(args.begin(), separator, [&](const std::string& word) {
+           return word == "--json" || (options_.go_style && word == "-json");
+         }) != separator;
+}
+
 int Program::Run(absl::Span<const std::string> args, Streams& streams, World& world,
                  CancelToken cancel) {
   streams.SetColor(ColorMode::kAuto, world.environment);
@@ -107,19 +114,19 @@ int Program::Run(absl::Span<const std::string> args, Streams& streams, World& wo
     return kExitOk;
   }
   // Wrong usage is told as JSON too, so --json is looked for before the words are understood.
-  const bool json = std::find(args.begin(), std::find(args.begin(), args.end(), "--"), "--json") !=
-                    std::find(args.begin(), args.end(), "--");
+  const bool json = AsksForJson(args);
   absl::StatusOr<std::vector<std::string>> expanded =
-      ExpandArgumentFiles(args, world.files, streams.in);
+      options_.go_style ? std::vector<std::string>(args.begin(), args.end())
+                        : ExpandArgumentFiles(args, world.files, streams.in);
   if (!expanded.ok()) return FailUsage(expanded.status(), "", streams, json);
   if (options_.check_arguments) {
     const absl::Status checked = options_.check_arguments(*expanded, world);
     if (!checked.ok()) return FailEarly(checked, ExitCodeOf(checked), "", streams, json);
   }
-  return Dispatch(*std::move(expanded), streams, world, std::move(cancel));
+  return Dispatch(*expanded, streams, world, std::move(cancel));
 }
 
-int Program::Dispatch(std::vector<std::string> args, Streams& streams, World& world,
+int Program::Dispatch(const std::vector<std::string>& args, Streams& streams, World& world,
                       CancelToken cancel) {
   Walk walk;
   walk.command = Find("");
@@ -132,8 +139,7 @@ int Program::Dispatch(std::vector<std::string> args, Streams& streams, World& wo
                    : builtin_->color == "never" ? ColorMode::kNever
                                                 : ColorMode::kAuto,
                    world.environment);
-  const auto separator = std::find(args.begin(), args.end(), "--");
-  const bool json = builtin_->json || std::find(args.begin(), separator, "--json") != separator;
+  const bool json = builtin_->json || AsksForJson(args);
   if (status.ok() && walk.version) {
     const std::string commit = commit_.empty() ? "" : absl::StrCat("+", commit_);
     return Answer(walk.path, "version", absl::StrCat(name_, " ", options_.version, commit, "\n"),

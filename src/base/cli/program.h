@@ -52,6 +52,12 @@ struct ProgramOptions {
   std::function<absl::Status(absl::Span<const std::string>, World&)> check_arguments;
   // The hint of an error that brings none; null: none.
   std::function<std::string(const absl::Status&)> hint_of;
+  // The command line of Go programs (E52): `-name value`, `-name=value`, `--name value` and
+  // `--name=value` are the same for options of several letters; the word behind an option is its
+  // value, whatever it looks like; flags take =true and =false; a negative number is an argument;
+  // from the first argument to the last one that the command takes nothing is an option; `@FILE`
+  // is a word like others.
+  bool go_style = false;
   std::string usage_id;     // id of wrong usage; empty: none
   std::string missing_id;   // id of a missing argument or value
   std::string internal_id;  // id of an error that carries none
@@ -97,7 +103,9 @@ class Program {
 
  private:
   struct Builtin;
-  int Dispatch(std::vector<std::string> args, Streams& streams, World& world, CancelToken cancel);
+  bool AsksForJson(absl::Span<const std::string> args) const;
+  int Dispatch(const std::vector<std::string>& args, Streams& streams, World& world,
+               CancelToken cancel);
   int Execute(const Command& command, absl::string_view typed, Streams& streams, World& world,
               CancelToken cancel);
   int Finish(const Command& command, absl::Status status, Invocation& in, absl::Duration duration);
