@@ -210,8 +210,8 @@ TEST_P(KvMachineTest, AScanKeepsToItsRangeItsShardAndItsLimits) {
     ASSERT_EQ(rig_.Run(Put(key, absl::StrCat("=", key))), AnswerCode::kOk);
   }
   ASSERT_EQ(rig_.Run(Put(std::string("b\0c", 3), long_value)), AnswerCode::kOk);
-  const auto keys = [this](absl::string_view begin, absl::string_view end, uint64_t keys_max,
-                           uint64_t bytes_max) {
+  const auto keys = [this, &long_value](absl::string_view begin, absl::string_view end,
+                                        uint64_t keys_max, uint64_t bytes_max) {
     const auto found = rig_.machine().Scan(kShard, begin, end, keys_max, bytes_max);
     EXPECT_OK(found);
     std::string out;
