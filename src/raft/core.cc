@@ -421,6 +421,7 @@ Status Raft::Core::GetStatus() const {
   // A late TimeoutNow makes others vote in spite of the lease, also after the transfer was given
   // up.
   status.lease_allowed = CommittedInTerm() && !transfer_begun_;
+  status.hears_leader = HearsLeader();
   status.uncommitted_bytes = uncommitted_bytes_;
   status.memory_bytes = log_.memory_bytes();
   return status;

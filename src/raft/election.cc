@@ -254,7 +254,8 @@ absl::Status Raft::Core::TransferLeader(NodeId peer) {
     return absl::InvalidArgumentError(absl::StrCat("transfer to node ", peer, ": no voter"));
   }
   if (hibernating_) Wake();
-  transfer_elapsed_ = 0;
+  // Asked for again while it is under way, it takes no longer: proposals wait for it (E107).
+  if (transfer_to_ == kNoNode) transfer_elapsed_ = 0;
   transfer_to_ = peer == options_.id ? kNoNode : peer;
   transfer_begun_ |= transfer_to_ != kNoNode;
   flush_appends_ = true;

@@ -41,6 +41,7 @@ uint64_t Log::Copy(Index first, Index last, uint64_t bytes_max, std::vector<Entr
   for (Index index = first; index <= last; ++index) {
     const Entry& entry = At(index);
     if (index > first && bytes + entry.payload.size() > bytes_max) break;
+    if (index - first >= EntriesMax(bytes_max)) break;
     bytes += entry.payload.size();
     out.push_back(entry);
   }

@@ -11,6 +11,9 @@
 
 namespace slipway::raft {
 
+// How many entries may stand where `bytes_max` of payload may: one without payload takes room, too.
+inline uint64_t EntriesMax(uint64_t bytes_max) { return 64 + bytes_max / 16; }
+
 // Invariants, with C = compacted(), F = first_in_memory(), A = what MarkApplied said:
 //   C < F, F - 1 <= max(A, C), F - 1 <= last(); the term of each entry in [C, last()] is known.
 // Terms are kept as runs: one pair for each term that has entries, so a log of millions of entries
@@ -36,8 +39,8 @@ class Log {
 
   // An entry that memory has.
   const Entry& At(Index index) const { return ring_[Slot(index)]; }
-  // Appends to `out` the entries [first, last] that memory has, up to `bytes_max` of payload but at
-  // least one. Answers the bytes of payload.
+  // Appends to `out` the entries [first, last] that memory has, up to `bytes_max` of payload and
+  // EntriesMax of them, but at least one. Answers the bytes of payload.
   uint64_t Copy(Index first, Index last, uint64_t bytes_max, std::vector<Entry>& out) const;
 
   // `entry.index` is last() + 1; its term at least last_term().

@@ -38,7 +38,7 @@ struct Options {
   int priority = 1;                 // 0: never a leader; more: campaigns earlier (E107)
   int inflight_messages_max = 256;  // per peer (E103)
   uint64_t inflight_bytes_max = 8 << 20;
-  uint64_t append_bytes_max = 1 << 20;        // of the payloads of one kAppend; at least one entry
+  uint64_t append_bytes_max = 1 << 20;        // payloads of one kAppend; entries: EntriesMax of it
   uint64_t committed_bytes_max = 4 << 20;     // of one page of Ready::committed
   uint64_t uncommitted_bytes_max = 64 << 20;  // Propose refuses above it (E105)
   uint64_t memory_bytes_max = 64 << 20;       // log kept in memory behind the applied index (E106)
@@ -105,6 +105,7 @@ struct Status {
   uint64_t round_sent = 0;       // newest quorum round; the driver notes when it left (E141)
   uint64_t round_confirmed = 0;  // newest that a quorum answered in this term
   bool lease_allowed = false;    // of a leader: it knows what is committed, and began no transfer
+  bool hears_leader = false;     // it leads, or elects nobody: a lease may rest on that (E141)
   uint64_t uncommitted_bytes = 0, memory_bytes = 0;
 };
 
@@ -145,7 +146,7 @@ class Raft {
   // leader; InvalidArgument: not a voter.
   absl::Status TransferLeader(NodeId peer);
 
-  // Campaigns at once, as if the election timeout had passed. FailedPrecondition: not electable.
+  // As if the election timeout had passed; heeds no lease. FailedPrecondition: not electable.
   absl::Status Campaign();
 
   // The log is durable up to the entry (term, index), the last of a Ready, and so is every hard
@@ -181,9 +182,8 @@ class Raft {
   Term term() const;
   Index commit() const;
   uint64_t round_confirmed() const;  // as in Status
-  // The term of entry `index`, unless it is compacted.
+  // Of entry `index`, unless it is compacted: its term; what a snapshot of the state after it is.
   std::optional<Term> TermAt(Index index) const;
-  // What a snapshot of the state after entry `index` stands for. Absent as TermAt's.
   std::optional<SnapshotMark> MarkAt(Index index) const;
 
  private:

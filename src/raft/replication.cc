@@ -194,6 +194,8 @@ void Raft::Core::OnEntriesRead(NodeId node, Index first, std::vector<Entry> entr
     flush_appends_ = true;
     return;
   }
+  const uint64_t entries_max = EntriesMax(options_.append_bytes_max);
+  if (entries.size() > entries_max) entries.resize(static_cast<size_t>(entries_max));
   uint64_t bytes = 0;
   for (size_t i = 0; i < entries.size(); ++i) {
     const Entry& entry = entries[i];
