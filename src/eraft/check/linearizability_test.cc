@@ -120,6 +120,24 @@ TEST(Linearizability, TransactionsCompareAndRunOneBranch) {
   EXPECT_EQ(judge({{0, 0, 5, create, won}, {1, 1, 6, create, lost("2")}}), Verdict::kIllegal);
 }
 
+TEST(Linearizability, TransactionsDeleteAndAnswerOnceForEachGet) {
+  using Txn = Operation<TxnModel>;
+  using TxnKind = TxnModel::Kind;
+  const TxnModel::Input put = {{}, {{TxnKind::kPut, "k", "1"}}, {}};
+  const TxnModel::Input erase = {{{"k", "1"}}, {{TxnKind::kDelete, "k", ""}}, {}};
+  const TxnModel::Input get = {{}, {{TxnKind::kGet, "k", ""}}, {}};
+  const auto judge = [&](const std::vector<std::optional<std::string>>& seen) {
+    const std::vector<Txn> history = {{0, 0, 1, put, TxnModel::Output{true, {}}},
+                                      {0, 2, 3, erase, TxnModel::Output{true, {}}},
+                                      {0, 4, 5, get, TxnModel::Output{true, seen}}};
+    return CheckLinearizable(history).verdict;
+  };
+  EXPECT_EQ(judge({std::nullopt}), Verdict::kOk);
+  EXPECT_EQ(judge({"1"}), Verdict::kIllegal);
+  EXPECT_EQ(judge({}), Verdict::kIllegal);
+  EXPECT_EQ(judge({std::nullopt, std::nullopt}), Verdict::kIllegal);
+}
+
 TEST(Linearizability, WatchedEventsComeOnceInOrderNoneMissing) {
   using Event = Operation<QueueModel>;
   const auto push = [](int64_t at, const std::string& text) {
@@ -267,6 +285,24 @@ TEST(Linearizability, OneWrongReadAmongThousandsIsFound) {
     at += 50;
   }
   EXPECT_EQ(tried, 20);
+}
+
+// Where a write could be seen otherwise than by a read that shows its token, nothing is settled.
+TEST(Linearizability, SettlingLeavesAloneWhatItCannotTell) {
+  const History compared = {Unknown(Put(0, 1, "[a]")), Swap(2, 3, "[a]", "[b]", true)};
+  const History no_tokens = {Append(0, 1, "x"), Unknown(Append(2, 3, "a")), Get(4, 5, "xa")};
+  const History twice = {Unknown(Append(0, 1, "[a]")), Unknown(Append(0, 1, "[a]")),
+                         Get(2, 3, "[a]"), Get(4, 5, "[a][a]")};
+  for (const History& history : {compared, no_tokens, twice}) {
+    EXPECT_EQ(Judge(history), Verdict::kOk);
+    const History settled = SettleUnknownWrites(history);
+    EXPECT_EQ(settled.size(), history.size());
+    EXPECT_EQ(Judge(settled), Verdict::kOk);
+  }
+  // Of a swap of unknown outcome nothing is known either.
+  EXPECT_EQ(Judge(SettleUnknownWrites(
+                {Put(0, 1, "[a]"), Unknown(Swap(2, 3, "[a]", "[b]", true)), Get(4, 5, "[b]")})),
+            Verdict::kOk);
 }
 
 TEST(Linearizability, SettlingUnknownWritesChangesNoVerdict) {
