@@ -30,6 +30,12 @@ enum class Loss : uint8_t {
   kKeepAll,          // none: the process was killed, the machine lived; unsynced stays unsynced
 };
 
+// What power losses took, ever.
+struct LossCounts {
+  uint64_t writes_lost = 0, writes_torn = 0;  // torn: lost but for some sectors
+  uint64_t names_lost = 0;                    // changes of names
+};
+
 struct Node {
   FileKind kind = FileKind::kFile;
   uint32_t mode = 0;
@@ -96,6 +102,7 @@ class Disk {
   // The power goes and comes back: the durable image, with the surviving changes, is the live one
   // and all of it is durable. With kKeepAll only the handles go.
   void PowerLoss(Loss loss, Stream& choices);
+  const LossCounts& loss_counts() const { return loss_counts_; }
 
  private:
   struct DataOp {
@@ -117,7 +124,7 @@ class Disk {
   using Ids = std::set<uint64_t>;
 
   static void Apply(Node& node, const DataOp& op);
-  static void ApplyTorn(Node& node, const DataOp& op, Loss loss, Stream& choices);
+  void ApplyTorn(Node& node, const DataOp& op, Loss loss, Stream& choices);
   void Remember(NameOp& op) const;
   void RememberMoves(NameOp& op) const;
   void Attached(Inode dir, std::vector<uint64_t>& after) const;
@@ -144,6 +151,7 @@ class Disk {
   std::map<Inode, Ids> by_dir_;
   std::map<Inode, Ids> by_inode_;  // which gave the inode a name
   std::map<std::pair<Inode, std::string>, uint64_t> last_by_name_;
+  LossCounts loss_counts_;
 };
 
 }  // namespace slipway::base::sim

@@ -210,6 +210,12 @@ void Files::Settle() {
   });
 }
 
+Files::Counts Files::counts() const {
+  return machine_->Inspect([](const MachineState& state) {
+    return Counts{state.counts, state.kernel.disk.loss_counts()};
+  });
+}
+
 int Files::operations() const {
   return machine_->Inspect([](const MachineState& state) { return state.operations; });
 }

@@ -39,6 +39,16 @@ class Machine;
 // Which syncs say OK and do nothing: a disk that lies, or a program that forgot to sync.
 enum class Lie : uint8_t { kNone, kFileSync, kDirSync, kEverySync };
 
+// Faults that calls met, ever.
+struct FaultCounts {
+  uint64_t power_lost = 0;    // in the middle of an operation
+  uint64_t failed = 0;        // with an error that was planted, full disks apart
+  uint64_t syncs_failed = 0;  // of these
+  uint64_t full = 0;          // the disk had no room, or was said to have none
+  uint64_t cut_short = 0;     // writes, of all these
+  uint64_t misdirected = 0;   // writes that went elsewhere
+};
+
 class Files : public base::Files {
  public:
   // An empty disk: "/" alone, owned by root, which is also the working directory.
@@ -83,6 +93,12 @@ class Files : public base::Files {
   // Everything so far is durable and faults and counters are cleared: the end of a test's set-up.
   void Settle();
 
+  // What faults did, since this disk is there.
+  struct Counts {
+    FaultCounts faults;
+    LossCounts losses;
+  };
+  Counts counts() const;
   // Operations so far: everything that changes something, and syncs. With CountReads also opening,
   // reading, listing and looking up, which can then fail too.
   int operations() const;

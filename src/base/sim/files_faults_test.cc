@@ -74,6 +74,10 @@ TEST(SimFiles, FailAtFailsOnceOrForGood) {
   for (int i = 0; i < 3; ++i) EXPECT_THAT(root->Remove("a"), StatusIs(StatusCode::kDataLoss));
   files.ClearFaults();
   EXPECT_OK(root->Remove("a"));
+  EXPECT_EQ(files.counts().faults.failed, 4u);
+  EXPECT_EQ(files.counts().faults.full, 3u);
+  EXPECT_EQ(files.counts().faults.syncs_failed, 0u);
+  EXPECT_EQ(files.counts().faults.power_lost, 0u);
 }
 
 TEST(SimFiles, AFailedWriteMayHaveWrittenAPart) {
@@ -393,6 +397,11 @@ TEST(SimFiles, UnsyncedWritesSurviveOutOfOrderAndTornBySectors) {
       EXPECT_EQ(bytes.substr(at, 512), std::string(512, bytes[at]));
     }
     later_without_earlier |= sectors.substr(0, 4) == "0000" && sectors.substr(8, 4) == "2222";
+    const uint64_t lost = sectors.find('0') < 4 || sectors.substr(8, 4).find('0') < 4 ? 1 : 0;
+    EXPECT_GE(files.counts().losses.writes_lost, lost) << sectors;
+    const bool torn = sectors.substr(0, 4).find_first_not_of(sectors[0]) < 4 ||
+                      sectors.substr(8, 4).find_first_not_of(sectors[8]) < 4;
+    EXPECT_EQ(files.counts().losses.writes_torn > 0, torn) << sectors;
     torn_in_the_middle |= sectors.substr(0, 4) == "1001" || sectors.substr(0, 4) == "0110";
   }
   EXPECT_TRUE(later_without_earlier);

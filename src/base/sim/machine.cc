@@ -53,6 +53,7 @@ Machine::Verdict Machine::Count(CallKind kind, Describe describe) {
   };
   if (number == state_.power_loss_at) {
     note(" (power lost)");
+    ++state_.counts.power_lost;
     state_.off = true;
     return Verdict::kPowerLoss;
   }
@@ -62,6 +63,8 @@ Machine::Verdict Machine::Count(CallKind kind, Describe describe) {
                       !(full && (kind == CallKind::kFree || kind == CallKind::kSync));
   if (number != state_.fail_at && !sticks) return Verdict::kGo;
   note(" (failed)");
+  ++(full ? state_.counts.full : state_.counts.failed);
+  if (kind == CallKind::kSync) ++state_.counts.syncs_failed;
   return Verdict::kFail;
 }
 
@@ -70,11 +73,18 @@ absl::Status Machine::Failure(Verdict verdict) const {
   return absl::UnavailableError("the simulated machine lost its power");
 }
 
+absl::Status Machine::NoteFull(absl::Status status) {
+  if (absl::IsResourceExhausted(status)) ++state_.counts.full;
+  return status;
+}
+
 absl::Status Machine::Call(uint64_t epoch, CallKind kind, Describe describe, Body body) {
   const MutexLock lock(mutex_);
   SLIPWAY_RETURN_IF_ERROR(CheckOn(epoch));
   const Verdict verdict = Count(kind, describe);
-  if (verdict == Verdict::kGo || verdict == Verdict::kMisdirect) return body(state_.kernel);
+  if (verdict == Verdict::kGo || verdict == Verdict::kMisdirect) {
+    return NoteFull(body(state_.kernel));
+  }
   // It may have happened just before the power went; nobody was told.
   if (verdict == Verdict::kPowerLoss && kind != CallKind::kRead && Choices().Chance(50)) {
     body(state_.kernel).IgnoreError();
@@ -87,14 +97,16 @@ absl::Status Machine::Write(uint64_t epoch, Describe describe, Body body, Faulte
   const MutexLock lock(mutex_);
   SLIPWAY_RETURN_IF_ERROR(CheckOn(epoch));
   const Verdict verdict = Count(CallKind::kChange, describe);
-  if (verdict == Verdict::kGo) return body(state_.kernel);
+  if (verdict == Verdict::kGo) return NoteFull(body(state_.kernel));
   Stream choices = Choices();
   if (verdict == Verdict::kMisdirect) {
     SLIPWAY_RETURN_IF_ERROR(body(state_.kernel));
     elsewhere(state_.kernel, choices);
+    ++state_.counts.misdirected;
     return absl::OkStatus();
   }
   partly(state_.kernel, choices);
+  ++state_.counts.cut_short;
   return Failure(verdict);
 }
 

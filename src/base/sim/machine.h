@@ -37,6 +37,7 @@ struct MachineState {
   base::Clock* clock = nullptr;
   absl::Time own_time = absl::FromUnixSeconds(1'700'000'000);
   uint64_t next_owner = 1;
+  FaultCounts counts;
 
   void Reboot(Loss loss, uint64_t attempt);
   void ClearFaults();
@@ -71,6 +72,7 @@ class Machine {
   enum class Verdict : uint8_t { kGo, kPowerLoss, kFail, kMisdirect };
   absl::Status CheckOn(uint64_t epoch) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Verdict Count(CallKind kind, Describe describe) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status NoteFull(absl::Status status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status Failure(Verdict verdict) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Stream Choices() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 

@@ -100,7 +100,7 @@ absl::Status Network::Send(uint64_t from, uint64_t to, FrameClass frame_class, B
   const Link& link = flow.link;
   const bool full = flow.bulk_frames >= link.bulk_frames_max ||
                     (flow.bulk_frames > 0 && flow.bulk_bytes + frame.size() > link.bulk_bytes_max);
-  if (frame_class == FrameClass::kBulk && full) {
+  if (frame_class != FrameClass::kControl && full) {
     ++counts_.refused;
     return absl::ResourceExhaustedError(
         absl::StrCat("send to node ", to, ": ", flow.bulk_frames, " frames wait; send less"));
@@ -108,10 +108,12 @@ absl::Status Network::Send(uint64_t from, uint64_t to, FrameClass frame_class, B
   ++counts_.sent;
   if (link.cut || choices_.Chance(link.drop_percent)) {
     ++counts_.dropped;
+    if (link.cut) ++counts_.cut;
     return absl::OkStatus();
   }
   const auto shared = std::make_shared<const Bytes>(std::move(frame));
   const bool twice = choices_.Chance(link.duplicate_percent);
+  ++flow.sent;
   Carry(Pair(from, to), frame_class, shared);
   if (twice) {
     ++counts_.duplicated;
@@ -145,22 +147,23 @@ absl::Duration Network::DelayOf(Flow& flow, size_t bytes) {
 
 void Network::Carry(const Pair& pair, FrameClass frame_class, std::shared_ptr<const Bytes> frame) {
   Flow& flow = FlowOf(pair.first, pair.second);
-  if (frame_class == FrameClass::kBulk) {
+  if (frame_class != FrameClass::kControl) {
     ++flow.bulk_frames;
     flow.bulk_bytes += frame->size();
   } else {
     counts_.control_frames_most = std::max(counts_.control_frames_most, ++flow.control_frames);
   }
   const absl::Duration delay = DelayOf(flow, frame->size());
-  loop_.After(delay, [self = self_, pair, frame_class, frame = std::move(frame)] {
-    if (*self != nullptr) (*self)->Arrive(pair, frame_class, frame);
-  });
+  loop_.After(delay,
+              [self = self_, pair, frame_class, number = flow.sent, frame = std::move(frame)] {
+                if (*self != nullptr) (*self)->Arrive(pair, frame_class, number, frame);
+              });
 }
 
-void Network::Arrive(const Pair& pair, FrameClass frame_class,
+void Network::Arrive(const Pair& pair, FrameClass frame_class, uint64_t number,
                      const std::shared_ptr<const Bytes>& frame) {
   Flow& flow = FlowOf(pair.first, pair.second);
-  if (frame_class == FrameClass::kBulk) {
+  if (frame_class != FrameClass::kControl) {
     --flow.bulk_frames;
     flow.bulk_bytes -= frame->size();
   } else {
@@ -169,9 +172,12 @@ void Network::Arrive(const Pair& pair, FrameClass frame_class,
   Endpoint* const endpoint = endpoints_[pair.second];
   if (flow.link.cut || endpoint == nullptr) {
     ++counts_.dropped;
+    if (flow.link.cut) ++counts_.cut;
     return;
   }
   ++counts_.delivered;
+  if (number < flow.newest_arrived) ++counts_.overtaken;
+  flow.newest_arrived = std::max(flow.newest_arrived, number);
   if (tap_) tap_(pair.first, pair.second, *frame);
   endpoint->Deliver(pair.first, frame);
 }

@@ -63,6 +63,8 @@ class Network {
 
   struct Counts {
     uint64_t sent = 0, delivered = 0, dropped = 0, duplicated = 0, refused = 0;
+    uint64_t cut = 0;                // of those dropped: the link was
+    uint64_t overtaken = 0;          // delivered after one that was sent later
     size_t control_frames_most = 0;  // ever under way on one link
   };
   const Counts& counts() const { return counts_; }
@@ -72,9 +74,10 @@ class Network {
   using Pair = std::pair<uint64_t, uint64_t>;
   struct Flow {  // of one direction
     Link link;
-    bool own = false;              // set by At
-    absl::Duration free_at;        // when the bytes sent so far are through
-    absl::Duration last_delivery;  // of a frame that keeps the order
+    bool own = false;                       // set by At
+    absl::Duration free_at;                 // when the bytes sent so far are through
+    absl::Duration last_delivery;           // of a frame that keeps the order
+    uint64_t sent = 0, newest_arrived = 0;  // frames, numbered from 1
     size_t control_frames = 0;
     size_t bulk_frames = 0;
     uint64_t bulk_bytes = 0;
@@ -84,7 +87,8 @@ class Network {
   absl::Status Send(uint64_t from, uint64_t to, FrameClass frame_class, Bytes frame);
   void Carry(const Pair& pair, FrameClass frame_class, std::shared_ptr<const Bytes> frame);
   absl::Duration DelayOf(Flow& flow, size_t bytes);
-  void Arrive(const Pair& pair, FrameClass frame_class, const std::shared_ptr<const Bytes>& frame);
+  void Arrive(const Pair& pair, FrameClass frame_class, uint64_t number,
+              const std::shared_ptr<const Bytes>& frame);
 
   base::Loop& loop_;
   base::Clock& clock_;

@@ -82,11 +82,14 @@ TEST_F(SimNetwork, FramesAreLostDoubledAndOvertaken) {
   SendMany(300);
   std::vector<std::string> sent = got_[2];
   EXPECT_EQ(sent.back(), "1:299");
+  EXPECT_EQ(network_->counts().overtaken, 0u);
   Start(4);
   network_->SetDefault({.late_percent = 10});
   SendMany(300);
   EXPECT_THAT(got_[2], SizeIs(300));
   EXPECT_NE(got_[2], sent);
+  EXPECT_GT(network_->counts().overtaken, 10u);
+  EXPECT_EQ(network_->counts().cut, 0u);
   std::sort(sent.begin(), sent.end());
   std::sort(got_[2].begin(), got_[2].end());
   EXPECT_EQ(got_[2], sent);
@@ -102,6 +105,8 @@ TEST_F(SimNetwork, LinksAreCutInOneDirectionOrBothAlsoForWhatIsUnderWay) {
   loop_.RunFor(absl::Seconds(1));
   EXPECT_THAT(got_[2], ElementsAre("3:arrives"));
   EXPECT_THAT(got_[1], ElementsAre("2:arrives"));
+  EXPECT_EQ(network_->counts().cut, 2u);
+  EXPECT_EQ(network_->counts().dropped, 2u);
   network_->Cut(1, 3, true);
   ASSERT_OK(Send(1, 3, "lost"));
   ASSERT_OK(Send(3, 1, "lost"));

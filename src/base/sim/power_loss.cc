@@ -26,15 +26,18 @@ void Disk::ApplyTorn(Node& node, const DataOp& op, Loss loss, Stream& choices) {
   DataOp part;
   part.at = op.at;
   uint64_t at = op.offset_bytes;
+  uint64_t kept = 0;
   for (uint64_t sector = 0; sector < sectors; ++sector) {
     const uint64_t next = std::min(end, (at / kSectorBytes + 1) * kSectorBytes);
     if (loss == Loss::kOrdered ? sector < prefix : choices.Chance(50)) {
       part.offset_bytes = at;
       part.data = op.data.substr(at - op.offset_bytes, next - at);
       Apply(node, part);
+      ++kept;
     }
     at = next;
   }
+  if (kept > 0 && kept < sectors) ++loss_counts_.writes_torn;
   // XFS and others may have written the new size before the bytes: zeros where they belong.
   if (loss == Loss::kSeeded && node.content.size_bytes() < end && choices.Chance(25)) {
     node.content.Truncate(end);
@@ -73,7 +76,11 @@ void Disk::Misdirect(Inode inode, BytesView data, Stream& choices) {
 void Disk::LoseData(Loss loss, Stream& choices) {
   for (const auto& [inode, ops] : data_ops_) {
     const auto node = durable_.find(inode);
-    if (node == durable_.end() || loss == Loss::kLoseAllUnsynced) continue;
+    if (node == durable_.end()) continue;
+    if (loss == Loss::kLoseAllUnsynced) {
+      loss_counts_.writes_lost += ops.size();
+      continue;
+    }
     const uint64_t percent = SurvivalPercent(choices);
     for (const DataOp& op : ops) {
       if (op.lost) continue;
@@ -81,6 +88,7 @@ void Disk::LoseData(Loss loss, Stream& choices) {
         Apply(node->second, op);
         continue;
       }
+      ++loss_counts_.writes_lost;
       const bool tear = op.kind == DataOp::Kind::kWrite && !op.data.empty() && choices.Chance(50);
       if (tear) ApplyTorn(node->second, op, loss, choices);
       if (loss == Loss::kOrdered) break;
@@ -116,7 +124,9 @@ void Disk::PowerLoss(Loss loss, Stream& choices) {
     return;
   }
   LoseData(loss, choices);
-  for (const uint64_t id : KeptNames(loss, choices)) Commit(name_ops_.at(id));
+  const Ids kept = KeptNames(loss, choices);
+  loss_counts_.names_lost += name_ops_.size() - kept.size();
+  for (const uint64_t id : kept) Commit(name_ops_.at(id));
   name_ops_.clear();
   by_dir_.clear();
   by_inode_.clear();
