@@ -13,7 +13,8 @@ void Raft::Core::BeginRound() {
   heartbeat_elapsed_ = 0;
   for (Progress& peer : peers_) {
     Message& message = Post(MessageKind::kHeartbeat, peer.id);
-    message.commit = std::min(peer.match, commit_);
+    message.commit =
+        SLIPWAY_MUTANT("raft-commit-beyond-new") ? commit_ : std::min(peer.match, commit_);
     message.round = round_sent_;
     message.forced = options_.hibernate_ticks > 0 && quiet_ticks_ >= options_.hibernate_ticks;
     peer.commit_sent = std::max(peer.commit_sent, message.commit);

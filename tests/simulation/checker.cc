@@ -4,6 +4,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "raft/raft.h"
 
 namespace slipway::eraft::simulation {
 namespace {
@@ -40,14 +41,19 @@ void Checker::OnSend(raft::NodeId id, const raft::Message& message) {
   term_max_ = std::max(term_max_, nodes_[id].durable.term);
   CheckTerm(id, message);
   CheckVote(id, message);
+  if (message.kind == MessageKind::kTimeoutNow) ++coverage_[Mark::kOfficesHanded];
   if (IsOfLeader(message.kind)) {
-    const raft::NodeId leader = leaders_.try_emplace(message.term, id).first->second;
+    const auto [found, fresh] = leaders_.try_emplace(message.term, id);
+    if (fresh) ++coverage_[Mark::kLeaders];
+    const raft::NodeId leader = found->second;
     if (leader != id) {
       Violate(absl::StrCat("nodes ", leader, " and ", id, " lead term ", message.term));
     }
   }
   if (message.kind == MessageKind::kAppend) CheckAppend(id, message);
-  if (message.kind == MessageKind::kAppendReply && !message.reject) {
+  if (message.kind == MessageKind::kAppendReply && message.reject) {
+    ++coverage_[Mark::kAppendsRefused];
+  } else if (message.kind == MessageKind::kAppendReply) {
     Node& node = nodes_[id];
     if (message.term != node.acked_term) node.acked_index = 0;
     node.acked_term = message.term;
@@ -116,6 +122,7 @@ void Checker::CheckMatching(raft::NodeId id, raft::Term before, const raft::Entr
     }
     return;
   }
+  if (!sent_[entry.index].empty()) ++coverage_[Mark::kConflicts];
   sent_[entry.index].push_back({entry.term, before, PrintOf(entry)});
 }
 
@@ -169,11 +176,40 @@ void Checker::OnApplied(raft::NodeId id, absl::Span<const raft::Entry> entries) 
     applied.term = entry.term;
     applied.print = print;
     applied.term_seen = std::max(term_max_, entry.term);
+    if (entry.kind == raft::EntryKind::kMembership) CountMembership(entry);
     if (entry.kind != raft::EntryKind::kCommand) continue;
     const absl::StatusOr<Command> command = DecodeCommand(entry.payload.view());
     if (!command.ok()) continue;
     applied.client = command->client;
     applied.command = command->command;
+  }
+}
+
+void Checker::CountMembership(const raft::Entry& entry) {
+  const absl::StatusOr<raft::Membership> membership = raft::DecodeMembership(entry.payload.view());
+  if (!membership.ok()) return Violate("an applied membership cannot be read");
+  ++coverage_[membership->joint() ? Mark::kJointMemberships : Mark::kMemberships];
+}
+
+Checker::Leader Checker::newest_leader() const {
+  if (leaders_.empty()) return {};
+  return {leaders_.rbegin()->first, leaders_.rbegin()->second};
+}
+
+// Replicas that applied the same are the same.
+void Checker::OnState(raft::NodeId id, raft::Index index, uint64_t hash) {
+  if (index == 0) return;
+  if (entries_.size() < index) entries_.resize(index);
+  Applied& applied = entries_[index - 1];
+  if (applied.state == 0) {
+    applied.state = hash;
+    applied.state_of = id;
+    return;
+  }
+  if (applied.state_of != id) ++coverage_[Mark::kDigestsCompared];
+  if (applied.state != hash) {
+    Violate(absl::StrCat("nodes ", applied.state_of, " and ", id, " have applied ", index,
+                         " and differ"));
   }
 }
 

@@ -11,6 +11,7 @@
 
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+#include "coverage.h"
 #include "eraft/store/command.h"
 #include "raft/message.h"
 #include "raft/types.h"
@@ -35,12 +36,22 @@ class Checker {
     raft::Index last = 0, applied = 0;
   };
   void OnRestart(raft::NodeId id, const Recovered& recovered);
+  // The whole state of the node after it applied `index`, as a hash.
+  void OnState(raft::NodeId id, raft::Index index, uint64_t hash);
   // A client was told that its command took effect, as the entry `index`.
   void OnAcknowledged(ClientId client, CommandId command, raft::Index index);
 
   // The first rule that was broken; empty: none.
   const std::string& violation() const { return violation_; }
   void Violate(std::string what);
+
+  // Who was first seen to lead the highest term; term 0: nobody yet.
+  struct Leader {
+    raft::Term term = 0;
+    raft::NodeId id = raft::kNoNode;
+  };
+  Leader newest_leader() const;
+  const Coverage& coverage() const { return coverage_; }
 
   raft::Index applied_max() const { return entries_.size(); }
   raft::Term term_max() const { return term_max_; }
@@ -52,6 +63,8 @@ class Checker {
     raft::Term term_seen = 0;  // highest term of the cluster when it was first applied
     ClientId client = 0;
     CommandId command = 0;
+    uint64_t state = 0;  // hash of the state after it; 0: not known
+    raft::NodeId state_of = raft::kNoNode;
   };
   struct Node {
     raft::HardState durable;
@@ -69,6 +82,7 @@ class Checker {
   void CheckVote(raft::NodeId id, const raft::Message& message);
   void CheckAppend(raft::NodeId id, const raft::Message& message);
   void CheckMatching(raft::NodeId id, raft::Term before, const raft::Entry& entry);
+  void CountMembership(const raft::Entry& entry);
   void CheckComplete(raft::NodeId id, raft::Term leader_term, raft::Index index, raft::Term term);
 
   Trace* trace_;
@@ -79,6 +93,7 @@ class Checker {
   std::vector<Applied> entries_;
   std::vector<std::vector<Sent>> sent_;  // by index
   raft::Term term_max_ = 0;
+  Coverage coverage_;
   raft::Index ahead_ = 0;  // a node came up with so much applied, more than anybody had told
 };
 

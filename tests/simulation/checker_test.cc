@@ -181,6 +181,15 @@ TEST_F(CheckerTest, ANodeThatForgets) {
   EXPECT_THAT(checker_.violation(), HasSubstr("forgot term 2"));
 }
 
+TEST_F(CheckerTest, ReplicasThatAppliedTheSameAndDiffer) {
+  checker_.OnState(1, 4, 11);
+  checker_.OnState(2, 4, 11);
+  checker_.OnState(2, 5, 12);
+  EXPECT_THAT(checker_.violation(), IsEmpty());
+  checker_.OnState(3, 5, 13);
+  EXPECT_THAT(checker_.violation(), HasSubstr("nodes 2 and 3 have applied 5 and differ"));
+}
+
 TEST_F(CheckerTest, AnAnswerForSomebodyElsesEntry) {
   Apply(1, {EntryOf(1, 1, 5)});
   checker_.OnAcknowledged(7, 6, 1);

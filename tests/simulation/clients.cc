@@ -111,7 +111,7 @@ void Clients::Choose(Client& client) {
   const uint64_t key = special ? 99 : choices_.Below(static_cast<uint64_t>(options_.keys));
   client.shard = ShardOf(key);
   input.key = absl::StrCat(client.group, "/k", key);
-  client.sessionless = choices_.Chance(10);
+  client.sessionless = choices_.Chance(10) || options_.short_sessions;
   client.registering = !client.sessionless && options_.strict &&
                        client.sessions.count({client.group, client.shard}) == 0;
   input.kind = dice < 3    ? Kind::kDelete
@@ -123,6 +123,7 @@ void Clients::Choose(Client& client) {
   if (input.kind == Kind::kGet) {
     client.mode =
         options_.leases && choices_.Chance(60) ? ReadMode::kLease : ReadMode::kLinearizable;
+    if (client.mode == ReadMode::kLease) ++lease_reads_;
     return;
   }
   const uint64_t pad = options_.pad_bytes_max > 0 && choices_.Chance(20)
@@ -304,17 +305,27 @@ void Clients::Burst(raft::NodeId node, int commands) {
     command.op = CommandOp::kPut;
     command.client = 1'000'000 + next_burst_;
     command.command = next_burst_++;
-    if (i == commands / 2) {  // takes nothing else with it
+    if (options_.short_sessions && i == 0) {
+      command.op = CommandOp::kSetSessionLimits;
+      command.client = 0;
+      command.value = EncodeSessionLimits(
+          {.ttl_ms = 200 + choices_.Below(5000), .sessions_max = 5 + choices_.Below(50)});
+    } else if (i == commands / 2) {  // takes nothing else with it
       command.op = CommandOp::kDeleteShard;
       command.client = 0;
     } else {
       command.key = "burst";
       command.value = std::string(200, 'b');
     }
-    machine.loop().Post([&machine, command] {
+    machine.loop().Post([this, &machine, command]() mutable {
       if (!machine.up()) return;
+      if (options_.short_sessions) {
+        command.time_ms = static_cast<uint64_t>(absl::ToUnixMillis(machine.clock().Wall()));
+      }
       machine.node()->Propose(1, EncodeCommand(command), machine.clock().Monotonic() + kAttemptMax,
-                              [](const absl::StatusOr<Outcome>&) {});
+                              [this](const absl::StatusOr<Outcome>& outcome) {
+                                if (absl::IsResourceExhausted(outcome.status())) ++overloads_;
+                              });
     });
   }
 }

@@ -23,8 +23,10 @@ using History = std::vector<check::Operation<check::RegisterModel>>;
 
 struct ClientOptions {
   int count = 4;
-  bool leases = false;         // reads may be of ReadMode::kLease
-  bool strict = false;         // sessions are registered
+  bool leases = false;  // reads may be of ReadMode::kLease
+  bool strict = false;  // sessions are registered
+  // Clients have no sessions, and those of bursts are few and short: nobody misses what is evicted.
+  bool short_sessions = false;
   int keys = 4;                // of each group, for put, append and get
   uint64_t pad_bytes_max = 0;  // added to some values
 };
@@ -48,6 +50,8 @@ class Clients {
   uint64_t completed() const { return completed_; }
   uint64_t unknown() const { return unknown_; }
   uint64_t retries() const { return retries_; }
+  uint64_t lease_reads() const { return lease_reads_; }
+  uint64_t overloads() const { return overloads_; }
   // What clients wait for, one line each.
   std::string Waiting() const;
 
@@ -78,6 +82,7 @@ class Clients {
   CommandId next_burst_ = 1;
   bool finishing_ = false;
   uint64_t completed_ = 0, unknown_ = 0, retries_ = 0;
+  uint64_t lease_reads_ = 0, overloads_ = 0;
 };
 
 }  // namespace slipway::eraft::simulation

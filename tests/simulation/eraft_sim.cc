@@ -1,9 +1,11 @@
 // eraft_sim: runs a cluster of eraft nodes through faults, each run from one seed (E200).
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
-#include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <fstream>
+#include <functional>
 #include <iostream>
 #include <optional>
 #include <string>
@@ -22,28 +24,33 @@ namespace slipway::eraft::simulation {
 namespace {
 
 constexpr char kHelp[] =
-    R"(Runs clusters of eraft nodes, the production code, in a simulated world full of faults.
+    R"(Runs clusters of eraft nodes, the production code, in a simulated world full of faults, and checks
+at every step that they keep what eraft promises. Everything in a run follows from its seed.
 
   eraft_sim --seed 7 --steps 50000 --profile mixed --trace
-  eraft_sim --seeds 200 --profile all --shadow 1
+  eraft_sim --seeds 200 --profile all --shadow 1 --counts
 
-  --seed S          of the first run (default 1)
-  --seeds N         so many runs, of seeds S, S+1, ... (default 1)
-  --steps N         events under faults of each run (default 50000)
-  --profile P       calm, network, crash, disk, clock, membership, corruption, mixed, or all: each
-                    seed another one (default mixed)
-  --shadow PERCENT  of the seeds run twice; the traces must be equal
+Which runs:
+  --seed S          the seed of the first (default 1)
+  --seeds N         so many, of seeds S, S+1, ... (default 1)
+  --steps N         events under faults of each run (default 50000); a calm end comes on top, in
+                    which clients must finish and replicas become equal
+  --profile P       which faults: calm, network, crash, disk, clock, membership, corruption,
+                    leaders, mixed, or all: each seed another one (default mixed)
+  --clients N       so many, 1 to 999, instead of what the seed says
+  --faults LIST     only these of the seed's faults, by number: 3,17,20; or none
+  --mutant NAME     with a planted bug of tests/mutants.tsv (builds of the preset mutants only)
+What to do with them:
   --trace           print all that happens
-  --mutant NAME     with a planted bug (in builds with mutants)
-  --clients N       so many instead of what the seed says
-  --faults LIST     only these of the plan's faults: numbers with commas, or none
-  --drawing FILE    where the drawing of a history goes that is not linearizable (default
-                    eraft_sim-<seed>.html; - : nowhere)
-  --no-shrink       leave a failing run as it is
+  --counts          print, for each profile, which faults took effect and what happened then
+  --shadow PERCENT  of the seeds are run twice; the traces must be equal (default 0)
   --keep-going      do not end with the first failing seed
+  --no-shrink       leave a failing run as it is; else a smaller one that fails too is looked for
+  --drawing FILE    where the drawing of a history goes that is not linearizable (default
+                    eraft_sim-SEED.html; - : nowhere)
 
-Ends with 0 when all promises were kept, 1 when one was broken, 2 when used wrongly. A failure names
-the command that repeats it.
+A failure names the command that repeats it. `trace` is the hash of all that happened in a run.
+Exit code: 0 all promises were kept, 1 one was broken or two runs of a seed differed, 2 wrong usage.
 )";
 
 struct Arguments {
@@ -51,71 +58,111 @@ struct Arguments {
   uint64_t seeds = 1;
   uint64_t shadow_percent = 0;
   bool all_profiles = false, trace = false, shrink = true, keep_going = false, help = false;
+  bool counts = false;
   std::string mutant, drawing;
 };
 
-absl::Status Wrong(absl::string_view flag, absl::string_view value) {
-  return absl::InvalidArgumentError(absl::StrCat(flag, " ", value, ": not understood; see --help"));
+absl::Status Wrong(absl::string_view flag, absl::string_view value, absl::string_view wants) {
+  return absl::InvalidArgumentError(absl::StrCat(flag, " ", value, ": it wants ", wants));
 }
 
-absl::Status SetFaults(absl::string_view value, SimulationOptions& run) {
-  run.faults.emplace();
+absl::Status SetFaults(const std::string& value, Arguments& arguments) {
+  arguments.run.faults.emplace();
   if (value == "none") return absl::OkStatus();
   for (const absl::string_view part : absl::StrSplit(value, ',')) {
     int number = 0;
-    if (!absl::SimpleAtoi(part, &number) || number < 0) return Wrong("--faults", value);
-    run.faults->push_back(number);
+    if (!absl::SimpleAtoi(part, &number) || number < 0) {
+      return Wrong("--faults", value, "numbers with commas between them, or none");
+    }
+    arguments.run.faults->push_back(number);
   }
   return absl::OkStatus();
+}
+
+absl::Status SetProfile(const std::string& value, Arguments& arguments) {
+  arguments.all_profiles = value == "all";
+  if (arguments.all_profiles) return absl::OkStatus();
+  SLIPWAY_ASSIGN_OR_RETURN(arguments.run.profile, ParseProfile(value));
+  return absl::OkStatus();
+}
+
+// Flags that stand alone.
+bool* SwitchOf(absl::string_view flag, Arguments& arguments) {
+  if (flag == "--help" || flag == "-h") return &arguments.help;
+  if (flag == "--trace") return &arguments.trace;
+  if (flag == "--counts") return &arguments.counts;
+  if (flag == "--keep-going") return &arguments.keep_going;
+  return nullptr;
+}
+
+struct NumberFlag {
+  absl::string_view name;
+  uint64_t min, max;
+  std::function<void(uint64_t)> set;
+};
+
+std::vector<NumberFlag> NumberFlags(Arguments& arguments) {
+  SimulationOptions& run = arguments.run;
+  constexpr uint64_t kMax = 1'000'000'000'000'000'000;
+  return {
+      {"--seed", 0, kMax, [&](uint64_t value) { run.seed = value; }},
+      {"--seeds", 1, kMax, [&](uint64_t value) { arguments.seeds = value; }},
+      {"--steps", 1, 1'000'000'000, [&](uint64_t value) { run.steps = value; }},
+      {"--shadow", 0, 100, [&](uint64_t value) { arguments.shadow_percent = value; }},
+      {"--clients", 1, 999, [&](uint64_t value) { run.clients = static_cast<int>(value); }},
+  };
 }
 
 absl::Status SetValue(absl::string_view flag, const std::string& value, Arguments& arguments) {
-  uint64_t number = 0;
-  const bool is_number = absl::SimpleAtoi(value, &number);
-  if (flag == "--mutant") {
-    arguments.mutant = value;
-  } else if (flag == "--drawing") {
-    arguments.drawing = value;
-  } else if (flag == "--faults") {
-    return SetFaults(value, arguments.run);
-  } else if (flag == "--profile") {
-    arguments.all_profiles = value == "all";
-    if (arguments.all_profiles) return absl::OkStatus();
-    SLIPWAY_ASSIGN_OR_RETURN(arguments.run.profile, ParseProfile(value));
-  } else if (!is_number) {
-    return Wrong(flag, value);
-  } else if (flag == "--seed") {
-    arguments.run.seed = number;
-  } else if (flag == "--seeds") {
-    arguments.seeds = number;
-  } else if (flag == "--steps") {
-    arguments.run.steps = number;
-  } else if (flag == "--shadow") {
-    arguments.shadow_percent = number;
-  } else if (flag == "--clients" && number > 0 && number < 1000) {
-    arguments.run.clients = static_cast<int>(number);
-  } else {
-    return Wrong(flag, value);
+  if (flag == "--profile") return SetProfile(value, arguments);
+  if (flag == "--faults") return SetFaults(value, arguments);
+  if (flag == "--mutant" || flag == "--drawing") {
+    (flag == "--mutant" ? arguments.mutant : arguments.drawing) = value;
+    return absl::OkStatus();
   }
-  return absl::OkStatus();
+  for (const NumberFlag& known : NumberFlags(arguments)) {
+    if (known.name != flag) continue;
+    uint64_t number = 0;
+    if (!absl::SimpleAtoi(value, &number) || number < known.min || number > known.max) {
+      return Wrong(flag, value, absl::StrCat("a number from ", known.min, " to ", known.max));
+    }
+    known.set(number);
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(absl::StrCat(flag, ": no such flag; see --help"));
 }
 
+absl::Status CheckKnown(absl::string_view flag, Arguments& arguments) {
+  std::vector<absl::string_view> known = {"--profile", "--faults", "--mutant", "--drawing"};
+  for (const NumberFlag& number : NumberFlags(arguments)) known.push_back(number.name);
+  if (std::find(known.begin(), known.end(), flag) != known.end()) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(flag, ": no such flag; see --help"));
+}
+
+// Both `--flag value` and `--flag=value`; of a flag that comes twice the last one counts.
 absl::StatusOr<Arguments> Parse(const std::vector<std::string>& words) {
   Arguments arguments;
   for (size_t i = 0; i < words.size(); ++i) {
-    const std::string& flag = words[i];
-    if (flag == "--help" || flag == "-h") {
-      arguments.help = true;
-    } else if (flag == "--trace") {
-      arguments.trace = true;
-    } else if (flag == "--no-shrink") {
+    if (bool* const alone = SwitchOf(words[i], arguments); alone != nullptr) {
+      *alone = true;
+      continue;
+    }
+    if (words[i] == "--no-shrink") {
       arguments.shrink = false;
-    } else if (flag == "--keep-going") {
-      arguments.keep_going = true;
-    } else if (i + 1 < words.size()) {
-      SLIPWAY_RETURN_IF_ERROR(SetValue(flag, words[++i], arguments));
+      continue;
+    }
+    const size_t equals = words[i].find('=');
+    const std::string flag = words[i].substr(0, equals);
+    if (SwitchOf(flag, arguments) != nullptr || flag == "--no-shrink") {
+      return absl::InvalidArgumentError(absl::StrCat(words[i], ": it stands alone"));
+    }
+    SLIPWAY_RETURN_IF_ERROR(CheckKnown(flag, arguments));
+    if (equals != std::string::npos) {
+      SLIPWAY_RETURN_IF_ERROR(SetValue(flag, words[i].substr(equals + 1), arguments));
+    } else if (++i < words.size()) {
+      SLIPWAY_RETURN_IF_ERROR(SetValue(flag, words[i], arguments));
     } else {
-      return Wrong(flag, "");
+      return absl::InvalidArgumentError(absl::StrCat(flag, ": its value is missing"));
     }
   }
   return arguments;
@@ -123,7 +170,22 @@ absl::StatusOr<Arguments> Parse(const std::vector<std::string>& words) {
 
 struct Totals {
   uint64_t runs = 0, failed = 0, shadows = 0, events = 0, operations = 0, unknown = 0;
-  uint64_t unknown_verdicts = 0, faults = 0, restarts = 0, installs = 0, fenced = 0;
+  uint64_t unknown_verdicts = 0, frames = 0;
+  std::vector<uint64_t> runs_of = std::vector<uint64_t>(kProfiles);
+  std::vector<Coverage> coverage = std::vector<Coverage>(kProfiles);
+
+  uint64_t Sum(Mark mark) const {
+    uint64_t sum = 0;
+    for (const Coverage& each : coverage) sum += each[mark];
+    return sum;
+  }
+  uint64_t Faults() const {
+    uint64_t sum = 0;
+    for (const Coverage& each : coverage) {
+      for (const uint64_t count : each.faults) sum += count;
+    }
+    return sum;
+  }
 };
 
 class Program {
@@ -143,35 +205,38 @@ class Program {
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
     const double seconds = took.count();
     const auto of = [](uint64_t count) { return static_cast<double>(count); };
+    if (arguments_.counts) std::cout << CoverageTable(totals_.runs_of, totals_.coverage);
+    const double cpu = static_cast<double>(std::clock()) / CLOCKS_PER_SEC;
     std::cout << absl::StrFormat(
         "eraft_sim: %d seeds, %d failed, %d shadow runs; %d events, %d operations (%d unknown), %d "
-        "faults, %d restarts, %d snapshots installed, %d disks fenced, %d histories undecided; "
-        "%.1f s: %.1f seeds/s, %.0f "
-        "events/s\n",
+        "frames, %d faults, %d restarts, %d snapshots installed, %d disks fenced, %d histories "
+        "undecided; %.1f s, %.1f s of processor time: %.1f seeds/s, %.0f events/s, %.0f events "
+        "per processor second\n",
         totals_.runs, totals_.failed, totals_.shadows, totals_.events, totals_.operations,
-        totals_.unknown, totals_.faults, totals_.restarts, totals_.installs, totals_.fenced,
-        totals_.unknown_verdicts, seconds, of(totals_.runs) / seconds,
-        of(totals_.events) / seconds);
+        totals_.unknown, totals_.frames, totals_.Faults(), totals_.Sum(Mark::kRestarts),
+        totals_.Sum(Mark::kSnapshotsInstalled), totals_.Sum(Mark::kFenced),
+        totals_.unknown_verdicts, seconds, cpu, of(totals_.runs) / seconds,
+        of(totals_.events) / seconds, of(totals_.events) / cpu);
     return totals_.failed == 0 ? 0 : 1;
   }
 
  private:
-  void Count(const SimulationReport& report) {
+  void Count(const SimulationOptions& options, const SimulationReport& report) {
+    const auto profile = static_cast<size_t>(options.profile);
+    ++totals_.runs_of[profile];
+    totals_.coverage[profile].Add(report.coverage);
     totals_.events += report.events;
     totals_.operations += report.operations;
     totals_.unknown += report.unknown_operations;
     totals_.unknown_verdicts += report.unknown_verdicts;
-    totals_.faults += report.faults.size();
-    totals_.restarts += report.restarts;
-    totals_.installs += report.installs;
-    totals_.fenced += report.fenced;
+    totals_.frames += report.frames;
   }
 
   // False: it failed.
   bool RunSeed(const SimulationOptions& options) {
     ++totals_.runs;
     const SimulationReport report = Simulate(options);
-    Count(report);
+    Count(options, report);
     if (arguments_.seeds == 1) {
       std::cout << absl::StrFormat("trace %016x\n", report.trace_hash);
     }
@@ -182,18 +247,18 @@ class Program {
     if ((options.seed * 2654435761) % 100 >= arguments_.shadow_percent) return true;
     ++totals_.shadows;
     const SimulationReport shadow = Simulate(options);
-    Count(shadow);
+    Count(options, shadow);
     if (shadow.trace_hash == report.trace_hash && shadow.events == report.events) return true;
     ++totals_.failed;
     std::cout << "FAILED: two runs of one seed differ\n  replay: eraft_sim "
-              << ReplayArguments(options) << Suffix() << " --shadow 100\n";
+              << ReplayArguments(options) << Suffix() << " --shadow 100" << std::endl;
     return false;
   }
 
   void Fail(const SimulationOptions& options, const SimulationReport& report) {
     ++totals_.failed;
     std::cout << "FAILED after " << report.violation_at << " events: " << report.violation
-              << "\n  replay: eraft_sim " << ReplayArguments(options) << Suffix() << "\n";
+              << "\n  replay: eraft_sim " << ReplayArguments(options) << Suffix() << std::endl;
     Draw(options, report);
     if (!arguments_.shrink) return;
     const Shrunk shrunk = Shrink(options, report, /*runs_max=*/60);

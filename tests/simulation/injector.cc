@@ -86,11 +86,13 @@ void Injector::Happen(int number, const Fault& planned) {
   common_.trace.AddAll(number, fault.kind, fault.node);
   common_.trace.Say([&] { return absl::StrCat("FAULT ", number, " ", Describe(fault)); });
   Machine& machine = *machines_[fault.node - 1];
+  took_effect_ = true;
   HappenToProcess(fault, machine);
   HappenToDisk(fault, machine);
   HappenToClock(fault, machine);
   HappenToGroup(fault, machine);
   if (IsOfNetwork(fault.kind)) HappenToNetwork(fault);
+  if (took_effect_) ++coverage_[fault.kind];
 }
 
 // ---- Processes ----
@@ -102,9 +104,12 @@ void Injector::HappenToProcess(const Fault& fault, Machine& machine) {
     case FaultKind::kPowerLoss:
       return Kill(machine, LossOf(fault.choice), fault.lasts);
     case FaultKind::kPowerLossAt:
-      if (!machine.up() || spared_until_[machine.id()] > now()) return;
+      took_effect_ = machine.up() && spared_until_[machine.id()] <= now();
+      if (!took_effect_) return;
       machine.SetLoss(LossOf(fault.choice));
       return machine.disk().PowerLossAt(static_cast<int>(1 + fault.choice / 4 % 40));
+    case FaultKind::kPowerLossInBurst:
+      return LosePowerInBurst(fault, machine);
     case FaultKind::kPowerLossAfterInstall:
       machine.SetLoss(LossOf(fault.choice));
       return machine.PowerLossAfterInstall(static_cast<int>(1 + fault.choice / 4 % 12));
@@ -123,8 +128,25 @@ void Injector::HappenToProcess(const Fault& fault, Machine& machine) {
   }
 }
 
+// The log's writer writes and syncs at a stroke, so that only here a write is lost or torn. Writes
+// of many sectors need much to write.
+void Injector::LosePowerInBurst(const Fault& fault, Machine& machine) {
+  clients_.Burst(Leader(), static_cast<int>(5 + fault.choice % 60));
+  const int operation = static_cast<int>(1 + fault.choice / 64 % 6);
+  const bool all = fault.choice / 512 % 8 == 0;
+  After(absl::Microseconds(static_cast<int64_t>(fault.choice / 4096 % 4000)),
+        [this, &machine, operation, all, choice = fault.choice] {
+          for (const auto& each : machines_) {
+            if (!each->up() || (each.get() != &machine && !all)) continue;
+            each->SetLoss(LossOf(sim::Mix(choice, each->id())));
+            each->disk().PowerLossAt(operation);
+          }
+        });
+}
+
 void Injector::Kill(Machine& machine, sim::Loss loss, absl::Duration down) {
-  if (!machine.up() || spared_until_[machine.id()] > now()) return;
+  took_effect_ = machine.up() && spared_until_[machine.id()] <= now();
+  if (!took_effect_) return;
   machine.Kill(loss);
   StartLater(machine, down);
 }
@@ -141,6 +163,7 @@ void Injector::Reap() {
   for (const auto& machine : machines_) {
     if (machine->Reap()) StartLater(*machine, absl::Milliseconds(30));
   }
+  if (uproar_until_ > now()) ContinueUproar();
 }
 
 // ---- Disks ----
@@ -197,6 +220,7 @@ bool Injector::MayDamage(Machine& machine) {
 // A bit of what is cold: not of the newest segments, whose end cannot be told from what a crash
 // tore.
 void Injector::FlipBit(const Fault& fault, Machine& machine) {
+  took_effect_ = false;
   if (!MayDamage(machine)) return;
   std::vector<std::string> cold, segments;
   for (const auto& [path, bytes] : machine.disk().List()) {
@@ -208,12 +232,14 @@ void Injector::FlipBit(const Fault& fault, Machine& machine) {
   const std::string& path = cold[fault.choice % cold.size()];
   machine.NoteDamage();
   common_.trace.Say([&] { return absl::StrCat("a bit of ", path, " flips"); });
-  machine.disk().FlipBit(path, sim::Mix(fault.choice, 1)).IgnoreError();
+  took_effect_ = machine.disk().FlipBit(path, sim::Mix(fault.choice, 1)).ok();
+  if (took_effect_) machine.NoteBitFlipped();
   After(fault.lasts, [this, &machine] { Kill(machine, sim::Loss::kSeeded, kDownMin); });
 }
 
 void Injector::Misdirect(const Fault& fault, Machine& machine) {
-  if (!MayDamage(machine) || !machine.up()) return;
+  took_effect_ = MayDamage(machine) && machine.up();
+  if (!took_effect_) return;
   machine.NoteDamage();
   machine.disk().MisdirectAt(static_cast<int>(1 + fault.choice % 20));
   spared_until_[machine.id()] = now() + kVouchedAfter;
@@ -241,16 +267,22 @@ void Injector::HappenToGroup(const Fault& fault, Machine& machine) {
     case FaultKind::kMembers:
       return ChangeMembers(fault);
     case FaultKind::kTransfer:
-      if (machine.up()) machine.node()->TransferLeader(group, fault.other).IgnoreError();
+      took_effect_ = machine.up() && machine.node()->TransferLeader(group, fault.other).ok();
       return;
     case FaultKind::kCampaign:
-      if (machine.up()) machine.node()->Campaign(group).IgnoreError();
+      took_effect_ = machine.up() && machine.node()->Campaign(group).ok();
       return;
     case FaultKind::kSnapshot:
-      if (machine.up()) machine.node()->TakeSnapshot(group).IgnoreError();
+      took_effect_ = machine.up() && machine.node()->TakeSnapshot(group).ok();
       return;
     case FaultKind::kBurst:
+      took_effect_ = machine.up();
       return clients_.Burst(fault.node, static_cast<int>(50 + fault.choice % 400));
+    case FaultKind::kUproar:
+      return BeginUproar(fault);
+    case FaultKind::kLonelyLeader:
+      CutOff(Leader(), fault.choice >> 8, absl::Milliseconds(150) + fault.lasts / 2);
+      return clients_.Burst(Leader(), static_cast<int>(2 + fault.choice % 40));
     default:
       return;
   }
@@ -261,6 +293,7 @@ void Injector::ChangeMembers(const Fault& fault) {
   const bool damaged = std::any_of(machines_.begin(), machines_.end(),
                                    [](const auto& each) { return each->damaged(); });
   Machine& leader = *machines_[Leader() - 1];
+  took_effect_ = false;
   if (damaged || !leader.up()) return;
   raft::Membership target;
   sim::Stream choices(fault.choice);
@@ -282,6 +315,7 @@ void Injector::ChangeMembers(const Fault& fault) {
     if (!machine->up()) continue;
     const absl::Status asked = machine->node()->ProposeMembership(1, target);
     if (!asked.ok()) continue;
+    took_effect_ = true;
     common_.trace.Say([&] {
       return absl::StrCat("node ", machine->id(), " changes to ", target.voters.size(), " voters, ",
                           target.learners.size(), " learners");
@@ -389,6 +423,7 @@ void Injector::Apply(const Weather& weather, raft::NodeId from, raft::NodeId to,
 
 void Injector::Calm() {
   calm_ = true;
+  uproar_until_ = absl::ZeroDuration();
   weather_.clear();
   for (const auto& machine : machines_) {
     machine->ClearDiskFaults();

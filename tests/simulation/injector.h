@@ -11,6 +11,7 @@
 
 #include "base/sim/network.h"
 #include "clients.h"
+#include "coverage.h"
 #include "faults.h"
 #include "machine.h"
 
@@ -21,6 +22,7 @@ class Injector {
   struct Options {
     base::sim::Link weather;  // of links to which nothing happens
     double clock_rate_spread = 0.1;
+    bool hasty_changes = false;  // in an uproar, of the membership by new leaders
   };
   Injector(Common& common, std::vector<std::unique_ptr<Machine>>& machines, Clients& clients,
            Options options);
@@ -33,6 +35,7 @@ class Injector {
   void Calm();
 
   const std::vector<int>& happened() const { return happened_; }
+  const Coverage& coverage() const { return coverage_; }
   // The node that leads the highest term of group 1, else 1.
   raft::NodeId Leader() const;
 
@@ -48,6 +51,12 @@ class Injector {
   void HappenToClock(const Fault& fault, Machine& machine);
   void HappenToGroup(const Fault& fault, Machine& machine);
   void HappenToNetwork(const Fault& fault);
+  void BeginUproar(const Fault& fault);
+  void ContinueUproar();
+  void Topple(raft::NodeId leader);
+  void ChangeHastily(Machine& leader);
+  void CutOff(raft::NodeId node, uint64_t mask, absl::Duration lasts);
+  void LosePowerInBurst(const Fault& fault, Machine& machine);
   void Kill(Machine& machine, base::sim::Loss loss, absl::Duration down);
   void StartLater(Machine& machine, absl::Duration after);
   bool MayDamage(Machine& machine);
@@ -69,10 +78,15 @@ class Injector {
   const Options options_;
   bool calm_ = false;
   std::vector<int> happened_;
+  Coverage coverage_;
+  bool took_effect_ = true;              // the fault that happens
   std::map<uint64_t, Weather> weather_;  // network faults that go on
   uint64_t next_weather_ = 1;
   std::map<raft::NodeId, absl::Duration> spared_until_;  // not to be killed before
   bool members_changed_ = false;
+  absl::Duration uproar_until_;
+  raft::Term uproar_term_ = 0;  // of the newest leader that it saw
+  base::sim::Stream uproar_{0};
 };
 
 }  // namespace slipway::eraft::simulation

@@ -25,6 +25,7 @@ NodeOptions OptionsOf(const Common& common, raft::NodeId id) {
   options.raft.election_ticks = 10;
   options.raft.heartbeat_ticks = 2;
   options.raft.append_bytes_max = uint64_t{32} << choices.Below(11);
+  if (common.small_messages) options.raft.append_bytes_max = 1 + id % 2 * 300;
   options.raft.committed_bytes_max = uint64_t{512} << choices.Below(8);
   options.raft.memory_bytes_max = uint64_t{2048} << choices.Below(8);
   options.raft.inflight_messages_max =
@@ -32,6 +33,7 @@ NodeOptions OptionsOf(const Common& common, raft::NodeId id) {
   options.raft.uncommitted_bytes_max = 256 << 10;
   const uint64_t segment_bytes_min = common.small_entries ? 16 << 10 : 64 << 10;
   options.wal_segment_bytes = segment_bytes_min << choices.Below(3);
+  if (common.small_segments) options.wal_segment_bytes = segment_bytes_min;
   options.snapshot_entries = 10 + (uint64_t{10} << choices.Below(5));
   options.log_keep_entries = choices.Below(40);
   options.snapshot_bytes_per_second = choices.Chance(50) ? 0 : 1 << 20;
@@ -169,6 +171,7 @@ sim::Loss Machine::LossOfEnd() const {
 
 // Nothing of the process is left, nor does anything of it reach the disk.
 void Machine::Drop() {
+  CountLife(earlier_lives_);
   dying_ = true;
   node_ = nullptr;
   pool_.Forget();
@@ -200,12 +203,46 @@ bool Machine::Reap() {
     return true;
   }
   if (!fatal_) return false;
+  ++ended_itself_;
   if (!disk_faulted_ && !damaged_) {
     common_.checkers.front().Violate(
         absl::StrCat("node ", id_, " gave up though nothing was wrong with its disk"));
   }
   Kill(LossOfEnd());
   return true;
+}
+
+void Machine::CountLife(Coverage& coverage) const {
+  for (GroupId group = 1; node_ != nullptr && group <= static_cast<GroupId>(common_.groups);
+       ++group) {
+    const absl::StatusOr<GroupStatus> status = node_->GetStatus(group);
+    if (!status.ok()) continue;
+    coverage[Mark::kCommandsRepeated] += status->kv.commands_repeated;
+    coverage[Mark::kSessionsEvicted] += status->kv.sessions_evicted;
+    if (status->log_start.index > 0) ++coverage[Mark::kLogsCut];
+  }
+}
+
+Coverage Machine::GetCoverage() const {
+  Coverage coverage = earlier_lives_;
+  CountLife(coverage);
+  const sim::Files::Counts disk = disk_.counts();
+  coverage[Mark::kPowerLostInOperation] = disk.faults.power_lost;
+  coverage[Mark::kWritesCutShort] = disk.faults.cut_short;
+  coverage[Mark::kWritesLost] = disk.losses.writes_lost;
+  coverage[Mark::kWritesTorn] = disk.losses.writes_torn;
+  coverage[Mark::kNamesLost] = disk.losses.names_lost;
+  coverage[Mark::kOperationsFailed] = disk.faults.failed;
+  coverage[Mark::kSyncsFailed] = disk.faults.syncs_failed;
+  coverage[Mark::kDiskFull] = disk.faults.full;
+  coverage[Mark::kWritesMisdirected] = disk.faults.misdirected;
+  coverage[Mark::kBitsFlipped] = bits_flipped_;
+  coverage[Mark::kRestarts] = life_ > 0 ? life_ - 1 : 0;
+  coverage[Mark::kStartsFailed] = failed_starts_;
+  coverage[Mark::kEndedItself] = ended_itself_;
+  coverage[Mark::kFenced] = fenced_ ? 1 : 0;
+  coverage[Mark::kSnapshotsInstalled] = installs_;
+  return coverage;
 }
 
 void Machine::ClearDiskFaults() {

@@ -18,6 +18,7 @@
 #include "base/sim/node_loop.h"
 #include "base/sim/random.h"
 #include "checker.h"
+#include "coverage.h"
 #include "eraft/node/node.h"
 #include "trace.h"
 
@@ -32,8 +33,10 @@ struct Common {
   std::vector<Checker>& checkers;  // of group i + 1
   uint64_t seed = 0;
   int groups = 1;
-  raft::Membership members;    // of every group, at the beginning
-  bool small_entries = false;  // so that segments of the log may be small, too
+  raft::Membership members;     // of every group, at the beginning
+  bool small_entries = false;   // so that segments of the log may be small, too
+  bool small_segments = false;  // as small as they may be
+  bool small_messages = false;  // of few entries each
 };
 
 class Machine {
@@ -77,6 +80,10 @@ class Machine {
   uint64_t starts() const { return life_; }
   uint64_t failed_starts() const { return failed_starts_; }
   uint64_t installs() const { return installs_; }
+  uint64_t ended_itself() const { return ended_itself_; }
+  void NoteBitFlipped() { ++bits_flipped_; }
+  // What happened to and in this machine so far.
+  Coverage GetCoverage() const;
 
  private:
   class Observer;
@@ -84,6 +91,8 @@ class Machine {
   void Drop();
   base::sim::Loss LossOfEnd() const;
   void CheckRecovered();
+  // Of this life of the process.
+  void CountLife(Coverage& coverage) const;
   void OnFailedStart(const absl::Status& status);
 
   Common& common_;
@@ -110,6 +119,8 @@ class Machine {
   uint64_t life_ = 0;
   uint64_t failed_starts_ = 0;
   uint64_t installs_ = 0;
+  uint64_t ended_itself_ = 0, bits_flipped_ = 0;
+  Coverage earlier_lives_;
   bool damaged_ = false, fenced_ = false;
   bool disk_fault_ = false;    // now
   bool disk_faulted_ = false;  // in this life of the process

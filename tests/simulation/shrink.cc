@@ -13,7 +13,8 @@ namespace {
 // Keeps `best` while it tries others.
 class Shrinker {
  public:
-  Shrinker(Shrunk best, int runs_max) : best_(std::move(best)), runs_max_(runs_max) {}
+  Shrinker(Shrunk best, int runs_max, const SimulateFunction& simulate)
+      : best_(std::move(best)), runs_max_(runs_max), simulate_(simulate) {}
 
   bool exhausted() const { return best_.runs >= runs_max_; }
   const Shrunk& best() const { return best_; }
@@ -22,7 +23,7 @@ class Shrinker {
   bool Try(SimulationOptions options) {
     if (exhausted()) return false;
     ++best_.runs;
-    SimulationReport report = Simulate(options);
+    SimulationReport report = simulate_(options);
     if (report.violation.empty()) return false;
     best_.options = std::move(options);
     best_.report = std::move(report);
@@ -57,6 +58,13 @@ class Shrinker {
     }
   }
 
+  // What would have come after the failure is left out for nothing.
+  void EndAtTheFailure() {
+    SimulationOptions options = best_.options;
+    options.steps = std::min(options.steps, best_.report.violation_at + 1);
+    Try(std::move(options));
+  }
+
   void FewerClients() {
     for (int clients = 1; clients < best_.report.clients && !exhausted(); clients *= 2) {
       SimulationOptions options = best_.options;
@@ -76,22 +84,22 @@ class Shrinker {
  private:
   Shrunk best_;
   const int runs_max_;
+  const SimulateFunction& simulate_;
 };
 
 }  // namespace
 
-Shrunk Shrink(const SimulationOptions& options, const SimulationReport& failed, int runs_max) {
-  Shrinker shrinker({.options = options, .report = failed}, runs_max);
-  // What would have come after the failure is left out for nothing.
+Shrunk Shrink(const SimulationOptions& options, const SimulationReport& failed, int runs_max,
+              const SimulateFunction& simulate) {
   SimulationOptions first = options;
   first.print = nullptr;
-  first.steps = std::min(first.steps, failed.violation_at + 1);
   first.faults = failed.faults;
-  shrinker.Try(first);
+  Shrinker shrinker({.options = std::move(first), .report = failed}, runs_max, simulate);
+  shrinker.EndAtTheFailure();
   shrinker.FewerSteps();
   shrinker.FewerClients();
   shrinker.FewerFaults();
-  shrinker.FewerSteps();
+  shrinker.EndAtTheFailure();
   return shrinker.best();
 }
 

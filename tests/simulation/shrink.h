@@ -1,6 +1,7 @@
 // Makes a failing run smaller: fewer faults, fewer clients, fewer steps (E206). Thread-safe.
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "simulation.h"
@@ -13,8 +14,10 @@ struct Shrunk {
   int runs = 0;
 };
 
-// `failed` is the report of `options`. At most `runs_max` further runs.
-Shrunk Shrink(const SimulationOptions& options, const SimulationReport& failed, int runs_max);
+// `failed` is the report of `options`. At most `runs_max` further runs, by `simulate`.
+using SimulateFunction = std::function<SimulationReport(const SimulationOptions&)>;
+Shrunk Shrink(const SimulationOptions& options, const SimulationReport& failed, int runs_max,
+              const SimulateFunction& simulate = Simulate);
 
 // The arguments of eraft_sim that repeat the run.
 std::string ReplayArguments(const SimulationOptions& options);

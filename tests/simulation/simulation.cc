@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <memory>
+#include <numeric>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -36,6 +37,7 @@ class Run {
   void CalmUntilEqual();
   bool Step();
   void Look();
+  void LookAtState(GroupId group, Machine& machine, raft::Index applied);
   bool Equal(std::string* why);
   bool EqualGroup(GroupId group, std::string* why);
   std::string StateOf(GroupId group, Machine& machine) const;
@@ -43,6 +45,7 @@ class Run {
   void CheckHistory();
   std::vector<Machine*> Members(GroupId group) const;
   bool Violated() const;
+  void CountCoverage();
   SimulationReport Report();
 
   const SimulationOptions options_;
@@ -87,13 +90,18 @@ void Run::Setup() {
   clients.leases = choices_.Chance(50);
   clients.strict = choices_.Chance(40);
   clients.keys = keys_ = static_cast<int>(1 + choices_.Below(5));
+  sim::Stream more(sim::Mix(common_.seed, 78));  // apart, so that old seeds stay what they are
+  clients.short_sessions = more.Chance(12) && !IsFrozen(options_.profile);
   clients.pad_bytes_max = choices_.Chance(30) ? 3'000 : choices_.Chance(50) ? 300 : 0;
   clients_ = std::make_unique<Clients>(common_, machines_, clients);
+  common_.small_messages = options_.profile == Profile::kLeaders;
+  common_.small_segments = options_.profile == Profile::kPower;
   common_.small_entries = clients.pad_bytes_max <= 300;
   Injector::Options injector;
   injector.weather.delay_max = absl::Microseconds(300 << choices_.Below(5));
   injector.weather.drop_percent = choices_.Below(3);
   // The lease is right while two clocks differ by 5 % at most (E141).
+  injector.hasty_changes = membership || (options_.profile == Profile::kMixed && more.Chance(50));
   injector.clock_rate_spread = clients.leases ? 0.024 : 0.1;
   injector_ = std::make_unique<Injector>(common_, machines_, *clients_, injector);
   plan_ = PlanFaults({.seed = common_.seed,
@@ -101,8 +109,8 @@ void Run::Setup() {
                       .nodes = static_cast<int>(nodes),
                       .until = absl::Milliseconds(static_cast<int64_t>(options_.steps)),
                       .clock_rate_spread = injector.clock_rate_spread});
-  std::vector<int> numbers;
-  for (int i = 0; i < static_cast<int>(plan_.size()); ++i) numbers.push_back(i);
+  std::vector<int> numbers(plan_.size());
+  std::iota(numbers.begin(), numbers.end(), 0);
   injector_->Schedule(plan_, options_.faults.value_or(numbers));
 }
 
@@ -120,6 +128,15 @@ bool Run::Step() {
   return !Violated();
 }
 
+// Digest equality (E203): compared with whoever was seen with as much applied.
+void Run::LookAtState(GroupId group, Machine& machine, raft::Index applied) {
+  const std::string state = StateOf(group, machine);
+  if (state.empty()) return;  // it is being replaced
+  uint64_t hash = 1;
+  for (const char c : state) hash = sim::Mix(hash, static_cast<uint8_t>(c));
+  checkers_[group - 1].OnState(machine.id(), applied, hash);
+}
+
 // Bounds of memory and queues (E203).
 void Run::Look() {
   for (const auto& machine : machines_) {
@@ -128,6 +145,7 @@ void Run::Look() {
       const auto status = machine->node()->GetStatus(group);
       if (!status.ok()) continue;
       Checker& checker = checkers_[group - 1];
+      LookAtState(group, *machine, status->kv.applied);
       const auto exceed = [&](absl::string_view what, uint64_t value, uint64_t limit) {
         if (value <= limit) return;
         checker.Violate(
@@ -179,9 +197,8 @@ std::string Run::StateOf(GroupId group, Machine& machine) const {
   const auto status = machine.node()->GetStatus(group);
   const std::shared_ptr<KvMachine> kv = machine.node()->machine(group);
   if (!status.ok() || kv == nullptr) return "";
-  std::string text =
-      absl::StrCat(status->raft.last, " ", status->raft.commit, " ", status->kv.applied, " ",
-                   status->kv.applied_term, " ", status->kv.time_ms, " ", status->kv.sessions, ";");
+  std::string text = absl::StrCat(status->kv.applied, " ", status->kv.applied_term, " ",
+                                  status->kv.time_ms, " ", status->kv.sessions, ";");
   for (const ShardId shard : kv->Shards()) {
     const ShardStats stats = kv->GetShard(shard);
     absl::StrAppend(&text, " ", shard, ":", stats.keys, ",", stats.bytes, ",", stats.sessions, ",",
@@ -199,11 +216,13 @@ bool Run::EqualGroup(GroupId group, std::string* why) {
   }
   std::string first;
   for (Machine* machine : members) {
-    const std::string state = machine->up() ? StateOf(group, *machine) : "";
+    std::string state = machine->up() ? StateOf(group, *machine) : "";
     if (state.empty()) {
       *why = absl::StrCat("node ", machine->id(), " has no state");
       return false;
     }
+    const raft::Status raft = machine->node()->GetStatus(group)->raft;
+    absl::StrAppend(&state, " log ", raft.last, " ", raft.commit);
     if (first.empty()) first = state;
     if (state != first) {
       *why = absl::StrCat("group ", group, ": node ", members.front()->id(), " has ", first,
@@ -285,6 +304,22 @@ void Run::CheckHistory() {
   }
 }
 
+void Run::CountCoverage() {
+  Coverage& coverage = report_.coverage;
+  coverage = injector_->coverage();
+  for (const Checker& checker : checkers_) coverage.Add(checker.coverage());
+  for (const auto& machine : machines_) coverage.Add(machine->GetCoverage());
+  const sim::Network::Counts& frames = network_.counts();
+  coverage[Mark::kFramesLost] = frames.dropped;
+  coverage[Mark::kFramesCut] = frames.cut;
+  coverage[Mark::kFramesTwice] = frames.duplicated;
+  coverage[Mark::kFramesOvertaken] = frames.overtaken;
+  coverage[Mark::kRetries] = clients_->retries();
+  coverage[Mark::kUnknownOutcomes] = clients_->unknown();
+  coverage[Mark::kLeaseReads] = clients_->lease_reads();
+  coverage[Mark::kOverloads] = clients_->overloads();
+}
+
 SimulationReport Run::Report() {
   for (const Checker& checker : checkers_) {
     if (report_.violation.empty()) report_.violation = checker.violation();
@@ -294,6 +329,7 @@ SimulationReport Run::Report() {
   report_.violation_at = report_.events;
   report_.trace_hash = trace_.hash();
   report_.clients = client_count_;
+  CountCoverage();
   report_.faults = injector_->happened();
   for (const int number : report_.faults) {
     report_.fault_lines.push_back(
@@ -301,15 +337,10 @@ SimulationReport Run::Report() {
   }
   report_.operations = clients_->completed();
   report_.unknown_operations = clients_->unknown();
-  report_.retries = clients_->retries();
   report_.frames = network_.counts().delivered;
   report_.nodes = machines_.size();
   for (const auto& machine : machines_) {
     report_.damaged += machine->damaged() ? 1 : 0;
-    report_.restarts += machine->starts() > 0 ? machine->starts() - 1 : 0;
-    report_.failed_starts += machine->failed_starts();
-    report_.installs += machine->installs();
-    report_.fenced += machine->fenced() ? 1 : 0;
   }
   return report_;
 }

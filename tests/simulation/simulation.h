@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "coverage.h"
 #include "faults.h"
 
 namespace slipway::eraft::simulation {
@@ -31,10 +32,10 @@ struct SimulationReport {
   uint64_t nodes = 0, damaged = 0;  // machines; those of them whose disk was damaged
   std::vector<int> faults;          // that happened, as numbers in the plan
   std::vector<std::string> fault_lines;
-  uint64_t operations = 0, unknown_operations = 0, retries = 0;
+  Coverage coverage;
+  uint64_t operations = 0, unknown_operations = 0;
   uint64_t unknown_verdicts = 0;  // histories that the checker gave up on
-  uint64_t frames = 0, restarts = 0, failed_starts = 0, fenced = 0;
-  uint64_t installs = 0;  // snapshots
+  uint64_t frames = 0;            // that arrived
   uint64_t applied = 0, terms = 0;
   std::string drawing;  // HTML of the key that is not linearizable
 };

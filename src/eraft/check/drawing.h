@@ -26,6 +26,7 @@ template <class Model>
 std::string DrawHistory(const std::string& title, const std::vector<Operation<Model>>& history,
                         const Result& result) {
   std::vector<Box> boxes;
+  boxes.reserve(history.size());
   for (const Operation<Model>& op : history) {
     boxes.push_back(
         {op.client, op.call, op.end, Model::Describe(op.input, op.output ? &*op.output : nullptr)});
