@@ -1,14 +1,21 @@
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
+#include <csignal>
+#include <filesystem>
 #include <map>
 #include <random>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "base/testing/status_matchers.h"
+#include "base/testing/temp_dir.h"
 #include "eraft/store/engine_contract.h"
+#include "eraft/store/leveldb_engine.h"
 #include "eraft/store/ordered_map.h"
+#include "eraft/store/rocksdb_engine.h"
 
 namespace slipway::eraft {
 namespace {
@@ -16,6 +23,7 @@ namespace {
 using base::testing::IsOkAndHolds;
 using base::testing::StatusIs;
 using ::testing::HasSubstr;
+using ::testing::Optional;
 
 INSTANTIATE_TEST_SUITE_P(Engines, EngineContract, AllEngines(), EngineName);
 
@@ -130,6 +138,86 @@ TEST_P(OnDisk, AFlippedByteOfATableIsNeverServed) {
     return;
   }
   EXPECT_THAT((*engine)->Get("k000"), StatusIs(absl::StatusCode::kDataLoss));
+}
+
+// What is wrong with a file is not taken for the engine's lock, whatever its path is called.
+TEST_P(OnDisk, OnlyItsLockFileMeansAnotherProcess) {
+  const base::testing::TempDir dir;
+  const std::string root = dir.Join("block-1");
+  std::filesystem::create_directory(root);
+  const auto home = GetParam() == EngineKind::kRocksDb
+                        ? RocksDbHome(root, {.block_cache_bytes = 1 << 20})
+                        : LevelDbHome(root, {.block_cache_bytes = 1 << 20});
+  {
+    ASSERT_OK_AND_ASSIGN(const auto engine, home->Open("kv"));
+    EXPECT_THAT(home->Open("kv"), StatusIs(absl::StatusCode::kFailedPrecondition));
+  }
+  std::vector<std::filesystem::path> manifests;
+  for (const auto& entry : std::filesystem::directory_iterator(root + "/kv")) {
+    if (entry.path().filename().string().rfind("MANIFEST", 0) == 0) {
+      manifests.push_back(entry.path());
+    }
+  }
+  ASSERT_FALSE(manifests.empty());
+  for (const std::filesystem::path& manifest : manifests) {
+    std::filesystem::remove(manifest);
+    std::filesystem::create_directory(manifest);
+  }
+  EXPECT_THAT(home->Open("kv"), StatusIs(absl::StatusCode::kDataLoss));
+}
+
+// No file of this process grows beyond `bytes`, as on a full disk.
+class FileSizeLimit {
+ public:
+  explicit FileSizeLimit(uint64_t bytes) {
+    old_handler_ = std::signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &old_);
+    struct rlimit limit = old_;
+    limit.rlim_cur = bytes;
+    setrlimit(RLIMIT_FSIZE, &limit);
+  }
+  ~FileSizeLimit() {
+    setrlimit(RLIMIT_FSIZE, &old_);
+    std::signal(SIGXFSZ, old_handler_);
+  }
+  FileSizeLimit(const FileSizeLimit&) = delete;
+  FileSizeLimit& operator=(const FileSizeLimit&) = delete;
+
+ private:
+  struct rlimit old_ = {};
+  void (*old_handler_)(int) = nullptr;
+};
+
+// E151: reading the log ends where a write broke off, so nothing may be called durable behind that.
+TEST(LevelDb, AfterAWriteThatBrokeOffNothingIsCalledDurable) {
+  const base::testing::TempDir dir;
+  const base::testing::TempDir after;
+  const auto home = LevelDbHome(dir.path(), {.block_cache_bytes = 1 << 20});
+  ASSERT_OK_AND_ASSIGN(const auto engine, home->Open("kv"));
+  const auto write = [&](const std::string& n, size_t bytes) {
+    Batch batch;
+    batch.Put("n", n);
+    batch.Put("value " + n, std::string(bytes, 'v'));
+    return engine->Write(batch);
+  };
+  ASSERT_OK(write("1", 10));
+  ASSERT_OK(engine->Flush());
+  uint64_t log_bytes = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(dir.Join("kv"))) {
+    if (entry.path().extension() == ".log") log_bytes = entry.file_size();
+  }
+  ASSERT_GT(log_bytes, 0u);
+  {
+    const FileSizeLimit limit(log_bytes + 20);
+    EXPECT_FALSE(write("2", 1000).ok());
+  }
+  EXPECT_FALSE(write("3", 10).ok());
+  EXPECT_FALSE(engine->Flush().ok());
+  EXPECT_THAT(engine->GetDurable("n"), IsOkAndHolds(Optional(std::string("1"))));
+  std::filesystem::copy(dir.path(), after.path(), std::filesystem::copy_options::recursive);
+  const auto home_after = LevelDbHome(after.path(), {.block_cache_bytes = 1 << 20});
+  ASSERT_OK_AND_ASSIGN(const auto found, home_after->Open("kv"));
+  EXPECT_THAT(found->Get("n"), IsOkAndHolds(Optional(std::string("1"))));
 }
 
 TEST(Engine, KindsHaveNames) {

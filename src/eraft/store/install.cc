@@ -18,6 +18,14 @@ absl::Status SyncDir(base::Dir& dir) {
   return dir.Sync();
 }
 
+// An error is not "no": what cannot be looked up may be the new state.
+absl::StatusOr<bool> IsThere(base::Dir& root, absl::string_view path) {
+  const absl::Status found = root.Stat(path).status();
+  if (absl::IsNotFound(found)) return false;
+  SLIPWAY_RETURN_IF_ERROR(found);
+  return true;
+}
+
 absl::Status CopyFile(base::Dir& root, const std::string& from, const std::string& to) {
   SLIPWAY_ASSIGN_OR_RETURN(const std::unique_ptr<base::File> source, root.Open(from, {}));
   SLIPWAY_ASSIGN_OR_RETURN(const base::Meta meta, source->Stat());
@@ -84,15 +92,17 @@ absl::Status VerifyEngine(EngineHome& home, const Manifest& manifest) {
 // kv.new takes the place of kv, which becomes kv.old; each step that was done already is passed
 // over.
 absl::Status Swap(base::Dir& root) {
-  if (Exists(root, kNewEngineDir)) {
-    if (Exists(root, kEngineDir)) {
+  SLIPWAY_ASSIGN_OR_RETURN(const bool has_new, IsThere(root, kNewEngineDir));
+  SLIPWAY_ASSIGN_OR_RETURN(const bool has_engine, IsThere(root, kEngineDir));
+  if (has_new) {
+    if (has_engine) {
       SLIPWAY_RETURN_IF_ERROR(
           root.Rename(kEngineDir, root, kOldEngineDir, base::RenameMode::kNoReplace));
     }
     SLIPWAY_RETURN_IF_ERROR(
         root.Rename(kNewEngineDir, root, kEngineDir, base::RenameMode::kNoReplace));
   }
-  if (!Exists(root, kEngineDir)) {
+  if (!has_new && !has_engine) {
     return absl::DataLossError(
         "install snapshot: neither the old state nor the new one is there; fetch a snapshot from "
         "another node");
@@ -101,7 +111,8 @@ absl::Status Swap(base::Dir& root) {
 }
 
 absl::Status RemoveDurably(base::Dir& root, absl::string_view path) {
-  if (!Exists(root, path)) return absl::OkStatus();
+  SLIPWAY_ASSIGN_OR_RETURN(const bool there, IsThere(root, path));
+  if (!there) return absl::OkStatus();
   SLIPWAY_RETURN_IF_ERROR(base::RemoveTree(root, path));
   return root.Sync();
 }
@@ -124,7 +135,8 @@ absl::StatusOr<InstallIntent> PrepareInstall(base::Dir& root, EngineHome& home,
   }
   // What an earlier install left must be gone for good before an intent speaks of these names.
   SLIPWAY_RETURN_IF_ERROR(RemoveDurably(root, kNewEngineDir));
-  if (Exists(root, kEngineDir)) SLIPWAY_RETURN_IF_ERROR(RemoveDurably(root, kOldEngineDir));
+  SLIPWAY_ASSIGN_OR_RETURN(const bool has_engine, IsThere(root, kEngineDir));
+  if (has_engine) SLIPWAY_RETURN_IF_ERROR(RemoveDurably(root, kOldEngineDir));
   SLIPWAY_RETURN_IF_ERROR(root.MakeDir(kNewEngineDir, 0700));
   SLIPWAY_RETURN_IF_ERROR(CopyFiles(root, home, name, manifest));
   SLIPWAY_RETURN_IF_ERROR(VerifyEngine(home, manifest));
@@ -148,8 +160,8 @@ absl::Status RecoverInstall(base::Dir& root, const std::optional<InstallIntent>&
                             InstallJournal& journal) {
   if (open.has_value()) return Complete(root, *open, journal);
   SLIPWAY_RETURN_IF_ERROR(RemoveDurably(root, kNewEngineDir));
-  if (Exists(root, kEngineDir)) return RemoveDurably(root, kOldEngineDir);
-  return absl::OkStatus();
+  SLIPWAY_ASSIGN_OR_RETURN(const bool has_engine, IsThere(root, kEngineDir));
+  return has_engine ? RemoveDurably(root, kOldEngineDir) : absl::OkStatus();
 }
 
 }  // namespace slipway::eraft

@@ -16,6 +16,7 @@
 namespace slipway::eraft {
 namespace {
 
+using base::testing::IsOkAndHolds;
 using base::testing::StatusIs;
 
 constexpr char kJournalFile[] = "journal";
@@ -167,6 +168,50 @@ TEST(Install, AFailureAtAnyOperationLeavesWhatRecoveryMends) {
   }
 }
 
+// What cannot be looked up is not taken for absent: no install ends with the old state in its
+// place.
+TEST(Install, AnErrorOfReadingIsNotAnAnswer) {
+  const base::sim::Files before = Before();
+  bool ended = false;
+  for (int n = 1; !ended; ++n) {
+    ASSERT_LT(n, 1000);
+    base::sim::Files files = before;
+    files.CountReads(true);
+    files.FailAt(n, absl::DataLossError("EIO"));
+    const absl::Status status = Install(files);
+    ended = files.operations() < n;
+    files.ClearFaults();
+    files.CountReads(false);
+    if (status.ok()) {
+      EXPECT_THAT(AppliedIn(files), IsOkAndHolds(9u)) << n;
+    }
+    ASSERT_OK(Recover(files)) << n;
+    ASSERT_OK(AppliedIn(files)) << n;
+  }
+  // The same of the recovery of an install that had begun and not more.
+  ended = false;
+  for (int n = 1; !ended; ++n) {
+    ASSERT_LT(n, 1000);
+    base::sim::Files files = before;
+    ASSERT_OK_AND_ASSIGN(const auto root, files.OpenRoot("/data"));
+    FileJournal journal(*root);
+    ASSERT_OK_AND_ASSIGN(const auto names, ListSnapshots(*root, kGroup));
+    ASSERT_OK_AND_ASSIGN(const InstallIntent intent,
+                         PrepareInstall(*root, *MemoryHome(root.get()), names.back()));
+    ASSERT_OK(journal.Begin(intent));
+    files.Settle();
+    files.CountReads(true);
+    files.FailAt(n, absl::DataLossError("EIO"));
+    const absl::Status status = RecoverInstall(*root, intent, journal);
+    ended = files.operations() < n;
+    files.ClearFaults();
+    files.CountReads(false);
+    EXPECT_EQ(status.ok(), ended) << n << " " << status;
+    ASSERT_OK(Recover(files)) << n;
+    EXPECT_THAT(AppliedIn(files), IsOkAndHolds(9u)) << n;
+  }
+}
+
 TEST(Install, IsRefusedWhereOtherGroupsWouldGo) {
   MachineRig rig(EngineKind::kMemory);
   rig.Run(Put("k", "1"));
@@ -208,6 +253,46 @@ TEST(Snapshot, PowerLossWhileItIsTakenLeavesAWholeOneOrNone) {
     EXPECT_GE(names.size(), status.ok() ? 1u : 0u);
     for (const SnapshotName& name : names) EXPECT_OK(VerifySnapshot(*root, name)) << n;
     if (!files.off()) break;
+  }
+}
+
+// E161, E163: a snapshot is received that is there already; the power goes at every operation.
+TEST(Snapshot, PowerLossWhileItTakesThePlaceOfItsEqualLeavesNoHalf) {
+  MachineRig rig(EngineKind::kMemory);
+  rig.Run(Put("k", "1"));
+  ASSERT_OK_AND_ASSIGN(
+      const Manifest manifest,
+      CreateSnapshot(rig.world().root(), rig.world().home(), rig.engine(), kGroup));
+  const SnapshotName name = {manifest.group, manifest.term, manifest.index};
+  ASSERT_OK_AND_ASSIGN(const auto reader, SnapshotReader::Open(rig.world().root(), name));
+  base::sim::Files before = dynamic_cast<MemoryWorld&>(rig.world()).files();
+  {
+    ASSERT_OK_AND_ASSIGN(const auto root, before.OpenRoot("/data"));
+    ASSERT_OK_AND_ASSIGN(const auto writer, SnapshotWriter::Begin(*root, EngineKind::kMemory,
+                                                                  reader->manifest_bytes()));
+    for (auto chunk = reader->Next(); chunk.ok() && chunk->has_value(); chunk = reader->Next()) {
+      ASSERT_OK(writer->Add(**chunk));
+    }
+  }
+  before.Settle();
+  bool cut = true;
+  for (int n = 1; cut; ++n) {
+    ASSERT_LT(n, 200);
+    for (uint64_t attempt = 0; attempt < 5; ++attempt) {
+      base::sim::Files files = before;
+      files.PowerLossAt(n);
+      const auto root = files.OpenRoot("/data");
+      ASSERT_OK(root);
+      const auto writer =
+          SnapshotWriter::Begin(**root, EngineKind::kMemory, reader->manifest_bytes());
+      if (writer.ok()) (*writer)->Finish().status().IgnoreError();
+      cut = files.off();
+      base::sim::Files after = files.AfterReboot(base::sim::Loss::kSeeded, attempt);
+      ASSERT_OK_AND_ASSIGN(const auto root_after, after.OpenRoot("/data"));
+      ASSERT_OK(RemoveUnfinished(*root_after));
+      ASSERT_OK_AND_ASSIGN(const auto names, ListSnapshots(*root_after, kGroup));
+      for (const SnapshotName& found : names) EXPECT_OK(VerifySnapshot(*root_after, found)) << n;
+    }
   }
 }
 

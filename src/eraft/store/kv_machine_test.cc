@@ -223,14 +223,14 @@ TEST_P(KvMachineTest, AScanKeepsToItsRangeItsShardAndItsLimits) {
     return absl::StrCat(out, found->more ? "more" : "end");
   };
   constexpr uint64_t kMany = 1'000'000;
-  EXPECT_EQ(keys("", "", kMany, kMany), "a b b\\x00\x63 b\\xff c end");
-  EXPECT_EQ(keys("b", "c", kMany, kMany), "b b\\x00\x63 b\\xff end");
+  EXPECT_EQ(keys("", "", kMany, kMany), "a b b\\x00\\x63 b\\xff c end");
+  EXPECT_EQ(keys("b", "c", kMany, kMany), "b b\\x00\\x63 b\\xff end");
   EXPECT_EQ(keys("b", "b", kMany, kMany), "end");
   EXPECT_EQ(keys("c", "b", kMany, kMany), "end");
   EXPECT_EQ(keys("aa", "", 1, kMany), "b more");
   EXPECT_EQ(keys("c", "", 1, kMany), "c end");
   EXPECT_EQ(keys("", "", kMany, 1), "a more");
-  EXPECT_EQ(keys("b", "", kMany, 1000), "b b\\x00\x63 more");
+  EXPECT_EQ(keys("b", "", kMany, 1000), "b b\\x00\\x63 more");
   EXPECT_EQ(keys("", "", 0, kMany), "more");
 }
 

@@ -34,18 +34,26 @@ constexpr size_t kFrameHeaderBytes = 8;
 leveldb::Slice ToSlice(absl::string_view text) { return {text.data(), text.size()}; }
 absl::string_view FromSlice(const leveldb::Slice& slice) { return {slice.data(), slice.size()}; }
 
+// Whether the engine's own lock is meant: a path may have "lock" in it, too.
+bool IsHeld(absl::string_view text) {
+  return absl::StrContains(text, "/LOCK: already held by process") ||
+         absl::StrContains(text, "/LOCK: Resource temporarily unavailable");
+}
+
 absl::Status ToStatus(const leveldb::Status& status, absl::string_view what) {
   if (status.ok()) return absl::OkStatus();
   const std::string text = absl::StrCat("leveldb ", what, ": ", status.ToString());
   if (absl::StrContains(text, "No space left")) return absl::ResourceExhaustedError(text);
   if (status.IsInvalidArgument()) return absl::InvalidArgumentError(text);
-  if (status.IsIOError() && absl::StrContains(text, "lock")) {
+  if (IsHeld(text)) {
     return absl::FailedPreconditionError(absl::StrCat(text, "; another process has it"));
   }
   return absl::DataLossError(text);
 }
 
 // ---- Logs in frames: what a crash leaves of one is a prefix ----
+
+// After an error it takes no more: a reader stops at the broken frame, so nothing behind it counts.
 
 class FramedWriter : public leveldb::WritableFile {
  public:
@@ -56,19 +64,13 @@ class FramedWriter : public leveldb::WritableFile {
     return leveldb::Status::OK();
   }
   leveldb::Status Flush() override {
-    if (pending_.empty()) return file_->Flush();
-    crc_ = base::Crc32c(base::AsBytes(pending_), crc_);
-    std::array<uint8_t, kFrameHeaderBytes> header;
-    base::StoreLittle(header.data(), static_cast<uint32_t>(pending_.size()));
-    base::StoreLittle(header.data() + 4, crc_);
-    leveldb::Status status = file_->Append(ToSlice(base::AsText(header)));
-    if (status.ok()) status = file_->Append(pending_);
-    pending_.clear();
-    return status.ok() ? file_->Flush() : status;
+    if (failed_.ok()) failed_ = WriteFrame();
+    return failed_;
   }
   leveldb::Status Sync() override {
     const leveldb::Status status = Flush();
-    return status.ok() ? file_->Sync() : status;
+    if (status.ok()) failed_ = file_->Sync();
+    return failed_;
   }
   // Before LevelDB goes on in the next log, this one is durable: else a later write could survive
   // an earlier one.
@@ -81,7 +83,20 @@ class FramedWriter : public leveldb::WritableFile {
   }
 
  private:
+  leveldb::Status WriteFrame() {
+    if (pending_.empty()) return file_->Flush();
+    crc_ = base::Crc32c(base::AsBytes(pending_), crc_);
+    std::array<uint8_t, kFrameHeaderBytes> header;
+    base::StoreLittle(header.data(), static_cast<uint32_t>(pending_.size()));
+    base::StoreLittle(header.data() + 4, crc_);
+    leveldb::Status status = file_->Append(ToSlice(base::AsText(header)));
+    if (status.ok()) status = file_->Append(pending_);
+    pending_.clear();
+    return status.ok() ? file_->Flush() : status;
+  }
+
   const std::unique_ptr<leveldb::WritableFile> file_;
+  leveldb::Status failed_;
   std::string pending_;
   uint32_t crc_ = 0;
   bool closed_ = false;

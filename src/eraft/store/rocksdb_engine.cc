@@ -31,13 +31,20 @@ constexpr uint64_t kIngestFileBytes = uint64_t{256} << 20;
 rocksdb::Slice ToSlice(absl::string_view text) { return {text.data(), text.size()}; }
 absl::string_view FromSlice(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
 
+// Whether the engine's own lock is meant: a path may have "lock" in it, too. ENOLCK is RocksDB's
+// way to say that this process holds it.
+bool IsHeld(absl::string_view text) {
+  return absl::StrContains(text, "/LOCK: No locks available") ||
+         absl::StrContains(text, "/LOCK: Resource temporarily unavailable");
+}
+
 absl::Status ToStatus(const rocksdb::Status& status, absl::string_view what) {
   if (status.ok()) return absl::OkStatus();
   const std::string text = absl::StrCat("rocksdb ", what, ": ", status.ToString());
   if (status.IsNoSpace()) return absl::ResourceExhaustedError(text);
   if (status.IsInvalidArgument()) return absl::InvalidArgumentError(text);
   if (status.IsShutdownInProgress()) return absl::FailedPreconditionError(text);
-  if (status.IsIOError() && absl::StrContains(text, "lock")) {
+  if (IsHeld(text)) {
     return absl::FailedPreconditionError(absl::StrCat(text, "; another process has it"));
   }
   return absl::DataLossError(text);

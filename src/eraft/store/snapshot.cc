@@ -42,10 +42,15 @@ absl::StatusOr<Manifest> Describe(EngineHome& home, const std::string& path, Gro
   return manifest;
 }
 
-absl::Status RemoveTreeDurably(base::Dir& root, absl::string_view path) {
-  SLIPWAY_RETURN_IF_ERROR(base::RemoveTree(root, path));
-  SLIPWAY_ASSIGN_OR_RETURN(const std::unique_ptr<base::Dir> parent, root.OpenDir(kSnapshotsDir));
-  return parent->Sync();
+// An engine makes its files as it likes; a snapshot is nobody else's business.
+absl::Status MakePrivate(base::Dir& root, const std::string& path) {
+  SLIPWAY_RETURN_IF_ERROR(root.SetMeta(path, {.mode = 0700}));
+  SLIPWAY_ASSIGN_OR_RETURN(const std::unique_ptr<base::Dir> files, root.OpenDir(path));
+  SLIPWAY_ASSIGN_OR_RETURN(const std::vector<std::string> names, NamesIn(*files));
+  for (const std::string& name : names) {
+    SLIPWAY_RETURN_IF_ERROR(files->SetMeta(name, {.mode = 0600}));
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -117,6 +122,7 @@ absl::StatusOr<Manifest> CreateSnapshot(base::Dir& root, EngineHome& home, Engin
   SLIPWAY_RETURN_IF_ERROR(root.MakeDir(temp, 0700));
   SLIPWAY_RETURN_IF_ERROR(engine.Checkpoint(files_path));
   SLIPWAY_ASSIGN_OR_RETURN(Manifest manifest, Describe(home, files_path, group));
+  SLIPWAY_RETURN_IF_ERROR(MakePrivate(root, files_path));
   if (manifest.index == 0) {
     return absl::FailedPreconditionError(
         absl::StrCat("snapshot of group ", group, ": it has applied nothing"));
@@ -193,7 +199,11 @@ absl::Status RemoveSnapshot(base::Dir& root, const SnapshotName& name) {
       root.Rename(SnapshotPath(name), root, temp, base::RenameMode::kNoReplace);
   if (renamed.code() == absl::StatusCode::kNotFound) return absl::OkStatus();
   SLIPWAY_RETURN_IF_ERROR(renamed);
-  return RemoveTreeDurably(root, temp);
+  // Durably first: else a crash may keep the old name and some of what was removed.
+  SLIPWAY_ASSIGN_OR_RETURN(const std::unique_ptr<base::Dir> parent, root.OpenDir(kSnapshotsDir));
+  SLIPWAY_RETURN_IF_ERROR(parent->Sync());
+  SLIPWAY_RETURN_IF_ERROR(base::RemoveTree(root, temp));
+  return parent->Sync();
 }
 
 absl::Status RemoveUnfinished(base::Dir& root) {

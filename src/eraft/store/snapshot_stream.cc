@@ -228,10 +228,11 @@ absl::StatusOr<Manifest> SnapshotWriter::Finish() {
   SLIPWAY_RETURN_IF_ERROR(SyncFlat(*files_));
   SLIPWAY_ASSIGN_OR_RETURN(const std::unique_ptr<base::Dir> dir, root_.OpenDir(path_));
   SLIPWAY_RETURN_IF_ERROR(dir->Sync());
-  const std::string target = SnapshotPath({manifest_.group, manifest_.term, manifest_.index});
+  const SnapshotName name = {manifest_.group, manifest_.term, manifest_.index};
   // One of that name is as good; this one is verified.
-  SLIPWAY_RETURN_IF_ERROR(base::RemoveTree(root_, target));
-  SLIPWAY_RETURN_IF_ERROR(root_.Rename(path_, root_, target, base::RenameMode::kNoReplace));
+  SLIPWAY_RETURN_IF_ERROR(RemoveSnapshot(root_, name));
+  SLIPWAY_RETURN_IF_ERROR(
+      root_.Rename(path_, root_, SnapshotPath(name), base::RenameMode::kNoReplace));
   SLIPWAY_ASSIGN_OR_RETURN(const std::unique_ptr<base::Dir> parent, root_.OpenDir(kSnapshotsDir));
   SLIPWAY_RETURN_IF_ERROR(parent->Sync());
   return manifest_;

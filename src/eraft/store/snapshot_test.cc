@@ -100,6 +100,23 @@ TEST_P(SnapshotTest, IsTakenWhileEntriesAreApplied) {
   }
 }
 
+TEST_P(SnapshotTest, IsNobodyElsesBusiness) {  // 6.5: modes 0700 and 0600
+  MachineRig rig(GetParam());
+  rig.Run(Put("k", "1"));
+  ASSERT_OK_AND_ASSIGN(
+      const Manifest manifest,
+      CreateSnapshot(rig.world().root(), rig.world().home(), rig.engine(), kGroup));
+  base::Dir& root = rig.world().root();
+  const std::string path = SnapshotPath({manifest.group, manifest.term, manifest.index});
+  const std::string files = base::JoinPath(path, kSnapshotFilesDir);
+  EXPECT_EQ(root.Stat(path)->mode, 0700u);
+  EXPECT_EQ(root.Stat(files)->mode, 0700u);
+  EXPECT_EQ(root.Stat(base::JoinPath(path, kManifestName))->mode, 0600u);
+  for (const SnapshotFile& file : manifest.files) {
+    EXPECT_EQ(root.Stat(base::JoinPath(files, file.name))->mode, 0600u) << file.name;
+  }
+}
+
 TEST_P(SnapshotTest, OfNothingIsRefused) {
   MachineRig empty(GetParam());
   EXPECT_THAT(CreateSnapshot(empty.world().root(), empty.world().home(), empty.engine(), kGroup),
