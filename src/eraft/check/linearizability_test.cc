@@ -292,7 +292,7 @@ TEST(Linearizability, SettlingLeavesAloneWhatItCannotTell) {
   const History compared = {Unknown(Put(0, 1, "[a]")), Swap(2, 3, "[a]", "[b]", true)};
   const History no_tokens = {Append(0, 1, "x"), Unknown(Append(2, 3, "a")), Get(4, 5, "xa")};
   const History twice = {Unknown(Append(0, 1, "[a]")), Unknown(Append(0, 1, "[a]")),
-                         Get(2, 3, "[a]"), Get(4, 5, "[a][a]")};
+                         Get(2, 3, "[a]"), Get(4, 5, "[a]"), Get(6, 7, "[a][a]")};
   for (const History& history : {compared, no_tokens, twice}) {
     EXPECT_EQ(Judge(history), Verdict::kOk);
     const History settled = SettleUnknownWrites(history);
