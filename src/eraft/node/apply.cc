@@ -65,20 +65,29 @@ void Group::Propose(base::Bytes command, absl::Duration deadline, Node::ProposeD
   SchedulePump();
 }
 
-// All that came in one turn of the loop becomes one stretch of the log.
+// All that came in one turn of the loop becomes one stretch of the log. It is proposed in pieces:
+// the Raft takes any single one while nothing waits to be committed, however large (E105).
 void Group::FlushProposals() {
   if (incoming_.empty()) return;
   const absl::Duration now = context_.now();
+  const uint64_t piece_bytes_max =
+      std::min(context_.options.raft.append_bytes_max, context_.options.raft.uncommitted_bytes_max);
   std::vector<PendingProposal> proposals;
+  uint64_t bytes = 0;
   for (PendingProposal& proposal : std::exchange(incoming_, {})) {
     if (proposal.deadline < now && !SLIPWAY_MUTANT("node-late-executed")) {
       Refuse(std::move(proposal.done),
              absl::DeadlineExceededError(
                  absl::StrCat("propose to group ", id_, ": the deadline passed in the queue")),
              Fate::kNotExecuted);
-    } else {
-      proposals.push_back(std::move(proposal));
+      continue;
     }
+    if (!proposals.empty() && bytes + proposal.command.size() > piece_bytes_max) {
+      Append(std::exchange(proposals, {}));
+      bytes = 0;
+    }
+    bytes += proposal.command.size();
+    proposals.push_back(std::move(proposal));
   }
   if (!proposals.empty()) Append(std::move(proposals));
 }

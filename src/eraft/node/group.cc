@@ -72,8 +72,7 @@ void Group::Send(const raft::Message& message) {
   if (message.kind == raft::MessageKind::kHeartbeat) NoteRound(message);
   if (message.kind == raft::MessageKind::kTimeoutNow) no_lease_term_ = message.term;
   if (context_.world.observer != nullptr) context_.world.observer->OnSend(id_, message);
-  const absl::Status sent =
-      context_.world.transport.Send(message.to, ClassOf(message), EncodeFrame(id_, message));
+  const absl::Status sent = context_.Send(message.to, ClassOf(message), EncodeFrame(id_, message));
   // Told at the next tick: told now, a full queue would have the Raft try again at once.
   if (!sent.ok()) unreachable_.push_back(message.to);
 }
@@ -250,6 +249,13 @@ absl::Status Group::TransferLeader(raft::NodeId peer) {
 }
 
 absl::Status Group::Campaign() {
+  // What it promised its leader holds for its own vote, too: the leader may read by a lease (E141).
+  if (raft_->role() != raft::Role::kLeader && raft_->GetStatus().hears_leader) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("campaign in group ", id_,
+                     ": a leader was heard from within an election timeout, or this "
+                     "node has just started; let the leader transfer the office, or wait"));
+  }
   SLIPWAY_RETURN_IF_ERROR(raft_->Campaign());
   NoteRole();
   SchedulePump();

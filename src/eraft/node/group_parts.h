@@ -36,6 +36,10 @@ struct NodeContext {
 
   absl::Duration now() const { return world.clock.Monotonic(); }
   absl::Duration election_timeout() const { return options.tick * options.raft.election_ticks; }
+  // To another node; nothing after the first error of log or engine (E114).
+  absl::Status Send(raft::NodeId peer, base::FrameClass frame_class, base::Bytes frame) {
+    return failed.ok() ? world.transport.Send(peer, frame_class, std::move(frame)) : failed;
+  }
 
   const NodeWorld world;
   const NodeOptions options;

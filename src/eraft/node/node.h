@@ -73,8 +73,8 @@ struct GroupPlace {
 
 struct GroupOptions {
   GroupId id = 0;
-  // Of a group that begins; empty: this node joins one and learns its members from the leader.
-  // Without meaning where the group has a snapshot.
+  // Of a group that begins; empty: this node joins one and learns its members from the leader. The
+  // same at each start: it is believed until the group's log begins behind a snapshot (E170).
   raft::Membership members;
   std::optional<GroupPlace> place;  // absent: the node's; for one group at most
 };
@@ -162,6 +162,7 @@ class Node {
   // As raft::Raft's. The change is done when GetStatus shows it.
   absl::Status ProposeMembership(GroupId group, const raft::Membership& target);
   absl::Status TransferLeader(GroupId group, raft::NodeId peer);
+  // Campaign refuses with FailedPrecondition, too, where a lease may rest on this node (E141).
   absl::Status Campaign(GroupId group);
   // Takes a snapshot now, whatever the thresholds say. FailedPrecondition: one is being taken.
   absl::Status TakeSnapshot(GroupId group);

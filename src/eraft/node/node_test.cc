@@ -169,6 +169,25 @@ TEST(NodeCluster, TooManyOrTooLargeIsRefused) {
   EXPECT_EQ(cluster.Get(leader, "k"), "xxxx");
 }
 
+// E105: the bound holds for what came in one turn of the loop, too.
+TEST(NodeCluster, MoreThanMayWaitToBeCommittedIsRefused) {
+  TestCluster::Options options;
+  options.node.raft.uncommitted_bytes_max = 10'000;
+  TestCluster cluster(options);
+  const raft::NodeId leader = cluster.AwaitLeader();
+  std::vector<std::shared_ptr<TestCluster::Reply>> replies;
+  for (int i = 0; i < 6; ++i) {
+    replies.push_back(cluster.Propose(leader, PutOf("k", std::string(4000, 'x'))));
+  }
+  ASSERT_TRUE(cluster.RunUntil([&] {
+    return std::all_of(replies.begin(), replies.end(), [](const auto& r) { return r->done; });
+  }));
+  for (size_t i = 0; i < 6; ++i) EXPECT_EQ(replies[i]->outcome.ok(), i < 2) << i;
+  EXPECT_THAT(replies[2]->outcome, StatusIs(absl::StatusCode::kResourceExhausted));
+  EXPECT_EQ(FateOf(replies[2]->outcome.status()), Fate::kNotExecuted);
+  EXPECT_OK(cluster.Run(leader, PutOf("k", std::string(12'000, 'x'))));  // alone it always fits
+}
+
 // E114: a node whose log cannot be synced acknowledges nothing more, and the others go on.
 TEST(NodeCluster, AFailedSyncEndsTheNodeAtOnce) {
   TestCluster cluster({});

@@ -19,7 +19,7 @@ void SnapshotReceiver::Reply(raft::NodeId peer, uint64_t transfer, SnapshotReply
                              uint64_t next) {
   const SnapshotAnswer answer = {.transfer = transfer, .reply = reply, .next = next};
   group_.context()
-      .world.transport.Send(peer, base::FrameClass::kControl, EncodeFrame(group_.id(), answer))
+      .Send(peer, base::FrameClass::kControl, EncodeFrame(group_.id(), answer))
       .IgnoreError();
 }
 

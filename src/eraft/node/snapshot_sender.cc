@@ -18,18 +18,23 @@ SnapshotSender::~SnapshotSender() {
 
 absl::Duration SnapshotSender::Silence() const { return group_.context().now() - heard_; }
 
-void SnapshotSender::Tick() {
-  const absl::Duration timeout = group_.context().election_timeout();
-  if (state_ == State::kQueued) return Start();
-  if (state_ == State::kOpening || state_ == State::kDone) return;
-  // The log suffices again, another leads, or nobody listens (E161).
+// Not when the log suffices again, or another leads: its term is not this node's to speak in
+// (E161).
+bool SnapshotSender::Wanted() const {
   const raft::Status raft = group_.raft().GetStatus();
   const auto progress =
       std::find_if(raft.peers.begin(), raft.peers.end(),
                    [this](const raft::PeerProgress& peer) { return peer.id == peer_; });
-  const bool wanted = raft.role == raft::Role::kLeader && progress != raft.peers.end() &&
-                      progress->state == raft::PeerProgress::State::kSnapshot;
-  if (!wanted || Silence() > timeout * kSnapshotGiveUpTimeouts) return Finish(/*ok=*/false);
+  return raft.role == raft::Role::kLeader && progress != raft.peers.end() &&
+         progress->state == raft::PeerProgress::State::kSnapshot;
+}
+
+void SnapshotSender::Tick() {
+  const absl::Duration timeout = group_.context().election_timeout();
+  if (state_ == State::kOpening || state_ == State::kDone) return;
+  if (!Wanted()) return Finish(/*ok=*/false);
+  if (state_ == State::kQueued) return Start();
+  if (Silence() > timeout * kSnapshotGiveUpTimeouts) return Finish(/*ok=*/false);
   if (group_.context().now() - sent_ > timeout * kSnapshotResendTimeouts) Resend();
   if (state_ == State::kSending) Fill();
 }
@@ -57,7 +62,7 @@ void SnapshotSender::Start() {
 
 void SnapshotSender::OnOpened(absl::StatusOr<Opened> opened) {
   suspect_ = !opened.ok();
-  if (suspect_) return Finish(/*ok=*/false);
+  if (suspect_ || !Wanted()) return Finish(/*ok=*/false);
   auto membership = raft::DecodeMembership(base::AsBytes(opened->manifest.membership));
   if (!membership.ok()) return Finish(/*ok=*/false);
   reader_ = std::move(opened->reader);
@@ -89,7 +94,7 @@ void SnapshotSender::Resend() {
   sent_ = context.now();
   if (state_ == State::kOffered || parts_.empty()) {
     // Of what is all sent and taken, the last answer was lost: the offer asks for it.
-    context.world.transport.Send(peer_, base::FrameClass::kBulk, EncodeFrame(group_.id(), offer_))
+    context.Send(peer_, base::FrameClass::kBulk, EncodeFrame(group_.id(), offer_))
         .IgnoreError();
     return;
   }
@@ -102,7 +107,7 @@ void SnapshotSender::SendPart(size_t at) {
   sent_ = group_.context().now();
   // A full queue is a lost frame: silence brings it again.
   group_.context()
-      .world.transport.Send(peer_, base::FrameClass::kBulk, EncodeFrame(group_.id(), part))
+      .Send(peer_, base::FrameClass::kBulk, EncodeFrame(group_.id(), part))
       .IgnoreError();
 }
 
@@ -193,8 +198,8 @@ void SnapshotSender::OnRead(uint64_t transfer, absl::StatusOr<std::optional<base
 
 void SnapshotSender::Finish(bool ok) {
   if (state_ == State::kDone) return;
+  if (state_ != State::kQueued) --group_.context().sending;
   state_ = State::kDone;
-  --group_.context().sending;
   const raft::Index index = name_.has_value() ? name_->index : 0;
   group_.OnSenderDone(peer_, index, ok);
 }

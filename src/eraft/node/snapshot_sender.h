@@ -24,7 +24,8 @@ class SnapshotSender {
   SnapshotSender(Group& group, raft::NodeId peer) : group_(group), peer_(peer) {}
   ~SnapshotSender();
 
-  // Begins if the node has room for one more transfer and there is a snapshot; again each tick.
+  // Begins if the node has room for one more transfer and there is a snapshot; again each tick,
+  // until the peer needs none or this node does not lead.
   void Tick();
   void OnAnswer(const SnapshotAnswer& answer);
   const std::optional<SnapshotName>& name() const { return name_; }
@@ -48,6 +49,7 @@ class SnapshotSender {
   void SendPart(size_t at);
   void Resend();
   void Finish(bool ok);
+  bool Wanted() const;
   absl::Duration Silence() const;
 
   Group& group_;

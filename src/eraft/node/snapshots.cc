@@ -20,7 +20,8 @@ constexpr absl::Duration kRetrySnapshotAfter = absl::Seconds(10);
 void Group::MaybeTakeSnapshot() {
   if (taking_snapshot_ || install_.has_value() || !context_.failed.ok()) return;
   const bool due = applied_ >= snapshot_from_ + context_.options.snapshot_entries ||
-                   applied_bytes_ >= context_.options.snapshot_bytes;
+                   applied_bytes_ >= context_.options.snapshot_bytes ||
+                   (!snapshot_.has_value() && !senders_.empty());
   if (due && context_.now() >= snapshot_retry_) StartSnapshot();
 }
 
@@ -162,12 +163,9 @@ void Group::CheckSnapshot(const SnapshotName& name) {
       },
       [this, name, damaged] {
         taking_snapshot_ = false;
-        if (*damaged) {
-          if (snapshot_ == name) snapshot_.reset();
-          StartSnapshot();
-        } else if (install_.has_value()) {
-          ContinueInstall();
-        }
+        if (*damaged && snapshot_ == name) snapshot_.reset();
+        if (install_.has_value()) return ContinueInstall();  // the engine goes away, or is gone
+        if (*damaged) StartSnapshot();
       });
 }
 
@@ -233,6 +231,7 @@ void Group::OnInstalled(const absl::StatusOr<GroupStore>& store) {
   if (!store.ok()) {
     return Fatal(base::Annotate(store.status(), absl::StrCat("install in group ", id_)));
   }
+  Pump();  // what is held in memory is on its way to the log before what follows
   store_ = *store;
   const raft::SnapshotMark mark = install_->mark;
   // From here on the state is that of the mark, whatever crash comes: recovery completes what has
