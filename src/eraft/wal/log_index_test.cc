@@ -81,6 +81,18 @@ TEST(LogIndex, AgreesWithAPlainMap) {
   }
 }
 
+// Marks repeated by checkpoints, or late ones, never bring entries back.
+TEST(LogIndex, AMarkNeverGoesBack) {
+  BatchBuilder builder;
+  builder.Add(1, {.entries = MakeEntries(1, 9), .truncate_prefix = raft::SnapshotMark{7, 1, {}}});
+  builder.Add(1, {.truncate_prefix = raft::SnapshotMark{3, 1, {}}});
+  LogIndex index;
+  const BatchBuilder::Built built = builder.Finish({.offset = 4096, .sequence = 1});
+  for (const RecordRef& record : built.records) ASSERT_OK(index.Apply(record, 1));
+  EXPECT_EQ(index.Find(1)->mark().index, 7u);
+  EXPECT_EQ(index.Find(1)->first_index(), 8u);
+}
+
 // A crash may leave any first records of a batch. What ends an install keeps its intent, so that
 // recovery ends it again, until the log begins behind the snapshot (E162).
 TEST(LogIndex, EachPrefixOfTheEndOfAnInstallHasTheIntentOrTheMark) {

@@ -302,6 +302,25 @@ TEST(WalFaults, ANewSegmentsNameIsDurableBeforeItIsUsed) {
   EXPECT_EQ(node.wal->Find(1)->last_index, next - 1);
 }
 
+// Of a spare that a crash left, the size may be there and the blocks not: a sync inside it would
+// then find no room.
+TEST(WalFaults, ASpareWithHolesIsMadeAnew) {  // E111
+  Node node(1);
+  ASSERT_OK(node.Open());
+  node.Run();
+  node.wal.reset();
+  {
+    ASSERT_OK_AND_ASSIGN(const auto file, node.dir->Open("wal/spare.wal", {.write = true}));
+    ASSERT_OK(file->Truncate(0));
+    ASSERT_OK(file->Truncate(kSegmentBytesMin));
+  }
+  node.files.Settle();
+  ASSERT_OK(node.Open());
+  node.Run();
+  ASSERT_OK_AND_ASSIGN(const base::Meta meta, node.dir->Stat("wal/spare.wal"));
+  EXPECT_EQ(meta.allocated_bytes, kSegmentBytesMin);
+}
+
 // What a reused file held in an earlier life is never taken for records of this one. The sizes are
 // such that an old record begins exactly where the new ones end.
 TEST(WalFaults, StaleBytesOfARecycledSegmentAreNotRecords) {  // E111, E112
