@@ -10,9 +10,10 @@
 
 namespace slipway::base {
 
-// What a frame is worth when the way is full: a queue that is full refuses kBulk, never kControl
-// (votes and heartbeats), which have room of their own.
-enum class FrameClass : uint8_t { kControl, kBulk };
+// What a frame is worth when the way is full: a queue that is full refuses kBulk and kSnapshot, never
+// kControl (votes and heartbeats), which have room of their own. kSnapshot may go a way of its own,
+// where it keeps nothing else back.
+enum class FrameClass : uint8_t { kControl, kBulk, kSnapshot };
 
 // Send: from any thread. Receive: once, on the loop, before the loop turns.
 class Transport {

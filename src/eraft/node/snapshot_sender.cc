@@ -94,7 +94,7 @@ void SnapshotSender::Resend() {
   sent_ = context.now();
   if (state_ == State::kOffered || parts_.empty()) {
     // Of what is all sent and taken, the last answer was lost: the offer asks for it.
-    context.Send(peer_, base::FrameClass::kBulk, EncodeFrame(group_.id(), offer_))
+    context.Send(peer_, base::FrameClass::kSnapshot, EncodeFrame(group_.id(), offer_))
         .IgnoreError();
     return;
   }
@@ -107,7 +107,7 @@ void SnapshotSender::SendPart(size_t at) {
   sent_ = group_.context().now();
   // A full queue is a lost frame: silence brings it again.
   group_.context()
-      .Send(peer_, base::FrameClass::kBulk, EncodeFrame(group_.id(), part))
+      .Send(peer_, base::FrameClass::kSnapshot, EncodeFrame(group_.id(), part))
       .IgnoreError();
 }
 

@@ -1,0 +1,30 @@
+// Who may speak to whom (E123). Thread-safe: free functions, plain values.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "eraft/transport/link/wire.h"
+
+namespace slipway::eraft::link {
+
+// What this node says of itself.
+struct Identity {
+  wal::ClusterId cluster{};
+  raft::NodeId self = raft::kNoNode;
+  uint64_t incarnation = 0;
+  uint32_t feature_level = 1;
+  uint32_t feature_level_min = 1;
+  std::string address;
+};
+
+Hello MakeHello(const Identity& own, raft::NodeId peer, Lane lane);
+
+// Whether `hello` is meant for this node and of its cluster. FailedPrecondition with the reason.
+absl::Status CheckHello(const Identity& own, const Hello& hello);
+// Whether the data of the node that says `hello` are those that are known of it; nullopt: none are.
+absl::Status CheckIncarnation(const Hello& hello, std::optional<uint64_t> known);
+
+}  // namespace slipway::eraft::link

@@ -1,0 +1,152 @@
+#include "eraft/transport/link/hub.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/log/log.h"
+#include "eraft/transport/link/limits.h"
+
+namespace slipway::eraft::link {
+
+Hub::Hub(std::shared_ptr<const LinkWorld> world, base::Loop& loop, base::Metrics& metrics)
+    : world_(std::move(world)),
+      inbox_(std::make_shared<Inbox>(world_, loop)),
+      loop_(loop),
+      registry_(metrics) {}
+
+void Hub::Start() {
+  loop_.Post([self = shared_from_this()] { self->ArmTimer(); });
+}
+
+// Once the hub is stopped the timer runs out; until then it keeps the hub.
+void Hub::ArmTimer() {
+  {
+    const base::MutexLock lock(mutex_);
+    if (stopped_) return;
+  }
+  loop_.After(kTick, [self = shared_from_this()] {
+    self->Tick();
+    self->ArmTimer();
+  });
+}
+
+void Hub::Tick() {
+  std::vector<std::shared_ptr<Outgoing>> lanes;
+  {
+    const base::MutexLock lock(mutex_);
+    if (stopped_) return;
+    for (const auto& [id, links] : peers_) {
+      lanes.insert(lanes.end(), links.lanes.begin(), links.lanes.end());
+    }
+  }
+  for (const auto& lane : lanes) lane->Tick();
+  inbox_->Tick();
+}
+
+absl::Status Hub::Send(raft::NodeId peer, base::FrameClass frame_class, base::Bytes frame) {
+  const Lane lane = frame_class == base::FrameClass::kSnapshot ? Lane::kSnapshots : Lane::kMessages;
+  std::shared_ptr<Outgoing> link;
+  {
+    const base::MutexLock lock(mutex_);
+    const auto found = peers_.find(peer);
+    if (found == peers_.end()) {
+      return absl::NotFoundError(absl::StrCat("send frame to node ", peer, ": no such peer"));
+    }
+    link = found->second.lanes[static_cast<size_t>(lane)];
+  }
+  return link->Send(frame_class, std::move(frame));
+}
+
+PeerMetrics& Hub::MetricsOf(raft::NodeId peer) {
+  std::unique_ptr<PeerMetrics>& metrics = metrics_[peer];
+  if (metrics == nullptr) {
+    metrics = std::make_unique<PeerMetrics>(registry_, world_->own.self, peer);
+  }
+  return *metrics;
+}
+
+void Hub::SetPeers(std::map<raft::NodeId, std::string> peers) {
+  peers.erase(world_->own.self);
+  const base::MutexLock change_lock(change_mutex_);
+  std::map<raft::NodeId, Links> gone;
+  std::vector<std::pair<std::shared_ptr<Outgoing>, std::string>> kept;
+  std::map<raft::NodeId, PeerMetrics*> expected;
+  {
+    const base::MutexLock lock(mutex_);
+    if (stopped_) return;
+    for (auto it = peers_.begin(); it != peers_.end();) {
+      if (peers.count(it->first) != 0) {
+        ++it;
+        continue;
+      }
+      gone.insert(std::move(*it));
+      it = peers_.erase(it);
+    }
+    for (const auto& [id, address] : peers) {
+      Links& links = peers_[id];
+      links.metrics = &MetricsOf(id);
+      expected[id] = links.metrics;
+      for (const Lane lane : {Lane::kMessages, Lane::kSnapshots}) {
+        auto& link = links.lanes[static_cast<size_t>(lane)];
+        if (link != nullptr) {
+          kept.emplace_back(link, address);
+        } else {
+          link = std::make_shared<Outgoing>(world_, id, lane, address, *links.metrics);
+        }
+      }
+    }
+  }
+  inbox_->SetPeers(expected);
+  for (const auto& [link, address] : kept) link->SetAddress(address);
+  for (const auto& [id, links] : gone) {
+    for (const auto& link : links.lanes) link->Stop();
+    Forget(id);
+  }
+  Tick();
+}
+
+void Hub::Forget(raft::NodeId peer) {
+  const auto forget = [](Incarnations& incarnations, raft::NodeId id) {
+    const absl::Status status = incarnations.Forget(id);
+    if (status.ok()) return;
+    SLIPWAY_LOG(kError, "a removed member's data are still remembered",
+                {{"peer", id}, {"reason", std::string(status.message())}});
+  };
+  const absl::Status submitted = world_->Submit(
+      [forget, &incarnations = world_->incarnations, peer] { forget(incarnations, peer); });
+  if (!submitted.ok()) forget(world_->incarnations, peer);  // rare, and it must not be lost
+}
+
+std::vector<Hub::Peer> Hub::Status() const {
+  std::map<raft::NodeId, Links> peers;
+  {
+    const base::MutexLock lock(mutex_);
+    peers = peers_;
+  }
+  std::vector<Peer> result;
+  result.reserve(peers.size());
+  for (const auto& [id, links] : peers) {
+    result.push_back({.id = id,
+                      .messages = links.lanes[0]->status(),
+                      .snapshots = links.lanes[1]->status(),
+                      .seen = inbox_->SeenOf(id)});
+  }
+  return result;
+}
+
+void Hub::Stop() {
+  const base::MutexLock change_lock(change_mutex_);
+  std::map<raft::NodeId, Links> peers;
+  {
+    const base::MutexLock lock(mutex_);
+    stopped_ = true;
+    peers.swap(peers_);
+  }
+  for (const auto& [id, links] : peers) {
+    for (const auto& link : links.lanes) link->Stop();
+  }
+  inbox_->Stop();
+  Running(world_->running).WaitNone(world_->pool);
+}
+
+}  // namespace slipway::eraft::link

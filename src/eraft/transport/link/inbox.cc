@@ -1,0 +1,148 @@
+#include "eraft/transport/link/inbox.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/mutant.h"
+#include "base/status.h"
+#include "eraft/transport/link/greeting.h"
+#include "eraft/transport/link/limits.h"
+
+namespace slipway::eraft::link {
+namespace {
+
+absl::Status StoppedError() {
+  return absl::UnavailableError("take stream: the node stops; try again");
+}
+
+}  // namespace
+
+void Inbox::Receive(Receiver receiver) {
+  const base::MutexLock lock(delivery_mutex_);
+  receiver_ = std::move(receiver);
+}
+
+void Inbox::SetPeers(const std::map<raft::NodeId, PeerMetrics*>& peers) {
+  std::vector<std::shared_ptr<Incoming>> gone;
+  {
+    const base::MutexLock lock(mutex_);
+    peers_ = peers;
+    for (auto it = streams_.begin(); it != streams_.end();) {
+      if (peers_.count(it->first.first) != 0) {
+        ++it;
+        continue;
+      }
+      gone.push_back(std::move(it->second));
+      it = streams_.erase(it);
+    }
+    for (auto it = seen_.begin(); it != seen_.end();) {
+      it = peers_.count(it->first) != 0 ? std::next(it) : seen_.erase(it);
+    }
+  }
+  for (const auto& stream : gone) {
+    stream->End(absl::FailedPreconditionError("take frames: the peer is no member any more"));
+  }
+}
+
+std::vector<std::shared_ptr<Incoming>> Inbox::All() const {
+  std::vector<std::shared_ptr<Incoming>> all(strangers_.begin(), strangers_.end());
+  for (const auto& [key, stream] : streams_) all.push_back(stream);
+  return all;
+}
+
+void Inbox::Tick() {
+  std::vector<std::shared_ptr<Incoming>> all;
+  {
+    const base::MutexLock lock(mutex_);
+    all = All();
+  }
+  const absl::Duration now = world_->clock.Monotonic();
+  for (const auto& stream : all) stream->Tick(now);
+}
+
+void Inbox::Stop() {
+  std::vector<std::shared_ptr<Incoming>> all;
+  {
+    const base::MutexLock lock(mutex_);
+    stopped_ = true;
+    all = All();
+  }
+  for (const auto& stream : all) stream->End(StoppedError());
+  const base::MutexLock lock(delivery_mutex_);
+  receiver_ = nullptr;
+}
+
+Inbox::Seen Inbox::SeenOf(raft::NodeId peer) const {
+  const base::MutexLock lock(mutex_);
+  const auto found = seen_.find(peer);
+  return found == seen_.end() ? Seen() : found->second;
+}
+
+absl::Status Inbox::AddStranger(const std::shared_ptr<Incoming>& stream) {
+  const base::MutexLock lock(mutex_);
+  if (stopped_) return StoppedError();
+  if (strangers_.size() >= kStrangersMax && !SLIPWAY_MUTANT("transport-strangers-unlimited")) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("take stream: ", kStrangersMax, " others have not greeted yet"));
+  }
+  strangers_.insert(stream);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<PeerMetrics*> Inbox::AddPeer(const std::shared_ptr<Incoming>& stream,
+                                            const Hello& hello) {
+  std::shared_ptr<Incoming> older;
+  PeerMetrics* metrics = nullptr;
+  {
+    const base::MutexLock lock(mutex_);
+    if (stopped_) return StoppedError();
+    const auto peer = peers_.find(hello.node);
+    if (peer == peers_.end()) {
+      return absl::FailedPreconditionError(
+          absl::StrCat("greet node ", hello.node, ": node ", world_->own.self,
+                       " knows no such member; was it removed, or not added yet?"));
+    }
+    metrics = peer->second;
+    strangers_.erase(stream);
+    older = std::exchange(streams_[Key(hello.node, hello.lane)], stream);
+    seen_[hello.node] = {.feature_level = hello.feature_level};
+  }
+  if (older != nullptr) {
+    older->End(absl::AbortedError("take frames: the peer has opened a newer stream"));
+  }
+  return metrics;
+}
+
+void Inbox::Remove(const std::shared_ptr<Incoming>& stream) {
+  const base::MutexLock lock(mutex_);
+  strangers_.erase(stream);
+  for (auto it = streams_.begin(); it != streams_.end();) {
+    it = it->second == stream ? streams_.erase(it) : std::next(it);
+  }
+}
+
+bool Inbox::Expects(raft::NodeId peer) const {
+  const base::MutexLock lock(mutex_);
+  return peers_.count(peer) != 0;
+}
+
+void Inbox::NoteRefusal(raft::NodeId peer, const absl::Status& status) {
+  const base::MutexLock lock(mutex_);
+  if (peers_.count(peer) != 0) seen_[peer].refusal = std::string(status.message());
+}
+
+void Inbox::Deliver(raft::NodeId peer, std::vector<base::Bytes> frames, size_t bytes,
+                    std::shared_ptr<Incoming> from) {
+  loop_.Post([self = shared_from_this(), peer, frames = std::move(frames), bytes,
+              from = std::move(from)]() mutable {
+    {
+      const base::MutexLock lock(self->delivery_mutex_);
+      for (base::Bytes& frame : frames) {
+        if (self->receiver_ != nullptr) self->receiver_(peer, std::move(frame));
+      }
+    }
+    from->OnHandled(bytes);
+  });
+}
+
+}  // namespace slipway::eraft::link

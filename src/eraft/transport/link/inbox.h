@@ -1,0 +1,128 @@
+// The streams that came from peers, and their frames on the way to the loop. Thread-safe.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "base/bytes.h"
+#include "base/loop.h"
+#include "base/sync/mutex.h"
+#include "eraft/transport/link/assembler.h"
+#include "eraft/transport/link/outgoing.h"
+#include "eraft/transport/link/streams.h"
+
+namespace slipway::eraft::link {
+
+class Inbox;
+
+// One stream: its greeting first, then frames, with an echo for whoever asks for it.
+class Incoming final : public std::enable_shared_from_this<Incoming> {
+ public:
+  // `from`: the caller's address, for the log. `stream` lives until Finish.
+  Incoming(std::shared_ptr<Inbox> inbox, ServerStream& stream, std::string from);
+
+  // ---- From the stream; OnMessage, OnReadEnd one at a time ----
+  void Start();
+  void OnMessage(Slices slices);
+  void OnReadEnd();
+  void OnWritten(bool ok);
+  void OnCancel();
+
+  // ---- From the inbox ----
+  void Tick(absl::Duration now);
+  // Ends the stream, once; the first status counts.
+  void End(const absl::Status& status);
+  // The loop has taken a message of so many bytes.
+  void OnHandled(size_t bytes);
+
+ private:
+  enum class State : uint8_t { kGreeting, kChecking, kOpen, kEnded };
+
+  void Greet(const Message& message);
+  void Admit(const Hello& hello);
+  void Take(const Message& message, size_t bytes);
+  void Echo() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Read() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // What is wrong with a greeting is told to both sides.
+  void Refuse(const Hello& hello, const absl::Status& status);
+
+  const std::shared_ptr<Inbox> inbox_;
+  ServerStream& stream_;
+  const std::string from_;
+  Assembler assembler_;  // of the reader
+
+  base::Mutex mutex_;
+  State state_ ABSL_GUARDED_BY(mutex_) = State::kGreeting;
+  raft::NodeId peer_ ABSL_GUARDED_BY(mutex_) = raft::kNoNode;  // from kOpen on
+  PeerMetrics* metrics_ ABSL_GUARDED_BY(mutex_) = nullptr;     // likewise
+  absl::Duration heard_at_ ABSL_GUARDED_BY(mutex_);
+  // From the call of Read until the message has been dealt with: messages are, one at a time.
+  bool reading_ ABSL_GUARDED_BY(mutex_) = false;
+  bool writing_ ABSL_GUARDED_BY(mutex_) = false;
+  uint64_t echo_ns_ ABSL_GUARDED_BY(mutex_) = 0;  // to be sent; 0: none
+  uint64_t seq_ ABSL_GUARDED_BY(mutex_) = 0;
+  size_t unhandled_messages_ ABSL_GUARDED_BY(mutex_) = 0;
+  size_t unhandled_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+};
+
+class Inbox final : public std::enable_shared_from_this<Inbox> {
+ public:
+  using Receiver = absl::AnyInvocable<void(uint64_t peer, base::Bytes frame)>;
+
+  Inbox(std::shared_ptr<const LinkWorld> world, base::Loop& loop)
+      : world_(std::move(world)), loop_(loop) {}
+
+  const LinkWorld& world() const { return *world_; }
+  void Receive(Receiver receiver);
+  // Whose streams are taken, with what counts theirs; those of others end.
+  void SetPeers(const std::map<raft::NodeId, PeerMetrics*>& peers);
+  void Tick();
+  // Ends all streams; none is taken and no frame is handed over any more. Not within the receiver.
+  void Stop();
+
+  // What the greetings of a peer said last.
+  struct Seen {
+    uint32_t feature_level = 0;  // of one that was taken
+    std::string refusal;         // of one that was not, since then
+  };
+  Seen SeenOf(raft::NodeId peer) const;
+
+  // ---- From streams ----
+  // ResourceExhausted: too many have not greeted yet; Unavailable: stopped.
+  absl::Status AddStranger(const std::shared_ptr<Incoming>& stream);
+  // FailedPrecondition: nobody expects this peer. Ends the stream that it had for this lane.
+  absl::StatusOr<PeerMetrics*> AddPeer(const std::shared_ptr<Incoming>& stream, const Hello& hello);
+  void Remove(const std::shared_ptr<Incoming>& stream);
+  void NoteRefusal(raft::NodeId peer, const absl::Status& status);
+  void Deliver(raft::NodeId peer, std::vector<base::Bytes> frames, size_t bytes,
+               std::shared_ptr<Incoming> from);
+  bool Expects(raft::NodeId peer) const;
+
+ private:
+  using Key = std::pair<raft::NodeId, Lane>;
+  std::vector<std::shared_ptr<Incoming>> All() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  const std::shared_ptr<const LinkWorld> world_;
+  base::Loop& loop_;
+
+  mutable base::Mutex mutex_;
+  bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
+  std::map<raft::NodeId, PeerMetrics*> peers_ ABSL_GUARDED_BY(mutex_);
+  std::map<raft::NodeId, Seen> seen_ ABSL_GUARDED_BY(mutex_);
+  std::set<std::shared_ptr<Incoming>> strangers_ ABSL_GUARDED_BY(mutex_);
+  std::map<Key, std::shared_ptr<Incoming>> streams_ ABSL_GUARDED_BY(mutex_);
+
+  base::Mutex delivery_mutex_;  // held while the receiver runs; before any other
+  Receiver receiver_ ABSL_GUARDED_BY(delivery_mutex_);
+};
+
+}  // namespace slipway::eraft::link

@@ -1,0 +1,451 @@
+// Links between nodes in virtual time.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/testing/status_matchers.h"
+#include "eraft/transport/link/limits.h"
+#include "eraft/transport/link/test_hub.h"
+
+namespace slipway::eraft::link {
+namespace {
+
+using ::slipway::base::FrameClass;
+using ::slipway::base::testing::StatusIs;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Pair;
+
+class Links : public ::testing::Test {
+ protected:
+  void Make(TestHub::Options options) {
+    hubs_[options.id].reset();
+    hubs_[options.id] = std::make_unique<TestHub>(world_, incarnations_[options.id], options);
+  }
+  // Nodes 1 and 2 that know each other.
+  void MakeTwo(TestHub::Options first = {}, TestHub::Options second = {}) {
+    first.id = 1;
+    second.id = 2;
+    Make(first);
+    Make(second);
+    hub(1).Know({1, 2});
+    hub(2).Know({1, 2});
+    world_.RunFor(absl::Seconds(1));
+  }
+  TestHub& hub(raft::NodeId id) { return *hubs_.at(id); }
+  bool BothConnected() { return hub(1).Connected(2) && hub(2).Connected(1); }
+
+  TestWorld world_;
+  std::map<raft::NodeId, TestIncarnations> incarnations_;
+  std::map<raft::NodeId, std::unique_ptr<TestHub>> hubs_;
+};
+
+TEST_F(Links, FramesOfEachClassArriveInOrder) {  // E122
+  MakeTwo();
+  ASSERT_TRUE(BothConnected());
+  for (int i = 0; i < 1000; ++i) {
+    ASSERT_OK(hub(1).Send(2, absl::StrCat("bulk", i), FrameClass::kBulk));
+    ASSERT_OK(hub(2).Send(1, absl::StrCat("control", i), FrameClass::kControl));
+    if (i % 100 == 0) world_.RunFor(absl::Milliseconds(1));
+  }
+  ASSERT_OK(hub(1).Send(2, std::string(3 << 20, 's'), FrameClass::kSnapshot));
+  world_.RunFor(absl::Seconds(1));
+  ASSERT_EQ(hub(2).received().size(), 1001u);
+  ASSERT_EQ(hub(1).received().size(), 1000u);
+  int bulk = 0;
+  for (const auto& [peer, frame] : hub(2).received()) {
+    EXPECT_EQ(peer, 1u);
+    if (frame[0] == 'b') {
+      EXPECT_EQ(frame, absl::StrCat("bulk", bulk++));
+    } else {
+      EXPECT_EQ(frame.size(), size_t{3} << 20);
+    }
+  }
+  for (int i = 0; i < 1000; ++i) {
+    EXPECT_THAT(hub(1).received()[static_cast<size_t>(i)], Pair(2u, absl::StrCat("control", i)));
+  }
+  EXPECT_EQ(hub(1).Metric("eraft_transport_sent_frames_total"), 1001);
+  EXPECT_EQ(hub(2).Metric("eraft_transport_received_frames_total"), 1001);
+  EXPECT_GT(hub(2).Metric("eraft_transport_received_bytes_total"), 3 << 20);
+  EXPECT_EQ(hub(1).Metric("eraft_transport_connected"), 1);
+}
+
+TEST_F(Links, WhatIsSentBeforeTheConnectionArrivesIfItIsFresh) {
+  Make({.id = 1});
+  hub(1).Know({2});
+  ASSERT_OK(hub(1).Send(2, "too old"));
+  world_.RunFor(absl::Milliseconds(2500));
+  ASSERT_OK(hub(1).Send(2, "fresh"));
+  Make({.id = 2});
+  hub(2).Know({1});
+  world_.RunFor(absl::Milliseconds(1100));
+  EXPECT_TRUE(hub(1).Connected(2));
+  EXPECT_THAT(hub(2).received(), testing::AnyOf(IsEmpty(), ElementsAre(Pair(1, "fresh"))));
+  EXPECT_GE(hub(1).StatusOf(2).messages.dropped, 1u);
+}
+
+TEST_F(Links, APeerThatComesBackIsFoundWithinASecond) {  // E16
+  Make({.id = 1});
+  hub(1).Know({2});
+  world_.RunFor(absl::Minutes(10));
+  EXPECT_THAT(hub(1).ErrorOf(2), HasSubstr("nobody listens"));
+  Make({.id = 2});
+  hub(2).Know({1});
+  world_.RunFor(kBackoffMax + kTick);
+  EXPECT_TRUE(hub(1).Connected(2));
+  EXPECT_EQ(hub(1).ErrorOf(2), "");
+}
+
+// Each pair that must not talk; the reason shows at both ends.
+TEST_F(Links, GreetingsThatDoNotGoTogetherAreRefusedOnBothSides) {  // E123
+  struct Case {
+    const char* name;
+    TestHub::Options first, second;
+    const char* reason;
+  };
+  const Case cases[] = {
+      {"cluster", {}, {.cluster = 2}, "belongs to cluster"},
+      {"level", {.feature_level = 2, .feature_level_min = 2}, {}, "understands level 1"},
+  };
+  for (const Case& c : cases) {
+    SCOPED_TRACE(c.name);
+    MakeTwo(c.first, c.second);
+    ASSERT_OK(hub(1).Send(2, "no"));
+    world_.RunFor(absl::Seconds(3));
+    EXPECT_FALSE(hub(1).Connected(2));
+    EXPECT_FALSE(hub(2).Connected(1));
+    EXPECT_THAT(hub(1).ErrorOf(2), HasSubstr(c.reason));
+    EXPECT_THAT(hub(2).ErrorOf(1), HasSubstr(c.reason));
+    EXPECT_THAT(hub(2).received(), IsEmpty());
+    hubs_.clear();
+    incarnations_.clear();
+  }
+}
+
+TEST_F(Links, AnAddressOfAnotherNodeIsNoticed) {  // E123
+  Make({.id = 1});
+  Make({.id = 3});
+  hub(3).Know({1});
+  hub(1).hub().SetPeers({{2, AddressOf(3)}});
+  world_.RunFor(absl::Seconds(1));
+  EXPECT_FALSE(hub(1).Connected(2));
+  EXPECT_THAT(hub(1).ErrorOf(2), HasSubstr("looks for node 2 and found node 3"));
+  EXPECT_THAT(hub(3).StatusOf(1).seen.refusal, HasSubstr("looks for node 2"));
+}
+
+TEST_F(Links, WhoIsNoMemberIsRefusedUntilItIsOne) {  // E123
+  Make({.id = 1});
+  Make({.id = 2});
+  hub(1).Know({2});
+  world_.RunFor(absl::Seconds(2));
+  EXPECT_FALSE(hub(1).Connected(2));
+  EXPECT_THAT(hub(1).ErrorOf(2), HasSubstr("knows no such member"));
+  EXPECT_EQ(incarnations_[2].Get(1), std::nullopt) << "a stranger's incarnation is not remembered";
+  hub(2).Know({1});
+  world_.RunFor(kBackoffMax + kTick);
+  EXPECT_TRUE(BothConnected());
+}
+
+TEST_F(Links, AWipedPeerIsRefusedUntilItIsRemovedAndAdded) {  // E123
+  MakeTwo();
+  ASSERT_TRUE(BothConnected());
+  hubs_[2].reset();
+  incarnations_.erase(2);  // its disk was wiped
+  Make({.id = 2, .incarnation = 999});
+  hub(2).Know({1});
+  world_.RunFor(absl::Seconds(3));
+  ASSERT_OK(hub(2).Send(1, "vote for me"));
+  ASSERT_OK(hub(1).Send(2, "hello"));
+  world_.RunFor(absl::Seconds(3));
+  EXPECT_FALSE(hub(1).Connected(2));
+  EXPECT_FALSE(hub(2).Connected(1));
+  EXPECT_THAT(hub(1).ErrorOf(2), HasSubstr("its data are not those that it had"));
+  EXPECT_THAT(hub(2).ErrorOf(1), HasSubstr("its data are not those that it had"));
+  EXPECT_THAT(hub(1).received(), IsEmpty());
+  EXPECT_THAT(hub(2).received(), IsEmpty());
+  hub(1).Know({});
+  world_.RunFor(absl::Seconds(1));
+  hub(1).Know({2});
+  world_.RunFor(absl::Seconds(2));
+  EXPECT_TRUE(BothConnected());
+}
+
+TEST_F(Links, AWayThatSwallowsIsNoticedAndOpenedAgain) {  // E413
+  MakeTwo();
+  for (const auto& [from, to] : {std::pair(1, 2), std::pair(2, 1)}) {
+    SCOPED_TRACE(from);
+    world_.net.Cut(static_cast<raft::NodeId>(from), static_cast<raft::NodeId>(to), true);
+    world_.RunFor(kEchoTimeout + kProbeInterval + 2 * kTick);
+    EXPECT_FALSE(hub(1).Connected(2)) << "its frames or the echoes are lost";
+    EXPECT_FALSE(hub(2).Connected(1)) << "the echoes or its frames are lost";
+    EXPECT_THAT(hub(1).ErrorOf(2), HasSubstr("no echo"));
+    world_.net.Cut(static_cast<raft::NodeId>(from), static_cast<raft::NodeId>(to), false);
+    world_.RunFor(kGreetTimeout + kBackoffMax + 2 * kTick);
+    EXPECT_TRUE(BothConnected());
+  }
+  EXPECT_GE(hub(1).Metric("eraft_transport_reconnects_total"), 2);
+  ASSERT_OK(hub(1).Send(2, "again"));
+  world_.RunFor(absl::Seconds(1));
+  EXPECT_THAT(hub(2).received(), ElementsAre(Pair(1, "again")));
+}
+
+TEST_F(Links, AStreamAtRestStays) {
+  MakeTwo();
+  world_.RunFor(absl::Minutes(10));
+  EXPECT_TRUE(BothConnected());
+  EXPECT_EQ(hub(1).Metric("eraft_transport_reconnects_total"), 0);
+  EXPECT_GT(hub(1).Metric("eraft_transport_sent_bytes_total"), 0);
+}
+
+TEST_F(Links, RoundTripsAndClocksAreMeasured) {  // E31, E35
+  MakeTwo();
+  world_.RunFor(absl::Seconds(5));
+  const LaneStatus status = hub(1).StatusOf(2).messages;
+  EXPECT_EQ(status.clock_difference, absl::ZeroDuration());
+  EXPECT_EQ(status.rtt_p99, absl::ZeroDuration()) << "in this network nothing takes time";
+  EXPECT_EQ(status.feature_level, 1u);
+  EXPECT_EQ(hub(1).StatusOf(2).seen.feature_level, 1u);
+}
+
+TEST_F(Links, ASlowReaderGetsControlWhileBulkIsRefused) {  // E122
+  MakeTwo({.limits = {.bulk_bytes_max = 1 << 20}});
+  // Nothing is read: the loop of the reader does not turn, and so it is the whole network here.
+  absl::Status status;
+  int taken = 0;
+  while (taken < 1000 &&
+         (status = hub(1).Send(2, std::string(100'000, 'b'), FrameClass::kBulk)).ok()) {
+    ++taken;
+  }
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("node 2")));
+  EXPECT_LE(taken, 20);
+  EXPECT_OK(hub(1).Send(2, "heartbeat", FrameClass::kControl));
+  EXPECT_OK(hub(1).Send(2, "snapshot", FrameClass::kSnapshot)) << "the lane of its own has room";
+  EXPECT_EQ(hub(1).StatusOf(2).messages.dropped, 1u);
+  EXPECT_EQ(hub(1).Metric("eraft_transport_dropped_frames_total"), 1);
+  world_.RunFor(absl::Seconds(1));
+  EXPECT_EQ(hub(2).received().size(), static_cast<size_t>(taken) + 2);
+  size_t at = 0;
+  while (hub(2).received()[at].second != "heartbeat") ++at;
+  EXPECT_LT(at, 12u) << "it overtook the bulk that waited";
+}
+
+TEST_F(Links, AnotherAddressIsConnectedToAtOnce) {  // E16
+  MakeTwo();
+  world_.net.Listen("elsewhere:1", hub(2).hub().inbox());
+  world_.net.Hang(AddressOf(2));
+  hub(1).hub().SetPeers({{2, "elsewhere:1"}});
+  world_.RunFor(2 * kTick);
+  EXPECT_TRUE(hub(1).Connected(2));
+  EXPECT_EQ(hub(1).StatusOf(2).messages.address, "elsewhere:1");
+  ASSERT_OK(hub(1).Send(2, "there"));
+  world_.RunFor(kTick);
+  EXPECT_THAT(hub(2).received(), ElementsAre(Pair(1, "there")));
+  EXPECT_EQ(incarnations_[1].Get(2), 102u);
+}
+
+TEST_F(Links, ARemovedPeerIsNeitherHeardNorTold) {  // E123
+  MakeTwo();
+  hub(1).Know({});
+  EXPECT_THAT(hub(1).Send(2, "x"), StatusIs(absl::StatusCode::kNotFound));
+  world_.RunFor(absl::Milliseconds(10));
+  ASSERT_OK(hub(2).Send(1, "are you there"));
+  world_.RunFor(absl::Seconds(3));
+  EXPECT_THAT(hub(1).received(), IsEmpty());
+  EXPECT_THAT(hub(2).ErrorOf(1), HasSubstr("no such member"));
+  EXPECT_EQ(incarnations_[1].Get(2), std::nullopt);
+}
+
+TEST_F(Links, TheLaneOfSnapshotsIsOpenWhileItIsUsed) {  // E122
+  MakeTwo();
+  EXPECT_FALSE(hub(1).StatusOf(2).snapshots.open);
+  ASSERT_OK(hub(1).Send(2, "part", FrameClass::kSnapshot));
+  world_.RunFor(absl::Milliseconds(10));
+  EXPECT_TRUE(hub(1).StatusOf(2).snapshots.open);
+  EXPECT_THAT(hub(2).received(), ElementsAre(Pair(1, "part")));
+  world_.RunFor(kSnapshotIdleMax + absl::Seconds(1));
+  EXPECT_FALSE(hub(1).StatusOf(2).snapshots.open);
+  EXPECT_EQ(hub(1).StatusOf(2).snapshots.error, "");
+  ASSERT_OK(hub(1).Send(2, "another", FrameClass::kSnapshot));
+  world_.RunFor(absl::Milliseconds(10));
+  EXPECT_EQ(hub(2).received().size(), 2u);
+}
+
+TEST_F(Links, AfterStopNothingIsSentOrReceived) {
+  MakeTwo();
+  ASSERT_OK(hub(2).Send(1, "late"));
+  hub(1).Stop();
+  world_.RunFor(absl::Seconds(2));
+  EXPECT_THAT(hub(1).received(), IsEmpty());
+  EXPECT_THAT(hub(1).Send(2, "x"), StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_FALSE(hub(2).Connected(1));
+  hub(1).Stop();
+}
+
+TEST_F(Links, AProcessThatStartsAgainIsKnownAgain) {
+  MakeTwo();
+  Make({.id = 2});
+  hub(2).Know({1});
+  world_.RunFor(absl::Seconds(3));
+  EXPECT_TRUE(BothConnected());
+}
+
+// A stream opened by hand: what a stranger may do.
+class Stranger final : public ClientEvents {
+ public:
+  void OnMessage(Slices message) override {
+    const auto parsed = ParseMessage(message);
+    ASSERT_OK(parsed.status());
+    answers.push_back(parsed->envelope);
+  }
+  void OnWritten() override {}
+  void OnBroken() override {}
+  void OnClosed(const absl::Status& status) override { closed = status; }
+
+  std::vector<Envelope> answers;
+  absl::optional<absl::Status> closed;
+};
+
+class Strangers : public Links {
+ protected:
+  Strangers() {
+    Make({.id = 1});
+    hub(1).Know({2, 3});
+  }
+  ~Strangers() override {
+    for (const auto& stream : streams_) stream->Cancel();
+    world_.RunFor(absl::Seconds(1));
+  }
+  std::shared_ptr<Stranger> Dial() {
+    auto events = std::make_shared<Stranger>();
+    TestDialer dialer(world_.net, 9, running_);
+    streams_.push_back(dialer.Dial(AddressOf(1), events).value());
+    world_.RunFor(absl::Milliseconds(1));
+    return events;
+  }
+  void SayBytes(base::Bytes bytes) {
+    auto owner = std::make_shared<const base::Bytes>(std::move(bytes));
+    OutMessage message{.bytes = owner->size()};
+    message.pieces.push_back({owner, *owner});
+    streams_.back()->Write(std::move(message));
+    world_.RunFor(absl::Milliseconds(1));
+  }
+  void Say(const Envelope& envelope) {
+    MessageWriter writer(envelope);
+    streams_.back()->Write(writer.Finish());
+    world_.RunFor(absl::Milliseconds(1));
+  }
+  Hello HelloOf(raft::NodeId id, Lane lane = Lane::kMessages) {
+    Hello hello{.cluster = hub(1).own().cluster,
+                .node = id,
+                .incarnation = 100 + id,
+                .feature_level = 1,
+                .address = "x",
+                .peer = 1,
+                .lane = lane};
+    return hello;
+  }
+
+  Running running_;
+  std::vector<std::shared_ptr<ClientStream>> streams_;
+};
+
+TEST_F(Strangers, WhoDoesNotGreetInTimeIsSentAway) {  // E123
+  const auto stranger = Dial();
+  world_.RunFor(kGreetTimeout - 2 * kTick);
+  EXPECT_FALSE(stranger->closed.has_value());
+  world_.RunFor(3 * kTick);
+  ASSERT_TRUE(stranger->closed.has_value());
+  EXPECT_THAT(*stranger->closed, StatusIs(absl::StatusCode::kDeadlineExceeded));
+}
+
+TEST_F(Strangers, AreFewAtATime) {
+  std::vector<std::shared_ptr<Stranger>> waiting;
+  for (size_t i = 0; i < kStrangersMax; ++i) waiting.push_back(Dial());
+  const auto refused = Dial();
+  ASSERT_TRUE(refused->closed.has_value());
+  EXPECT_THAT(*refused->closed, StatusIs(absl::StatusCode::kResourceExhausted));
+  world_.RunFor(kGreetTimeout + kTick);
+  Dial();
+  Say({.hello = HelloOf(2)});
+  EXPECT_EQ(streams_.size(), kStrangersMax + 2);
+  EXPECT_EQ(hub(1).StatusOf(2).seen.feature_level, 1u) << "there is room again";
+}
+
+TEST_F(Strangers, WhatIsNoGreetingEndsTheStream) {  // E123
+  MessageWriter with_part({.hello = HelloOf(2)});
+  with_part.AddPart(std::make_shared<const base::Bytes>(1), 0, 1, false, false);
+  const base::Bytes bad[] = {
+      {}, {1, 2, 3}, base::Bytes(100'000, 0x7a), Flatten(with_part.Finish())};
+  for (const base::Bytes& bytes : bad) {
+    const auto stranger = Dial();
+    SayBytes(bytes);
+    EXPECT_TRUE(stranger->closed.has_value()) << base::ToHex(bytes).substr(0, 20);
+    EXPECT_THAT(stranger->answers, IsEmpty());
+  }
+}
+
+TEST_F(Strangers, GarbageAfterTheGreetingEndsTheStream) {
+  const auto stranger = Dial();
+  Say({.hello = HelloOf(2)});
+  ASSERT_EQ(stranger->answers.size(), 1u);
+  EXPECT_EQ(stranger->answers[0].hello->node, 1u);
+  EXPECT_EQ(stranger->answers[0].hello->peer, 2u);
+  SayBytes({0xff, 0xff});
+  ASSERT_TRUE(stranger->closed.has_value());
+  EXPECT_THAT(*stranger->closed, StatusIs(absl::StatusCode::kInvalidArgument));
+}
+
+TEST_F(Strangers, ANewerStreamEndsTheOlderOfItsLane) {  // E122
+  const auto old = Dial();
+  Say({.hello = HelloOf(2)});
+  const auto snapshots = Dial();
+  Say({.hello = HelloOf(2, Lane::kSnapshots)});
+  const auto other = Dial();
+  Say({.hello = HelloOf(3)});
+  const auto newer = Dial();
+  Say({.hello = HelloOf(2)});
+  ASSERT_TRUE(old->closed.has_value());
+  EXPECT_THAT(*old->closed, StatusIs(absl::StatusCode::kAborted));
+  EXPECT_FALSE(snapshots->closed.has_value());
+  EXPECT_FALSE(other->closed.has_value());
+  EXPECT_FALSE(newer->closed.has_value());
+}
+
+TEST_F(Strangers, SilenceEndsAStream) {  // E413
+  const auto silent = Dial();
+  Say({.hello = HelloOf(2)});
+  world_.RunFor(kSilenceMax - absl::Seconds(1));
+  EXPECT_FALSE(silent->closed.has_value());
+  Say({.seq = 2, .sent_ns = 77});
+  ASSERT_EQ(silent->answers.size(), 2u);
+  EXPECT_EQ(silent->answers[1].echo_ns, 77u);
+  EXPECT_NE(silent->answers[1].wall_ns, 0u);
+  world_.RunFor(kSilenceMax - absl::Seconds(1));
+  EXPECT_FALSE(silent->closed.has_value());
+  world_.RunFor(absl::Seconds(2));
+  EXPECT_TRUE(silent->closed.has_value());
+}
+
+TEST_F(Strangers, AnUnreasonableFrameEndsTheStream) {
+  const auto stranger = Dial();
+  Say({.hello = HelloOf(2)});
+  const auto piece = std::make_shared<const base::Bytes>(kPartBytesMax);
+  for (int i = 0; i < 21 && !stranger->closed.has_value(); ++i) {
+    MessageWriter writer({});
+    writer.AddPart(piece, 0, piece->size(), /*more=*/true, false);
+    streams_.back()->Write(writer.Finish());
+    world_.RunFor(absl::Milliseconds(1));
+  }
+  ASSERT_TRUE(stranger->closed.has_value());
+  EXPECT_THAT(*stranger->closed, StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("larger")));
+  EXPECT_THAT(hub(1).received(), IsEmpty());
+}
+
+}  // namespace
+}  // namespace slipway::eraft::link

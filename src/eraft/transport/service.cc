@@ -1,0 +1,82 @@
+// Streams that peers open.
+#include <grpcpp/support/server_callback.h>
+
+#include <memory>
+#include <utility>
+
+#include "base/net/grpc/grpc_service.h"
+#include "eraft/transport/grpc_streams.h"
+#include "eraft/transport/slices.h"
+#include "slipway/eraft/transport/v1/transport.grpc.pb.h"
+
+namespace slipway::eraft {
+namespace {
+
+using Generated = slipway::eraft::transport::v1::RaftTransport;
+using Reactor = grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>;
+
+// Ends itself.
+class Call final : public Reactor, public link::ServerStream {
+ public:
+  Call(grpc::CallbackServerContext& context, const std::shared_ptr<link::Inbox>& inbox,
+       std::shared_ptr<void> running)
+      : running_(std::move(running)),
+        context_(context),
+        logic_(std::make_shared<link::Incoming>(inbox, *this, base::net::ReadCall(context).peer)) {}
+  void Begin() { logic_->Start(); }
+
+  // ---- ServerStream ----
+  void Write(link::OutMessage message) override {
+    outgoing_ = BufferOf(std::move(message));
+    StartWrite(&outgoing_);
+  }
+  void Read() override { StartRead(&incoming_); }
+  void Finish(const absl::Status& status) override {
+    Reactor::Finish(base::net::ToGrpcStatus(status, context_));
+  }
+
+  // ---- gRPC threads ----
+  void OnReadDone(bool ok) override {
+    if (!ok) return logic_->OnReadEnd();
+    logic_->OnMessage(SliceViews(incoming_).views());
+  }
+  void OnWriteDone(bool ok) override { logic_->OnWritten(ok); }
+  void OnCancel() override { logic_->OnCancel(); }
+  void OnDone() override { delete this; }
+
+ private:
+  const std::shared_ptr<void> running_;  // first: its end is that of this object
+  grpc::CallbackServerContext& context_;
+  grpc::ByteBuffer incoming_, outgoing_;
+  const std::shared_ptr<link::Incoming> logic_;
+};
+
+class TransportService final : public Generated::WithRawCallbackMethod_Stream<Generated::Service>,
+                               public base::net::Service {
+ public:
+  TransportService(std::shared_ptr<link::Inbox> inbox, link::Running running)
+      : inbox_(std::move(inbox)), running_(std::move(running)) {
+    raw_.service = this;
+  }
+  Raw& raw() override { return raw_; }
+
+  Reactor* Stream(grpc::CallbackServerContext* context) override {
+    auto* const call = new Call(*context, inbox_, running_.Hold());
+    call->Begin();
+    return call;
+  }
+
+ private:
+  const std::shared_ptr<link::Inbox> inbox_;
+  link::Running running_;
+  Raw raw_;
+};
+
+}  // namespace
+
+std::unique_ptr<base::net::Service> MakeTransportService(std::shared_ptr<link::Inbox> inbox,
+                                                         link::Running running) {
+  return std::make_unique<TransportService>(std::move(inbox), std::move(running));
+}
+
+}  // namespace slipway::eraft

@@ -1,0 +1,108 @@
+#include "eraft/transport/transport.h"
+
+#include <map>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "eraft/transport/grpc_streams.h"
+#include "eraft/transport/link/hub.h"
+#include "eraft/transport/link/limits.h"
+
+namespace slipway::eraft {
+namespace {
+
+absl::Status Check(const TransportOptions& options) {
+  const auto refuse = [](absl::string_view why) {
+    return absl::InvalidArgumentError(absl::StrCat("open transport: ", why));
+  };
+  if (options.self == raft::kNoNode) return refuse("the node has no id");
+  if (options.incarnation == 0) return refuse("the node's data have no incarnation");
+  if (options.feature_level < options.feature_level_min || options.feature_level == 0) {
+    return refuse("the node understands less than it asks of its peers");
+  }
+  if (options.address.size() > link::kAddressBytesMax) {
+    return refuse(absl::StrCat("an address has at most ", link::kAddressBytesMax, " bytes"));
+  }
+  if (options.control_frames_max == 0 || options.bulk_bytes_max == 0) {
+    return refuse("a queue without room");
+  }
+  return absl::OkStatus();
+}
+
+class GrpcTransport final : public PeerTransport {
+ public:
+  GrpcTransport(const std::shared_ptr<const link::LinkWorld>& links, const TransportWorld& world)
+      : hub_(std::make_shared<link::Hub>(links, world.loop, world.metrics)),
+        service_(MakeTransportService(hub_->inbox(), links->running)) {
+    hub_->Start();
+  }
+  ~GrpcTransport() override { hub_->Stop(); }
+
+  absl::Status Send(uint64_t peer, base::FrameClass frame_class, base::Bytes frame) override {
+    return hub_->Send(peer, frame_class, std::move(frame));
+  }
+  void Receive(absl::AnyInvocable<void(uint64_t peer, base::Bytes frame)> receiver) override {
+    hub_->inbox()->Receive(std::move(receiver));
+  }
+  base::net::Service& service() override { return *service_; }
+
+  void SetPeers(std::vector<PeerAddress> peers) override {
+    std::map<raft::NodeId, std::string> addresses;
+    for (PeerAddress& peer : peers) addresses[peer.id] = std::move(peer.address);
+    hub_->SetPeers(std::move(addresses));
+  }
+
+  std::vector<PeerStatus> Status() const override {
+    std::vector<link::Hub::Peer> peers = hub_->Status();
+    std::vector<PeerStatus> result;
+    result.reserve(peers.size());
+    for (link::Hub::Peer& peer : peers) {
+      const bool told = !peer.messages.error.empty();
+      result.push_back(
+          {.id = peer.id,
+           .address = std::move(peer.messages.address),
+           .connected = peer.messages.open,
+           .rtt = peer.messages.rtt,
+           .rtt_p99 = peer.messages.rtt_p99,
+           .clock_difference = peer.messages.clock_difference,
+           .feature_level = std::max(peer.messages.feature_level, peer.seen.feature_level),
+           .error = std::move(told ? peer.messages.error : peer.seen.refusal),
+           .dropped_frames = peer.messages.dropped + peer.snapshots.dropped});
+      if (result.back().error.empty()) result.back().error = std::move(peer.snapshots.error);
+    }
+    return result;
+  }
+
+  void Stop() override { hub_->Stop(); }
+
+ private:
+  const std::shared_ptr<link::Hub> hub_;
+  const std::unique_ptr<base::net::Service> service_;
+};
+
+}  // namespace
+
+base::Owned<PeerTransport> PeerTransport::Open(const TransportOptions& options,
+                                               const TransportWorld& world) {
+  SLIPWAY_RETURN_IF_ERROR(Check(options));
+  const link::Running running;
+  auto links = std::make_shared<const link::LinkWorld>(
+      link::LinkWorld{.own = {.cluster = options.cluster,
+                              .self = options.self,
+                              .incarnation = options.incarnation,
+                              .feature_level = options.feature_level,
+                              .feature_level_min = options.feature_level_min,
+                              .address = options.address},
+                      .limits = {.control_frames_max = options.control_frames_max,
+                                 .bulk_bytes_max = options.bulk_bytes_max},
+                      .clock = world.clock,
+                      .pool = world.pool,
+                      .random = world.random,
+                      .incarnations = world.incarnations,
+                      .dialer = MakeGrpcDialer(options.tls, world.files, world.clock, running),
+                      .teller = std::make_shared<link::Teller>(world.clock),
+                      .running = running});
+  return std::make_unique<GrpcTransport>(links, world);
+}
+
+}  // namespace slipway::eraft
