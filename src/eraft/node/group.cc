@@ -250,7 +250,9 @@ absl::Status Group::TransferLeader(raft::NodeId peer) {
 
 absl::Status Group::Campaign() {
   // What it promised its leader holds for its own vote, too: the leader may read by a lease (E141).
-  if (raft_->role() != raft::Role::kLeader && raft_->GetStatus().hears_leader) {
+  if (const raft::Status status = raft_->GetStatus();
+      status.role != raft::Role::kLeader && status.hears_leader) {
+    raft_->OnUnreachable(status.leader);  // asleep it would wait for ever (E108)
     return absl::FailedPreconditionError(
         absl::StrCat("campaign in group ", id_,
                      ": a leader was heard from within an election timeout, or this "

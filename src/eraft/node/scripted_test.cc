@@ -336,6 +336,30 @@ TEST(NodeScript, ADeposedLeaderMakesNoReadFresh) {
   EXPECT_THAT(index, StatusIs(absl::StatusCode::kFailedPrecondition));
 }
 
+// E108: asleep it cannot tell how long ago it heard its leader; told to campaign it wakes, and does
+// so when its timeout has passed.
+TEST(NodeScript, ACampaignWakesWhoSleeps) {
+  NodeOptions options = TestCluster::Small();
+  options.raft.hibernate_ticks = 3;
+  ScriptedNode node(3, Voters({1, 2, 3}), options);
+  ASSERT_OK(node.Start());
+  node.Take(1, Appending(3, 1, 0, 0, 2, 5));
+  node.Turn();
+  raft::Message sleep = MessageTo(3, 1, raft::MessageKind::kHeartbeat, 1);
+  sleep.commit = 2;
+  sleep.forced = true;
+  for (int i = 0; i < 2; ++i) {
+    node.Take(1, sleep);
+    node.Turn();
+  }
+  ASSERT_TRUE(node.Status().raft.hibernating);
+  node.RunFor(absl::Seconds(5));
+  ASSERT_THAT(node.Sent(raft::MessageKind::kPreVote), IsEmpty());
+  EXPECT_THAT(node.node().Campaign(kTestGroup), StatusIs(absl::StatusCode::kFailedPrecondition));
+  node.RunFor(absl::Seconds(3));
+  EXPECT_GE(node.Sent(raft::MessageKind::kPreVote).size(), 2u);
+}
+
 TEST(NodeScript, NobodySpeaksForAnother) {
   ScriptedNode node(3, Voters({1, 2, 3}), TestCluster::Small());
   ASSERT_OK(node.Start());
