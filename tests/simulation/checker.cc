@@ -22,6 +22,36 @@ uint64_t PrintOf(const raft::Entry& entry) {
   return Mix(Mix(static_cast<uint64_t>(entry.kind), entry.payload_crc), entry.payload.size());
 }
 
+// As in MessageKind, for traces.
+absl::string_view KindName(MessageKind kind) {
+  switch (kind) {
+    case MessageKind::kPreVote:
+      return "pre-vote";
+    case MessageKind::kPreVoteReply:
+      return "pre-vote reply";
+    case MessageKind::kVote:
+      return "vote";
+    case MessageKind::kVoteReply:
+      return "vote reply";
+    case MessageKind::kAppend:
+      return "append";
+    case MessageKind::kAppendReply:
+      return "append reply";
+    case MessageKind::kHeartbeat:
+      return "heartbeat";
+    case MessageKind::kHeartbeatReply:
+      return "heartbeat reply";
+    case MessageKind::kSnapshot:
+      return "snapshot";
+    case MessageKind::kSnapshotReply:
+      return "snapshot reply";
+    case MessageKind::kTimeoutNow:
+      return "timeout-now";
+    default:
+      return "message";
+  }
+}
+
 bool IsOfLeader(MessageKind kind) {
   return kind == MessageKind::kAppend || kind == MessageKind::kHeartbeat ||
          kind == MessageKind::kTimeoutNow || kind == MessageKind::kSnapshot;
@@ -41,6 +71,12 @@ void Checker::OnSend(raft::NodeId id, const raft::Message& message) {
   term_max_ = std::max(term_max_, nodes_[id].durable.term);
   CheckTerm(id, message);
   CheckVote(id, message);
+  trace_->Say([&] {
+    return absl::StrCat("node ", id, " to ", message.to, ": ", KindName(message.kind), " term ",
+                        message.term, " log ", message.log_index, "@", message.log_term, " +",
+                        message.entries.size(), " commit ", message.commit,
+                        message.reject ? " refused" : "");
+  });
   if (message.kind == MessageKind::kTimeoutNow) ++coverage_[Mark::kOfficesHanded];
   if (IsOfLeader(message.kind)) {
     const auto [found, fresh] = leaders_.try_emplace(message.term, id);

@@ -134,6 +134,8 @@ void Injector::LosePowerInBurst(const Fault& fault, Machine& machine) {
   clients_.Burst(Leader(), static_cast<int>(5 + fault.choice % 60));
   const int operation = static_cast<int>(1 + fault.choice / 64 % 6);
   const bool all = fault.choice / 512 % 8 == 0;
+  // And once more while it recovers, or soon after.
+  if (fault.choice >> 40 & 1) again_[machine.id()] = 1 + static_cast<int>(fault.choice >> 41 & 31);
   After(absl::Microseconds(static_cast<int64_t>(fault.choice / 4096 % 4000)),
         [this, &machine, operation, all, choice = fault.choice] {
           for (const auto& each : machines_) {
@@ -154,6 +156,11 @@ void Injector::Kill(Machine& machine, sim::Loss loss, absl::Duration down) {
 void Injector::StartLater(Machine& machine, absl::Duration after) {
   common_.loop.After(std::max(after, kDownMin), [this, &machine] {
     if (machine.up() || machine.fenced()) return;
+    const auto again = again_.find(machine.id());
+    if (again != again_.end() && !calm_) {
+      machine.disk().PowerLossAt(again->second);
+      again_.erase(again);
+    }
     machine.Start();
     if (!machine.up() && !machine.fenced()) StartLater(machine, absl::Milliseconds(50));
   });

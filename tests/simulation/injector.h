@@ -83,6 +83,8 @@ class Injector {
   std::map<uint64_t, Weather> weather_;  // network faults that go on
   uint64_t next_weather_ = 1;
   std::map<raft::NodeId, absl::Duration> spared_until_;  // not to be killed before
+  // Machines that lose their power that many disk operations after they start next.
+  std::map<raft::NodeId, int> again_;
   bool members_changed_ = false;
   absl::Duration uproar_until_;
   raft::Term uproar_term_ = 0;  // of the newest leader that it saw

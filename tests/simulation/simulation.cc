@@ -42,6 +42,7 @@ class Run {
   bool EqualGroup(GroupId group, std::string* why);
   std::string StateOf(GroupId group, Machine& machine) const;
   void CheckContents(GroupId group, const std::vector<Machine*>& members);
+  std::string Standing() const;
   void CheckHistory();
   std::vector<Machine*> Members(GroupId group) const;
   bool Violated() const;
@@ -284,7 +285,35 @@ void Run::CalmUntilEqual() {
     if (clients_->done() && Equal(&why)) return;
   }
   checkers_[0].Violate(absl::StrCat("no faults for ", absl::FormatDuration(kCalmMax), ", but ", why,
-                                    "\n", clients_->Waiting()));
+                                    "\n", clients_->Waiting(), Standing()));
+}
+
+// Where each node stands, for whoever looks for what keeps it there.
+std::string Run::Standing() const {
+  std::string text;
+  for (const auto& machine : machines_) {
+    for (GroupId group = 1; machine->up() && group <= static_cast<GroupId>(common_.groups);
+         ++group) {
+      const absl::StatusOr<GroupStatus> status = machine->node()->GetStatus(group);
+      if (!status.ok()) continue;
+      absl::StrAppend(&text, "node ", machine->id(), " group ", group, ": role ",
+                      static_cast<int>(status->raft.role), ", term ", status->raft.term, ", log ",
+                      status->log_start.index, " to ", status->raft.last, ", in memory from ",
+                      status->raft.first_in_memory, ", snapshot ", status->snapshot, ", sending ",
+                      status->snapshots_sending, status->installing ? ", installing" : "", "\n");
+      for (const raft::PeerProgress& peer : status->raft.peers) {
+        absl::StrAppend(&text, "  peer ", peer.id, ": state ", static_cast<int>(peer.state),
+                        ", match ", peer.match, ", next ", peer.next, peer.active ? "" : ", silent",
+                        "\n");
+      }
+    }
+    absl::StrAppend(&text, "node ", machine->id(), " files:");
+    for (const auto& [path, bytes] : machine->disk().List()) {
+      absl::StrAppend(&text, " ", path, " (", bytes, ")");
+    }
+    absl::StrAppend(&text, "\n");
+  }
+  return text;
 }
 
 // E204.
