@@ -10,7 +10,7 @@
 
 namespace slipway::base {
 
-// What a frame is worth when the way is full: a queue that is full refuses kBulk and kSnapshot, never
+// What a frame is worth when the way is full: a full queue refuses kBulk and kSnapshot, but never
 // kControl (votes and heartbeats), which have room of their own. kSnapshot may go a way of its own,
 // where it keeps nothing else back.
 enum class FrameClass : uint8_t { kControl, kBulk, kSnapshot };

@@ -18,8 +18,10 @@ namespace slipway::eraft {
 std::unique_ptr<link::Dialer> MakeGrpcDialer(base::net::TlsOptions tls, base::Files& files,
                                              base::Clock& clock, link::Running running);
 
-// Hands the calls of RaftTransport.Stream to `inbox`.
+// Hands the calls of RaftTransport.Stream to `inbox`. `certificate_required`: UNAUTHENTICATED for
+// callers without one.
 std::unique_ptr<base::net::Service> MakeTransportService(std::shared_ptr<link::Inbox> inbox,
-                                                         link::Running running);
+                                                         link::Running running,
+                                                         bool certificate_required);
 
 }  // namespace slipway::eraft

@@ -2,6 +2,7 @@
 #include <grpcpp/support/server_callback.h>
 
 #include <memory>
+#include <string>
 #include <utility>
 
 #include "base/net/grpc/grpc_service.h"
@@ -18,12 +19,13 @@ using Reactor = grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>;
 // Ends itself.
 class Call final : public Reactor, public link::ServerStream {
  public:
-  Call(grpc::CallbackServerContext& context, const std::shared_ptr<link::Inbox>& inbox,
-       std::shared_ptr<void> running)
+  Call(grpc::CallbackServerContext& context, std::string from,
+       const std::shared_ptr<link::Inbox>& inbox, std::shared_ptr<void> running)
       : running_(std::move(running)),
         context_(context),
-        logic_(std::make_shared<link::Incoming>(inbox, *this, base::net::ReadCall(context).peer)) {}
+        logic_(std::make_shared<link::Incoming>(inbox, *this, std::move(from))) {}
   void Begin() { logic_->Start(); }
+  void Refuse(const absl::Status& status) { logic_->End(status); }
 
   // ---- ServerStream ----
   void Write(link::OutMessage message) override {
@@ -54,29 +56,42 @@ class Call final : public Reactor, public link::ServerStream {
 class TransportService final : public Generated::WithRawCallbackMethod_Stream<Generated::Service>,
                                public base::net::Service {
  public:
-  TransportService(std::shared_ptr<link::Inbox> inbox, link::Running running)
-      : inbox_(std::move(inbox)), running_(std::move(running)) {
+  TransportService(std::shared_ptr<link::Inbox> inbox, link::Running running,
+                   bool certificate_required)
+      : inbox_(std::move(inbox)),
+        running_(std::move(running)),
+        certificate_required_(certificate_required) {
     raw_.service = this;
   }
   Raw& raw() override { return raw_; }
 
   Reactor* Stream(grpc::CallbackServerContext* context) override {
-    auto* const call = new Call(*context, inbox_, running_.Hold());
-    call->Begin();
+    const base::net::Call caller = base::net::ReadCall(*context);
+    auto* const call = new Call(*context, caller.peer, inbox_, running_.Hold());
+    if (certificate_required_ && caller.subject.empty()) {
+      call->Refuse(
+          absl::UnauthenticatedError("take stream: a node shows a certificate; set its peer TLS, "
+                                     "or TLS, certificate and key"));
+    } else {
+      call->Begin();
+    }
     return call;
   }
 
  private:
   const std::shared_ptr<link::Inbox> inbox_;
   link::Running running_;
+  const bool certificate_required_;
   Raw raw_;
 };
 
 }  // namespace
 
 std::unique_ptr<base::net::Service> MakeTransportService(std::shared_ptr<link::Inbox> inbox,
-                                                         link::Running running) {
-  return std::make_unique<TransportService>(std::move(inbox), std::move(running));
+                                                         link::Running running,
+                                                         bool certificate_required) {
+  return std::make_unique<TransportService>(std::move(inbox), std::move(running),
+                                            certificate_required);
 }
 
 }  // namespace slipway::eraft

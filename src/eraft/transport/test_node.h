@@ -46,6 +46,7 @@ struct TestNodeOptions {
   uint8_t cluster = 1;
   size_t bulk_bytes_max = 32 << 20;
   base::net::TlsOptions client_tls, server_tls;
+  bool certificate_required = false;
   std::string address = "127.0.0.1:0";
   base::net::ServerOptions server;
 };
@@ -61,6 +62,7 @@ class TestNode {
         .incarnation = options_.incarnation != 0 ? options_.incarnation : 100 + options_.id,
         .address = options_.address,
         .tls = options_.client_tls,
+        .certificate_required = options_.certificate_required,
         .bulk_bytes_max = options_.bulk_bytes_max};
     transport.cluster.fill(options_.cluster);
     transport_ = PeerTransport::Open(

@@ -31,9 +31,10 @@ absl::Status Check(const TransportOptions& options) {
 
 class GrpcTransport final : public PeerTransport {
  public:
-  GrpcTransport(const std::shared_ptr<const link::LinkWorld>& links, const TransportWorld& world)
+  GrpcTransport(const std::shared_ptr<const link::LinkWorld>& links, const TransportWorld& world,
+                bool certificate_required)
       : hub_(std::make_shared<link::Hub>(links, world.loop, world.metrics)),
-        service_(MakeTransportService(hub_->inbox(), links->running)) {
+        service_(MakeTransportService(hub_->inbox(), links->running, certificate_required)) {
     hub_->Start();
   }
   ~GrpcTransport() override { hub_->Stop(); }
@@ -102,7 +103,7 @@ base::Owned<PeerTransport> PeerTransport::Open(const TransportOptions& options,
                       .dialer = MakeGrpcDialer(options.tls, world.files, world.clock, running),
                       .teller = std::make_shared<link::Teller>(world.clock),
                       .running = running});
-  return std::make_unique<GrpcTransport>(links, world);
+  return std::make_unique<GrpcTransport>(links, world, options.certificate_required);
 }
 
 }  // namespace slipway::eraft

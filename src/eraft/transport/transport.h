@@ -47,6 +47,9 @@ struct TransportOptions {
   // Of the streams that this node opens: its own certificate, and who signs the peers'. Read again
   // for each attempt to connect. The other side is the Listener's, with its allowed_sans.
   base::net::TlsOptions tls;
+  // A stream that comes without a certificate which the Listener has checked is refused. For a
+  // Listener that peers share with clients who need none (client_auth `request`).
+  bool certificate_required = false;
   // Of each queue, that is of each peer and lane.
   size_t control_frames_max = 4096;
   size_t bulk_bytes_max = 32 << 20;

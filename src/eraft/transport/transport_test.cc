@@ -298,6 +298,19 @@ TEST_F(TlsTransports, OnlyNodesThatAreNamedMaySpeak) {  // E27
   EXPECT_FALSE(node(2).StatusOf(1).connected);
 }
 
+TEST_F(TlsTransports, AClientOfASharedPortIsNoPeer) {  // E24, E27
+  TestNodeOptions first = OptionsOf(1, authority_);
+  first.server_tls.client_auth = base::net::ClientAuth::kRequest;
+  first.certificate_required = true;
+  TestNodeOptions second = OptionsOf(2, authority_);
+  second.client_tls.cert.clear();
+  second.client_tls.key.clear();
+  MakeTwo(first, second);
+  EXPECT_TRUE(node(2).WaitError(1, "shows a certificate"));
+  EXPECT_TRUE(node(1).WaitConnected(2)) << "which asks for one, and this one shows it";
+  EXPECT_FALSE(node(2).StatusOf(1).connected);
+}
+
 TEST_F(TlsTransports, PlainTextAndTlsDoNotMix) {  // E24
   MakeTwo(OptionsOf(1, authority_), {});
   EXPECT_TRUE(WaitUntil([&] { return !node(1).StatusOf(2).error.empty(); }));
