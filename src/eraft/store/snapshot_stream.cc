@@ -142,7 +142,10 @@ base::Owned<SnapshotWriter> SnapshotWriter::Begin(base::Dir& root, EngineKind ki
   SLIPWAY_RETURN_IF_ERROR(RemoveOtherParts(*parent, manifest.group, name));
   const std::string path = base::JoinPath(kSnapshotsDir, name);
   const auto before = base::ReadFile(root, base::JoinPath(path, kManifestName), kManifestBytesMax);
-  if (!before.ok() || *before != manifest_bytes) {
+  // A power loss may have kept the MANIFEST and not the folder made before it.
+  const bool resumes = before.ok() && *before == manifest_bytes &&
+                       root.Stat(base::JoinPath(path, kSnapshotFilesDir)).ok();
+  if (!resumes) {
     SLIPWAY_RETURN_IF_ERROR(base::RemoveTree(root, path));
     SLIPWAY_RETURN_IF_ERROR(root.MakeDir(path, 0700));
     SLIPWAY_RETURN_IF_ERROR(root.MakeDir(base::JoinPath(path, kSnapshotFilesDir), 0700));

@@ -422,6 +422,19 @@ TEST_F(StreamTest, AnotherSnapshotOfTheGroupBeginsAnew) {
   EXPECT_TRUE(Exists(*to_, "snap/7-2-999.part"));
 }
 
+// A power loss kept a name that was made later, and not that one: the transfer must not fail for
+// ever.
+TEST_F(StreamTest, APartWithoutItsFolderOfFilesBeginsAnew) {
+  ASSERT_OK(Writer(*to_).status());
+  const std::string part = absl::StrCat(SnapshotPath(Name()), ".part");
+  ASSERT_OK(base::RemoveTree(*to_, absl::StrCat(part, "/", kSnapshotFilesDir)));
+  ASSERT_TRUE(Exists(*to_, absl::StrCat(part, "/", kManifestName)));
+  const auto reader = Reader();
+  ASSERT_OK_AND_ASSIGN(const auto writer, Writer(*to_));
+  EXPECT_OK(Pass(*reader, *writer, 100));
+  EXPECT_OK(writer->Finish().status());
+}
+
 // E407, E161: the power goes at every operation of a transfer; afterwards it is resumed, and
 // nothing under the snapshot's name is ever less than whole.
 TEST_F(StreamTest, PowerLossAtEveryOperationOfATransfer) {
