@@ -86,7 +86,8 @@ class PeerTransport : public base::Transport {
                                          const TransportWorld& world);
 
   // For one Listener of a base::net::Server. Its streams do not count among `calls_max`, so that a
-  // flood of other calls cannot keep a peer out (E174); they have limits of their own.
+  // flood of other calls cannot keep a peer out (E174); they have limits of their own. The server
+  // takes messages of 2 MiB at least.
   virtual base::net::Service& service() = 0;
   // The members but for this node, whose entry is passed over. Streams to those that are new are
   // opened; of those that are gone ended, and their incarnation is forgotten; another address is

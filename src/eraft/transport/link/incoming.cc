@@ -70,8 +70,10 @@ void Incoming::Greet(const Message& message) {
   if (!status.ok()) return Refuse(hello, status);
   if (known.has_value()) return Admit(hello);
   status = world.Submit([self = shared_from_this(), hello] {
-    const absl::Status remembered =
-        self->inbox_->world().incarnations.Remember(hello.node, hello.incarnation);
+    Incarnations& incarnations = self->inbox_->world().incarnations;
+    const absl::Status remembered = incarnations.Remember(hello.node, hello.incarnation);
+    // It was removed meanwhile: what was forgotten stays so.
+    if (!self->inbox_->Expects(hello.node)) incarnations.Forget(hello.node).IgnoreError();
     remembered.ok() ? self->Admit(hello) : self->Refuse(hello, remembered);
   });
   if (!status.ok()) End(base::Annotate(status, "greet"));

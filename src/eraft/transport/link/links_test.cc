@@ -276,6 +276,17 @@ TEST_F(Links, TheLaneOfSnapshotsIsOpenWhileItIsUsed) {  // E122
   EXPECT_EQ(hub(2).received().size(), 2u);
 }
 
+TEST_F(Links, AnOldErrorOfTheSnapshotLaneIsNoError) {
+  MakeTwo();
+  world_.net.Hang(AddressOf(2));
+  ASSERT_OK(hub(1).Send(2, "part", FrameClass::kSnapshot));
+  world_.RunFor(absl::Milliseconds(500));
+  EXPECT_THAT(hub(1).StatusOf(2).snapshots.error, HasSubstr("nobody listens"));
+  world_.RunFor(absl::Seconds(5));
+  EXPECT_EQ(hub(1).StatusOf(2).snapshots.error, "");
+  EXPECT_EQ(hub(1).StatusOf(2).snapshots.dropped, 1u);
+}
+
 TEST_F(Links, AfterStopNothingIsSentOrReceived) {
   MakeTwo();
   ASSERT_OK(hub(2).Send(1, "late"));

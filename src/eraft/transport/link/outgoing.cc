@@ -82,6 +82,7 @@ void Outgoing::Tick() {
       CountDropped(queue_.DropBefore(now - kStaleAfter));
       if (lane_ == Lane::kSnapshots && queue_.empty()) {
         state_ = State::kIdle;
+        error_.clear();  // nobody needs it any more
         return;
       }
       if (now >= next_try_) Dial();
