@@ -104,10 +104,10 @@ void Client::Close() {
     Drain();
     inside_->dispatcher->Stop();
     inside_->dispatcher.reset();
-    inside_->dialer.reset();
     ended.set_value();
   });
   ended.get_future().wait();
+  inside_->dialer.reset();  // it may wait for what it has under way, which the loop must not
 }
 
 std::future<absl::StatusOr<Reply>> Client::Async(Operation operation, CallOptions options) {
