@@ -9,7 +9,10 @@ import sys
 import tempfile
 import unittest
 
-BUILD = pathlib.Path(os.environ["SLIPWAY_BUILD_DIR"]).resolve()
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "e2e"))
+import rig  # noqa: E402
+
+BUILD = rig.BUILD.resolve()
 PROGRAM = next((path for path in (BUILD / "bin" / "eraft_sim", BUILD / "bench" / "eraft_sim") if path.exists()), None)
 
 
@@ -82,4 +85,4 @@ if __name__ == "__main__":
     if PROGRAM is None:
         print("eraft_sim is not built here")
         sys.exit(77)
-    unittest.main(verbosity=1)
+    rig.main()
