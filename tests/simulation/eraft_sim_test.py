@@ -1,7 +1,6 @@
 #!/usr/bin/python3
 """eraft_sim as a program: its flags, its exit codes, commands that repeat a run, and traces that are the same in
 every process (E200, E206)."""
-import os
 import pathlib
 import re
 import subprocess
