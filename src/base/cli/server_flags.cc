@@ -43,6 +43,21 @@ void ServerFlags::AddKey(Command& command, absl::string_view flag, absl::string_
   keys_.push_back(std::move(entry));
 }
 
+void ServerFlags::AddSwitch(Command& command, absl::string_view flag, absl::string_view key,
+                            absl::string_view help) {
+  auto entry = std::make_unique<Key>();
+  entry->flag = std::string(flag);
+  entry->key = std::string(key);
+  Key* const raw = entry.get();
+  bool unused = false;
+  command.Switch(flag, &unused, help).set = [raw](absl::string_view value) {
+    raw->value = std::string(value);
+    raw->given = true;
+    return absl::OkStatus();
+  };
+  keys_.push_back(std::move(entry));
+}
+
 class ServerConfigLoader {
  public:
   ServerConfigLoader(const ServerFlags& flags, Invocation& in) : flags_(flags), in_(in) {}

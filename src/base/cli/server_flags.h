@@ -45,6 +45,10 @@ class ServerFlags {
   void AddKey(Command& command, absl::string_view flag, absl::string_view metavar,
               absl::string_view key, absl::string_view help);
 
+  // The same for a key that is true or false: --join, --no-join.
+  void AddSwitch(Command& command, absl::string_view flag, absl::string_view key,
+                 absl::string_view help);
+
   bool probe() const { return probe_ || health_check_; }
   const std::string& probe_address() const { return probe_address_; }  // empty: not given
   const std::string& ports_file() const { return ports_file_; }

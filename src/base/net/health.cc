@@ -52,6 +52,33 @@ void Health::OnChange(std::function<void(bool ready)> callback) {
   callbacks_.push_back(std::move(callback));
 }
 
+void Health::AddService(absl::string_view name, std::function<bool()> serving) {
+  MutexLock lock(mutex_);
+  services_[std::string(name)] = std::move(serving);
+}
+
+std::optional<bool> Health::ServiceServing(absl::string_view name) const {
+  std::function<bool()> serving;
+  {
+    MutexLock lock(mutex_);
+    const auto found = services_.find(std::string(name));
+    if (found == services_.end()) return std::nullopt;
+    serving = found->second;
+  }
+  return serving();
+}
+
+void Health::LookAtServices() {
+  MutexLock order(order_);
+  std::vector<std::function<void(bool)>> callbacks;
+  {
+    MutexLock lock(mutex_);
+    callbacks = callbacks_;
+    announced_ = ReadyLocked();
+  }
+  for (const auto& callback : callbacks) callback(announced_);
+}
+
 void Health::Announce() {
   bool now = false;
   std::vector<std::function<void(bool)>> callbacks;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -30,9 +31,16 @@ class Health {
   // Ready: serving, and every part works.
   bool ready() const;
   std::vector<Check> checks() const;  // by name
-  // Called after each change of ready(), in order, on the thread that made it. The callback may ask
-  // this object, but must not change it.
+  // Called after each change of ready() and at each LookAtServices, in order, on the thread that
+  // made it. The callback may ask this object, but must not change it.
   void OnChange(std::function<void(bool ready)> callback);
+
+  // Another name of gRPC health, with an answer of its own, asked for at each Check on a gRPC
+  // thread; whoever watches it hears of a change at the next LookAtServices. Before the first call.
+  void AddService(absl::string_view name, std::function<bool()> serving);
+  // nullopt: no such name.
+  std::optional<bool> ServiceServing(absl::string_view name) const;
+  void LookAtServices();
 
  private:
   bool ReadyLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -46,6 +54,7 @@ class Health {
   Phase phase_ ABSL_GUARDED_BY(mutex_) = Phase::kStarting;
   std::map<std::string, Check> checks_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::function<void(bool)>> callbacks_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, std::function<bool()>> services_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace slipway::base::net

@@ -14,11 +14,11 @@
 #include "base/net/grpc/server.h"
 #include "base/net/health.h"
 #include "base/net/http/server.h"
+#include "base/net/listen_addresses.h"
 #include "base/sync/mutex.h"
-#include "cas/service/listen.h"
+#include "base/sync/ticker.h"
 #include "cas/service/services.h"
 #include "cas/service/startup.h"
-#include "cas/service/ticker.h"
 
 namespace slipway::cas {
 namespace {
@@ -84,7 +84,7 @@ class CasdImpl final : public Casd {
   Requests requests_;
   Buffers buffers_;
   std::unique_ptr<KeysFile> keys_;
-  std::unique_ptr<AuditLog> audit_;
+  std::unique_ptr<base::AuditLog> audit_;
   std::unique_ptr<DiskStore> store_;
   std::optional<Authority> authority_;
   std::shared_ptr<base::net::TlsWatcher> tls_;
@@ -94,7 +94,7 @@ class CasdImpl final : public Casd {
   std::vector<std::unique_ptr<base::net::Service>> services_;
   std::unique_ptr<base::net::Server> server_;
   std::unique_ptr<base::net::HttpServer> http_;
-  std::optional<Ticker> ticker_;
+  std::optional<base::Ticker> ticker_;
   std::map<std::string, size_t> listener_of_;  // role
   std::atomic<int> transport_port_{0};
   std::atomic<bool> checking_{false};  // a job of CheckHealth is on its way
@@ -160,7 +160,7 @@ absl::Status CasdImpl::OpenSecurity() {
     tls_ = *std::move(watcher);
   }
   if (!config_.audit_file.empty()) {
-    auto audit = AuditLog::Open(world_.files, config_.audit_file, world_.clock);
+    auto audit = base::AuditLog::Open(world_.files, config_.audit_file, world_.clock);
     if (!audit.ok()) return ConfigError("log.audit_file", audit.status());
     audit_ = *std::move(audit);
   }
@@ -199,7 +199,7 @@ absl::StatusOr<base::net::Listener> CasdImpl::MakeListener(const std::string& ad
                                                            const std::vector<std::string>& roles) {
   base::net::Listener listener;
   SLIPWAY_ASSIGN_OR_RETURN(listener.addresses,
-                           ListenAddresses(address, tls_ != nullptr, world_.files));
+                           base::net::ListenAddresses(address, tls_ != nullptr, world_.files));
   listener.tls = tls_;
   for (const std::string& role : roles) {
     services_.push_back(role == "cas"         ? MakeCasService(*parts_)
@@ -246,8 +246,9 @@ absl::Status CasdImpl::StartGrpc() {
 
 absl::Status CasdImpl::StartHttp() {
   base::net::HttpServerOptions options;
-  SLIPWAY_ASSIGN_OR_RETURN(options.addresses,
-                           ListenAddresses(config_.listen_http, tls_ != nullptr, world_.files));
+  SLIPWAY_ASSIGN_OR_RETURN(
+      options.addresses,
+      base::net::ListenAddresses(config_.listen_http, tls_ != nullptr, world_.files));
   options.tls = tls_;
   options.metric_prefix = kPrefix;
   auto server = base::net::HttpServer::Start(options, MakeRouter(), *pool_, metrics_);

@@ -12,6 +12,7 @@
 #include "base/digest/sha256.h"
 #include "base/metrics/metrics.h"
 #include "base/net/http/test_client.h"
+#include "base/net/listen_addresses.h"
 #include "base/net/testing/test_certificates.h"
 #include "base/os/loop.h"
 #include "base/os/pool.h"
@@ -20,7 +21,6 @@
 #include "base/testing/free_port.h"
 #include "base/testing/status_matchers.h"
 #include "base/testing/temp_dir.h"
-#include "cas/service/listen.h"
 #include "cas/service/probe.h"
 #include "compat/zako/v1/cas.grpc.pb.h"
 
@@ -119,19 +119,23 @@ TEST(CasdConfig, RefusesWhatDoesNotGoTogether) {
 
 TEST(Listen, WithoutAHostItIsLoopbackOrEverywhere) {  // Z10
   base::sim::World world(1);
-  EXPECT_THAT(ListenAddresses(":7", false, world.files), IsOkAndHolds(ElementsAre("127.0.0.1:7")));
-  EXPECT_THAT(ListenAddresses("localhost:7", true, world.files),
+  EXPECT_THAT(base::net::ListenAddresses(":7", false, world.files),
               IsOkAndHolds(ElementsAre("127.0.0.1:7")));
-  EXPECT_THAT(ListenAddresses(":7", true, world.files), IsOkAndHolds(ElementsAre("0.0.0.0:7")));
+  EXPECT_THAT(base::net::ListenAddresses("localhost:7", true, world.files),
+              IsOkAndHolds(ElementsAre("127.0.0.1:7")));
+  EXPECT_THAT(base::net::ListenAddresses(":7", true, world.files),
+              IsOkAndHolds(ElementsAre("0.0.0.0:7")));
   auto proc = world.files.MakeRoot("/proc/net");
   ASSERT_THAT(proc, IsOk());
   ASSERT_OK(base::WriteFileDurably(**proc, "if_inet6",
                                    "00000000000000000000000000000001 01 80 10 80 lo\n"));
-  EXPECT_THAT(ListenAddresses(":7", false, world.files),
+  EXPECT_THAT(base::net::ListenAddresses(":7", false, world.files),
               IsOkAndHolds(ElementsAre("127.0.0.1:7", "[::1]:7")));
-  EXPECT_THAT(ListenAddresses(":0", false, world.files), IsOkAndHolds(ElementsAre("127.0.0.1:0")));
-  EXPECT_THAT(ListenAddresses(":7", true, world.files), IsOkAndHolds(ElementsAre("[::]:7")));
-  EXPECT_THAT(ListenAddresses("10.0.0.1:7", true, world.files),
+  EXPECT_THAT(base::net::ListenAddresses(":0", false, world.files),
+              IsOkAndHolds(ElementsAre("127.0.0.1:0")));
+  EXPECT_THAT(base::net::ListenAddresses(":7", true, world.files),
+              IsOkAndHolds(ElementsAre("[::]:7")));
+  EXPECT_THAT(base::net::ListenAddresses("10.0.0.1:7", true, world.files),
               IsOkAndHolds(ElementsAre("10.0.0.1:7")));
 }
 

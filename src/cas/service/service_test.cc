@@ -271,7 +271,7 @@ TEST_F(ServiceTest, TokensAndRoles) {  // 7.2 rows 9, 10; Z8
   EXPECT_EQ(server_->blobs().size(), 2u);
   AwaitQuiet();
   const std::string audit = server_->AuditText();
-  EXPECT_OK(VerifyAudit(audit));
+  EXPECT_OK(base::VerifyAudit(audit));
   EXPECT_THAT(audit,
               AllOf(HasSubstr(R"("actor":"bob")"), HasSubstr(R"("result":"denied")"),
                     HasSubstr(R"("bytes":1,"code":"OK")"), HasSubstr(R"("code":"UNAUTHENTICATED")"),

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "absl/time/time.h"
+#include "base/audit/audit.h"
 #include "base/clock.h"
 #include "base/loop.h"
 #include "base/metrics/metrics.h"
@@ -15,7 +16,6 @@
 #include "base/pool.h"
 #include "cas/blob_store.h"
 #include "cas/service/address.h"
-#include "cas/service/session/audit.h"
 #include "cas/service/session/authority.h"
 #include "cas/service/session/buffers.h"
 #include "cas/service/session/governor.h"
@@ -44,7 +44,7 @@ struct ServiceParts {
   Governor& governor;
   Requests& requests;
   Buffers& buffers;
-  AuditLog* audit;  // null: none is kept
+  base::AuditLog* audit;  // null: none is kept
   base::Pool& pool;
   base::Loop& loop;
   base::Clock& clock;

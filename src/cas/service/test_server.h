@@ -119,7 +119,7 @@ class TestServer {
       EXPECT_OK(keys_.Reload());
     }
     if (options.audit) {
-      auto audit = AuditLog::Open(world().files, folder_.Join("audit"), world().clock);
+      auto audit = base::AuditLog::Open(world().files, folder_.Join("audit"), world().clock);
       EXPECT_OK(audit.status());
       audit_ = *std::move(audit);
     }
@@ -193,7 +193,7 @@ class TestServer {
   Authority authority_;
   Requests requests_;
   Buffers buffers_;
-  std::unique_ptr<AuditLog> audit_;
+  std::unique_ptr<base::AuditLog> audit_;
   TestDiskStore store_;
   std::unique_ptr<base::os::ThreadPool> pool_;
   std::unique_ptr<MeteredPool> metered_;

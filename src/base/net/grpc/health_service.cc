@@ -5,6 +5,7 @@
 #include <grpcpp/impl/rpc_service_method.h>
 #include <grpcpp/support/server_callback.h>
 
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -25,13 +26,16 @@ constexpr size_t kWatchersMax = 1000;
 }  // namespace
 
 struct HealthService::State {
+  explicit State(Health& h) : health(h) {}
   bool Knows(const std::string& name) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
-    return name.empty() || names.count(name) != 0;
+    return name.empty() || names.count(name) != 0 || health.ServiceServing(name).has_value();
   }
   HealthCheckResponse::ServingStatus StatusOf(const std::string& name) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
     if (!Knows(name)) return HealthCheckResponse::SERVICE_UNKNOWN;
-    return ready && !closed ? HealthCheckResponse::SERVING : HealthCheckResponse::NOT_SERVING;
+    const std::optional<bool> own = health.ServiceServing(name);
+    return own.value_or(ready) && !closed ? HealthCheckResponse::SERVING
+                                          : HealthCheckResponse::NOT_SERVING;
   }
   void SetReady(bool now) {
     MutexLock lock(mutex);
@@ -39,6 +43,7 @@ struct HealthService::State {
   }
   void SetReadyLocked(bool now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
 
+  Health& health;
   // A watcher is told under this lock, which its end also takes: so it is there while it is told.
   Mutex mutex;
   std::set<std::string> names ABSL_GUARDED_BY(mutex);
@@ -181,7 +186,7 @@ class HealthService::Methods final : public grpc::Service {
 };
 
 HealthService::HealthService(Health& health)
-    : state_(std::make_shared<State>()), methods_(std::make_unique<Methods>(state_, raw_)) {
+    : state_(std::make_shared<State>(health)), methods_(std::make_unique<Methods>(state_, raw_)) {
   raw_.service = methods_.get();
   raw_.methods = {kCheck, kWatch};
   // `health` cannot forget a callback, so this one outlives the service.

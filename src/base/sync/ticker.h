@@ -9,12 +9,12 @@
 #include "base/loop.h"
 #include "base/sync/mutex.h"
 
-namespace slipway::cas {
+namespace slipway::base {
 
 class Ticker {
  public:
   // `tick` runs on `loop`, first after one `interval`, and must not block.
-  Ticker(base::Loop& loop, absl::Duration interval, std::function<void()> tick)
+  Ticker(Loop& loop, absl::Duration interval, std::function<void()> tick)
       : state_(std::make_shared<State>()) {
     state_->loop = &loop;
     state_->interval = interval;
@@ -23,7 +23,7 @@ class Ticker {
   }
   // No tick runs after this. Not from the tick.
   ~Ticker() {
-    base::MutexLock lock(state_->mutex);
+    MutexLock lock(state_->mutex);
     state_->tick = nullptr;
   }
   Ticker(const Ticker&) = delete;
@@ -31,16 +31,16 @@ class Ticker {
 
  private:
   struct State {
-    base::Loop* loop = nullptr;
+    Loop* loop = nullptr;
     absl::Duration interval;
-    base::Mutex mutex;
+    Mutex mutex;
     std::function<void()> tick ABSL_GUARDED_BY(mutex);
   };
   // On the loop. The timer of a stopped ticker fires once more and finds nothing to do.
   static void Arm(const std::shared_ptr<State>& state) {
     state->loop->After(state->interval, [state] {
       {
-        base::MutexLock lock(state->mutex);
+        MutexLock lock(state->mutex);
         if (!state->tick) return;
         state->tick();
       }
@@ -50,4 +50,4 @@ class Ticker {
   std::shared_ptr<State> state_;
 };
 
-}  // namespace slipway::cas
+}  // namespace slipway::base

@@ -1,4 +1,4 @@
-#include "cas/service/session/audit.h"
+#include "base/audit/audit.h"
 
 #include <algorithm>
 #include <utility>
@@ -9,20 +9,20 @@
 #include "base/digest/sha256.h"
 #include "base/log/log.h"
 
-namespace slipway::cas {
+namespace slipway::base {
 namespace {
 
 constexpr uint64_t kLineBytesMax = 64 << 10;
 constexpr absl::string_view kTimeFormat = "%Y-%m-%dT%H:%M:%E3SZ";
 
 // SHA-256 of the hash before, as 32 bytes, and the record without its own hash.
-std::string HashOf(absl::string_view prev, const base::Json& record) {
-  const absl::StatusOr<base::Bytes> before = base::FromHex(prev);
-  base::Sha256 hash;
+std::string HashOf(absl::string_view prev, const Json& record) {
+  const absl::StatusOr<Bytes> before = FromHex(prev);
+  Sha256 hash;
   if (before.ok()) hash.Update(*before);
   const std::string text = record.DumpCanonical();
-  hash.Update(base::AsBytes(text));
-  return base::ToHex(hash.Finish());
+  hash.Update(AsBytes(text));
+  return ToHex(hash.Finish());
 }
 
 absl::string_view ResultOf(const absl::Status& outcome) {
@@ -32,11 +32,11 @@ absl::string_view ResultOf(const absl::Status& outcome) {
 }
 
 // The record of a line, its own hash checked and taken off.
-absl::StatusOr<base::Json> ParseRecord(absl::string_view line, std::string* hash) {
-  SLIPWAY_ASSIGN_OR_RETURN(base::Json record, base::ParseJson(line));
-  const base::Json* own = record.Find("hash");
-  const base::Json* prev = record.Find("prev");
-  const base::Json* seq = record.Find("seq");
+absl::StatusOr<Json> ParseRecord(absl::string_view line, std::string* hash) {
+  SLIPWAY_ASSIGN_OR_RETURN(Json record, ParseJson(line));
+  const Json* own = record.Find("hash");
+  const Json* prev = record.Find("prev");
+  const Json* seq = record.Find("seq");
   if (own == nullptr || own->AsString() == nullptr || prev == nullptr ||
       prev->AsString() == nullptr || seq == nullptr || !seq->AsUint().has_value()) {
     return absl::DataLossError("it has no seq, prev or hash");
@@ -51,30 +51,29 @@ absl::StatusOr<base::Json> ParseRecord(absl::string_view line, std::string* hash
 
 }  // namespace
 
-base::Owned<AuditLog> AuditLog::Open(base::Files& files, const std::string& path,
-                                     base::Clock& clock) {
-  const auto [parent, name] = base::SplitPath(path);
+Owned<AuditLog> AuditLog::Open(Files& files, const std::string& path, Clock& clock) {
+  const auto [parent, name] = SplitPath(path);
   SLIPWAY_ASSIGN_OR_RETURN(auto dir, files.MakeRoot(parent.empty() ? "." : parent));
-  base::OpenOptions options;
+  OpenOptions options;
   options.write = true;
   options.create = true;
   options.mode = 0600;
   auto file = dir->Open(name, options);
-  if (!file.ok()) return base::Annotate(file.status(), "open audit log");
+  if (!file.ok()) return Annotate(file.status(), "open audit log");
   // Two that write would each put their records where the other's are.
-  SLIPWAY_RETURN_IF_ERROR(base::Annotate((*file)->TryLock(), "open audit log"));
+  SLIPWAY_RETURN_IF_ERROR(Annotate((*file)->TryLock(), "open audit log"));
   std::unique_ptr<AuditLog> log(new AuditLog(*std::move(file), clock));
-  SLIPWAY_RETURN_IF_ERROR(base::Annotate(log->Continue(), "open audit log"));
+  SLIPWAY_RETURN_IF_ERROR(Annotate(log->Continue(), "open audit log"));
   return log;
 }
 
 absl::Status AuditLog::Continue() {
-  base::MutexLock lock(mutex_);
-  SLIPWAY_ASSIGN_OR_RETURN(const base::Meta meta, file_->Stat());
+  MutexLock lock(mutex_);
+  SLIPWAY_ASSIGN_OR_RETURN(const Meta meta, file_->Stat());
   const uint64_t from = meta.size_bytes - std::min(meta.size_bytes, 2 * kLineBytesMax);
-  base::Bytes tail(static_cast<size_t>(meta.size_bytes - from));
+  Bytes tail(static_cast<size_t>(meta.size_bytes - from));
   SLIPWAY_ASSIGN_OR_RETURN(const size_t size, file_->ReadAt(from, absl::MakeSpan(tail)));
-  absl::string_view text = base::AsText(tail).substr(0, size);
+  absl::string_view text = AsText(tail).substr(0, size);
   const size_t end = text.rfind('\n');
   size_bytes_ = end == absl::string_view::npos ? from : from + end + 1;
   if (size_bytes_ != meta.size_bytes) SLIPWAY_RETURN_IF_ERROR(file_->Truncate(size_bytes_));
@@ -84,7 +83,7 @@ absl::Status AuditLog::Continue() {
   text = text.substr(0, end);
   const size_t begin = text.rfind('\n');
   if (begin != absl::string_view::npos) text = text.substr(begin + 1);
-  absl::StatusOr<base::Json> record = ParseRecord(text, &hash_);
+  absl::StatusOr<Json> record = ParseRecord(text, &hash_);
   if (!record.ok()) {
     return absl::DataLossError(
         absl::StrCat("its last record is damaged: ", record.status().message(),
@@ -95,8 +94,8 @@ absl::Status AuditLog::Continue() {
 }
 
 void AuditLog::Write(const AuditRecord& record) {
-  base::Json json = base::Json::MakeObject();
-  if (const base::Json::Object* fields = record.fields.AsObject()) {
+  Json json = Json::MakeObject();
+  if (const Json::Object* fields = record.fields.AsObject()) {
     for (const auto& [name, value] : *fields) json.Set(name, value);
   }
   json.Set("actor", record.actor.empty() ? record.peer : record.actor);
@@ -107,13 +106,13 @@ void AuditLog::Write(const AuditRecord& record) {
   json.Set("result", ResultOf(record.outcome));
   json.Set("code", absl::StatusCodeToString(record.outcome.code()));
   json.Set("ts", absl::FormatTime(kTimeFormat, clock_.Wall(), absl::UTCTimeZone()));
-  base::MutexLock lock(mutex_);
+  MutexLock lock(mutex_);
   json.Set("seq", seq_ + 1);
   json.Set("prev", hash_);
   const std::string hash = HashOf(hash_, json);
   json.Set("hash", hash);
   const std::string line = json.DumpCanonical() + "\n";
-  const absl::Status written = file_->WriteAt(size_bytes_, base::AsBytes(line));
+  const absl::Status written = file_->WriteAt(size_bytes_, AsBytes(line));
   if (!written.ok()) {
     // The next record takes its place, so that the chain has no gap and no torn line.
     SLIPWAY_LOG(kError, "audit record lost",
@@ -130,7 +129,7 @@ absl::Status VerifyAudit(absl::string_view text) {
   uint64_t seq = 0;
   for (const absl::string_view line : absl::StrSplit(text, '\n', absl::SkipEmpty())) {
     std::string hash;
-    absl::StatusOr<base::Json> record = ParseRecord(line, &hash);
+    absl::StatusOr<Json> record = ParseRecord(line, &hash);
     absl::Status status = record.status();
     if (status.ok() &&
         (*record->Find("seq")->AsUint() != seq + 1 || *record->Find("prev")->AsString() != prev)) {
@@ -146,4 +145,4 @@ absl::Status VerifyAudit(absl::string_view text) {
   return absl::OkStatus();
 }
 
-}  // namespace slipway::cas
+}  // namespace slipway::base

@@ -1,4 +1,4 @@
-// The audit log (Z144): who did what to which blob, and what came of it. JSON lines chained by
+// The audit log (Z144): who did what to what, and what came of it. JSON lines chained by
 // hashes, so that a line changed or taken out shows (DECISIONS 2). Thread-safe; blocks: on an I/O
 // pool only.
 #pragma once
@@ -16,16 +16,16 @@
 #include "base/status.h"
 #include "base/sync/mutex.h"
 
-namespace slipway::cas {
+namespace slipway::base {
 
 struct AuditRecord {
   std::string actor;   // subject of the caller, or its address where nobody is known
   std::string peer;    // its address
   std::string op;      // "upload"
-  std::string target;  // digest; empty where there is none
+  std::string target;  // what it was done to; empty where there is nothing
   std::string request_id;
   absl::Status outcome;
-  base::Json fields;  // further members of the record; an object or null
+  Json fields;  // further members of the record; an object or null
 };
 
 class AuditLog {
@@ -33,19 +33,17 @@ class AuditLog {
   // Appends to `path`, made with mode 0600 where it is missing. What a crash left of a last line is
   // taken off; the chain goes on from the last whole one. Errors of Files; DataLoss: the end of the
   // file is no audit log; Aborted: somebody else writes it, another server perhaps.
-  static base::Owned<AuditLog> Open(base::Files& files, const std::string& path,
-                                    base::Clock& clock);
+  static Owned<AuditLog> Open(Files& files, const std::string& path, Clock& clock);
   // A record that cannot be written is logged as an error; the call it tells of goes on.
   void Write(const AuditRecord& record);
 
  private:
-  AuditLog(std::unique_ptr<base::File> file, base::Clock& clock)
-      : clock_(clock), file_(std::move(file)) {}
+  AuditLog(std::unique_ptr<File> file, Clock& clock) : clock_(clock), file_(std::move(file)) {}
   absl::Status Continue();
 
-  base::Clock& clock_;
-  base::Mutex mutex_;
-  std::unique_ptr<base::File> file_ ABSL_GUARDED_BY(mutex_);
+  Clock& clock_;
+  Mutex mutex_;
+  std::unique_ptr<File> file_ ABSL_GUARDED_BY(mutex_);
   uint64_t size_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t seq_ ABSL_GUARDED_BY(mutex_) = 0;
   std::string hash_ ABSL_GUARDED_BY(mutex_) = std::string(64, '0');
@@ -55,4 +53,4 @@ class AuditLog {
 // with the line that does not.
 absl::Status VerifyAudit(absl::string_view text);
 
-}  // namespace slipway::cas
+}  // namespace slipway::base
