@@ -288,6 +288,10 @@ std::string Describe(const wal::RecordRef& record) {
       return absl::StrCat("of entry ", copy->index, ", voters ",
                           absl::StrJoin(copy->membership.voters, ","));
     }
+    case wal::RecordType::kLastEntry: {
+      const auto index = wal::ParseIndex(payload);
+      return index.ok() ? absl::StrCat("older segments hold entries up to ", *index) : "?";
+    }
     case wal::RecordType::kPad:
       return "";
   }

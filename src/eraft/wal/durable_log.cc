@@ -56,10 +56,12 @@ void DurableLog::Apply(absl::Span<const RecordRef> records, uint64_t segment) {
   }
 }
 
-std::vector<std::pair<raft::GroupId, Batch>> DurableLog::Checkpoints() const {
+std::vector<DurableLog::GroupCheckpoint> DurableLog::Checkpoints() const {
   base::MutexLock lock(mutex_);
-  std::vector<std::pair<raft::GroupId, Batch>> all;
-  for (const auto& [id, group] : index_.groups()) all.emplace_back(id, group.Checkpoint());
+  std::vector<GroupCheckpoint> all;
+  for (const auto& [id, group] : index_.groups()) {
+    all.push_back({id, group.Checkpoint(), group.extents().empty() ? 0 : group.last_index()});
+  }
   return all;
 }
 

@@ -44,7 +44,12 @@ class DurableLog {
   // CHECK: the records parse; the writer has just made them.
   void Apply(absl::Span<const RecordRef> records, uint64_t segment);
   // What a new segment begins with, for every group.
-  std::vector<std::pair<raft::GroupId, Batch>> Checkpoints() const;
+  struct GroupCheckpoint {
+    raft::GroupId group = 0;
+    Batch state;
+    raft::Index last_entry = 0;  // 0: the log holds none of the group
+  };
+  std::vector<GroupCheckpoint> Checkpoints() const;
   // Entries to write again because they pin old segments (E115), of one group; none: nobody does.
   struct Pinned {
     raft::GroupId group = 0;

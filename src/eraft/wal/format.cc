@@ -102,6 +102,8 @@ absl::string_view RecordTypeName(RecordType type) {
       return "membership";
     case RecordType::kPad:
       return "pad";
+    case RecordType::kLastEntry:
+      return "last-entry";
   }
   return "unknown";
 }

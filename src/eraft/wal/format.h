@@ -53,9 +53,10 @@ enum class RecordType : uint8_t {
   kBatch = 7,  // first of what one write carries
   kMembership = 8,
   kPad = 9,
+  kLastEntry = 10,  // how far the entries of a group reach that older segments hold
 };
 inline constexpr uint8_t kRecordTypeMin = 1;
-inline constexpr uint8_t kRecordTypeMax = 9;
+inline constexpr uint8_t kRecordTypeMax = 10;
 absl::string_view RecordTypeName(RecordType type);
 
 // kEntries: written again further on (E115); takes the place of the same entries and, unlike an

@@ -108,12 +108,13 @@ TEST(Format, EveryRecordTypeComesBack) {
   const uint64_t before = builder.bytes();
   builder.Add(3, batch);
   EXPECT_EQ(builder.bytes() - before, EncodedBytes(batch));
+  builder.AddLastEntry(3, 12);
   const BatchBuilder::Built built = builder.Finish({.sequence = 10, .durable_sequence = 9});
-  ASSERT_EQ(built.records.size(), 9u);
+  ASSERT_EQ(built.records.size(), 10u);
   const auto payload = [&](size_t i) { return built.records[i].payload; };
   const auto header = ParseBatchHeader(payload(0));
   ASSERT_OK(header);
-  EXPECT_EQ(header->records, 8u);
+  EXPECT_EQ(header->records, 9u);
   EXPECT_EQ(header->bytes, built.bytes.size());
   EXPECT_EQ(header->durable_sequence, 9u);
   EXPECT_EQ(*ParseHardState(payload(1)), *batch.hard_state);
@@ -126,6 +127,8 @@ TEST(Format, EveryRecordTypeComesBack) {
   EXPECT_EQ(*ParseMark(payload(6)), mark);
   EXPECT_TRUE(ParseDone(payload(7), built.records[7].header.flags)->discarded);
   EXPECT_EQ(built.records[8].header.flags, kFlagGone);
+  EXPECT_EQ(built.records[9].header.type, RecordType::kLastEntry);
+  EXPECT_EQ(*ParseIndex(payload(9)), 12u);
   for (const RecordRef& record : built.records) EXPECT_EQ(record.offset % kRecordAlignBytes, 0u);
 }
 

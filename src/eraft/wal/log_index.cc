@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/mutant.h"
 #include "base/status.h"
 
 namespace slipway::eraft::wal {
@@ -45,6 +46,11 @@ void GroupLog::EraseUpTo(raft::Index last) {
     Release(front);
     extents_.pop_front();
   }
+}
+
+void GroupLog::Void(raft::Index from) {
+  EraseFrom(from);
+  promised_last_ = std::min(promised_last_, from - 1);
 }
 
 void GroupLog::Append(const Extent& extent) {
@@ -90,6 +96,7 @@ std::vector<IndexRange> GroupLog::Missing() const {
     if (extent.first > next) missing.push_back({next, extent.first - 1});
     next = extent.last() + 1;
   }
+  if (promised_last_ >= next) missing.push_back({next, promised_last_});
   return missing;
 }
 
@@ -126,6 +133,7 @@ absl::Status LogIndex::ApplyEntries(const RecordRef& record, uint64_t segment) {
   if ((record.header.flags & kFlagCopy) != 0) {
     group.Replace(extent);
   } else {
+    group.Void(extent.first);
     group.Append(extent);
   }
   return absl::OkStatus();
@@ -154,7 +162,7 @@ absl::Status LogIndex::Apply(const RecordRef& record, uint64_t segment) {
     }
     case RecordType::kTruncateSuffix: {
       SLIPWAY_ASSIGN_OR_RETURN(const raft::Index from, ParseIndex(payload));
-      groups_[id].EraseFrom(from);
+      groups_[id].Void(from);
       return absl::OkStatus();
     }
     case RecordType::kSnapshotIntent: {
@@ -172,6 +180,11 @@ absl::Status LogIndex::Apply(const RecordRef& record, uint64_t segment) {
     }
     case RecordType::kBatch:
       return ParseBatchHeader(payload).status();
+    case RecordType::kLastEntry: {
+      SLIPWAY_ASSIGN_OR_RETURN(const raft::Index last, ParseIndex(payload));
+      if (!SLIPWAY_MUTANT("wal-lost-segment-unseen")) groups_[id].promised_last_ = last;
+      return absl::OkStatus();
+    }
     case RecordType::kPad:
       return absl::OkStatus();
   }

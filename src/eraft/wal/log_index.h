@@ -47,13 +47,15 @@ class GroupLog {
   const std::deque<Extent>& extents() const { return extents_; }
   // Bytes of records with live entries, by segment.
   const std::map<uint64_t, uint64_t>& live_bytes() const { return live_bytes_; }
-  // Indexes above the mark that should be there and are not.
+  // Indexes above the mark that should be there and are not: gaps, and what a segment promised that
+  // older ones hold.
   std::vector<IndexRange> Missing() const;
   // What a new segment repeats, so that the older ones are not needed for it.
   Batch Checkpoint() const;
 
  private:
   friend class LogIndex;
+  void Void(raft::Index from);
   void Append(const Extent& extent);
   void Replace(const Extent& extent);
   void EraseFrom(raft::Index first);
@@ -67,6 +69,8 @@ class GroupLog {
   std::optional<SnapshotIntent> intent_;
   std::deque<Extent> extents_;
   std::map<uint64_t, uint64_t> live_bytes_;
+  // Entries up to it were there when a segment began, and nothing has made them void since.
+  raft::Index promised_last_ = 0;
 };
 
 class LogIndex {

@@ -81,6 +81,85 @@ TEST(LogIndex, AgreesWithAPlainMap) {
   }
 }
 
+// One record, with its bytes, and the segment that holds it.
+struct Held {
+  uint64_t segment = 0;
+  BatchBuilder::Built built;
+};
+
+LogIndex IndexOf(const std::vector<Held>& log, uint64_t from_segment) {
+  LogIndex index;
+  for (const Held& held : log) {
+    if (held.segment < from_segment) continue;
+    for (const RecordRef& record : held.built.records) EXPECT_OK(index.Apply(record, held.segment));
+  }
+  return index;
+}
+
+// Segments go from the oldest on. Those that hold no live entry are not missed, however the entries
+// came to be void; without one that does, each group that had entries there lacks them.
+TEST(LogIndex, TellsASegmentThatIsGoneFromOneThatWasRetired) {  // E115, E163
+  for (uint64_t seed = 1; seed <= 300; ++seed) {
+    base::sim::Stream choices(seed);
+    std::vector<Held> log;
+    LogIndex whole;
+    const auto write = [&](uint64_t segment, const auto& add) {
+      BatchBuilder builder;
+      add(builder);
+      log.push_back({segment, builder.Finish({.offset = 4096 * (log.size() + 1), .sequence = 1})});
+      for (const RecordRef& record : log.back().built.records) {
+        ASSERT_OK(whole.Apply(record, segment));
+      }
+    };
+    uint64_t segment = 0;
+    for (uint64_t step = 0; step < 40; ++step) {
+      if (step % 8 == 0) {
+        write(++segment, [&](BatchBuilder& builder) {
+          for (const auto& [id, group] : whole.groups()) {
+            builder.Add(id, group.Checkpoint());
+            if (!group.extents().empty()) builder.AddLastEntry(id, group.last_index());
+          }
+        });
+      }
+      const auto id = static_cast<raft::GroupId>(1 + choices.Below(2));
+      const GroupLog* const group = whole.Find(id);
+      const raft::Index last = group == nullptr ? 0 : group->last_index();
+      const raft::Index mark = group == nullptr ? 0 : group->mark().index;
+      const uint64_t live = last - mark;
+      Batch batch;
+      const uint64_t choice = choices.Below(12);
+      if (choice < 4) {
+        batch.entries = MakeEntries(last + 1 - choices.Below(live + 1), 1 + choices.Below(3));
+      } else if (choice < 7) {
+        batch.truncate_prefix = raft::SnapshotMark{mark + choices.Below(live + 1), 1, {}};
+      } else if (choice < 8) {
+        batch.truncate_suffix_from = mark + 1 + choices.Below(live + 1);
+      } else if (choice < 9) {
+        batch.remove_group = choices.Below(3) == 0;
+      } else if (live > 0) {  // copied forward
+        const raft::Index first = mark + 1 + choices.Below(live);
+        const uint64_t count = 1 + choices.Below(last - first + 1);
+        write(segment, [&](BatchBuilder& builder) {
+          builder.AddEntries(id, MakeEntries(first, count), kFlagCopy);
+        });
+        continue;
+      }
+      write(segment, [&](BatchBuilder& builder) { builder.Add(id, batch); });
+    }
+    for (uint64_t from = 1; from <= segment; ++from) {
+      const LogIndex index = IndexOf(log, from);
+      for (const auto& [id, group] : whole.groups()) {
+        const bool lacks = !group.live_bytes().empty() && group.live_bytes().begin()->first < from;
+        const GroupLog* const found = index.Find(id);
+        ASSERT_NE(found, nullptr);
+        EXPECT_EQ(!found->Missing().empty(), lacks) << "seed " << seed << " from " << from;
+        if (lacks) continue;
+        EXPECT_EQ(found->last_index(), group.last_index());
+      }
+    }
+  }
+}
+
 // Marks repeated by checkpoints, or late ones, never bring entries back.
 TEST(LogIndex, AMarkNeverGoesBack) {
   BatchBuilder builder;

@@ -360,6 +360,11 @@ void BatchBuilder::AddEntries(raft::GroupId group, absl::Span<const raft::Entry>
   for (const raft::Entry& entry : entries) out.PutBytes(entry.payload.view());
 }
 
+void BatchBuilder::AddLastEntry(raft::GroupId group, raft::Index last) {
+  Writer out(Begin(RecordType::kLastEntry, group, 0, sizeof(raft::Index)));
+  out.Put(last);
+}
+
 void BatchBuilder::Add(raft::GroupId group, const Batch& batch) {
   if (const auto& state = batch.hard_state) {
     Writer out(Begin(RecordType::kHardState, group, 0, kHardStateBytes));

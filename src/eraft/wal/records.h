@@ -104,6 +104,8 @@ class BatchBuilder {
   BatchBuilder();
   void Add(raft::GroupId group, const Batch& batch);
   void AddEntries(raft::GroupId group, absl::Span<const raft::Entry> entries, uint8_t flags);
+  // Of a segment's first batch: up to `last` older segments hold the group's entries.
+  void AddLastEntry(raft::GroupId group, raft::Index last);
   // Bytes so far, the batch header's included.
   uint64_t bytes() const { return bytes_.size(); }
   size_t records() const { return offsets_.size() - 1; }

@@ -339,6 +339,9 @@ std::string DamageReport::Text() const {
                       " are damaged\n");
     }
   }
+  if (damages.empty() && !missing.empty()) {
+    text += "what is here can be read: a segment that is older seems to be gone\n";
+  }
   for (const DamagedEntries& e : missing) {
     absl::StrAppend(&text, "group ", e.group, ": entries ", e.range.first, " to ", e.range.last,
                     " are missing\n");

@@ -402,11 +402,20 @@ absl::Status Wal::Close() {
     if (s.closed) return s.failed;
     s.closed = true;
   }
-  // The pool is helped where it has no threads.
+  // The pool is helped where it has no threads; and what it had refused to take is done here.
   for (;;) {
+    bool refused = false;
     {
       base::MutexLock lock(s.mutex);
-      if (!s.scheduled) break;
+      if (!s.scheduled) {
+        refused = !s.queue.empty() && !s.no_room && s.failed.ok();
+        if (!refused) break;
+        s.scheduled = true;
+      }
+    }
+    if (refused) {
+      s.RunStep();
+      continue;
     }
     if (s.parts.writer.RunOne()) continue;
     base::MutexLock lock(s.mutex);

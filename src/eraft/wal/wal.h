@@ -60,7 +60,7 @@ class Wal {
   // or version. InvalidArgument: the options.
   static absl::StatusOr<std::unique_ptr<Wal>> Open(const WalOptions& options, const WalParts& parts,
                                                    WalRecovery* recovery);
-  // Close, and answers what was not answered with Cancelled.
+  // Without Close before it, as a crash: what waits is not written, and answered with Cancelled.
   ~Wal();
 
   // Makes `batch` of `group` durable and then calls `done` once, on the writer's thread, in the

@@ -401,11 +401,11 @@ TEST(WalFaults, ASegmentIsNotRetiredBeforeTheNextOneHasBegun) {  // E115
   const WalParts parts{*dir, node.writer_pool, node.background_pool, clock, node.metrics};
   ASSERT_OK_AND_ASSIGN(std::unique_ptr<Wal> wal, Wal::Open(node.options, parts, nullptr));
   node.Run();
-  for (raft::Index next = 1; next <= 17; ++next) {
+  for (raft::Index next = 1; next <= 18; ++next) {
     ASSERT_OK(wal->Append(1, {.entries = MakeEntries(next, 1, 4, 500)}, nullptr));
     node.Run();
   }
-  ASSERT_OK(wal->Append(1, {.truncate_prefix = raft::SnapshotMark{17, 4, {}}}, nullptr));
+  ASSERT_OK(wal->Append(1, {.truncate_prefix = raft::SnapshotMark{18, 4, {}}}, nullptr));
   node.Run();
   ASSERT_EQ(wal->segment_count(), 1u);
   wal->Tick();  // puts the upkeep into its queue
@@ -414,7 +414,7 @@ TEST(WalFaults, ASegmentIsNotRetiredBeforeTheNextOneHasBegun) {  // E115
   ASSERT_OK(wal->Append(2, {.entries = MakeEntries(1, 2, 4, 1200)}, nullptr));
   bool ran = false;
   clock.hook = [&] {
-    ran = true;
+    ran = node.files.Exists("/node/wal/2.wal");
     while (node.background_pool.RunOne()) {
     }
     node.files.PowerOff();
@@ -425,7 +425,24 @@ TEST(WalFaults, ASegmentIsNotRetiredBeforeTheNextOneHasBegun) {  // E115
   wal.reset();
   ASSERT_OK(node.Reboot(Loss::kLoseAllUnsynced));
   ASSERT_TRUE(node.wal->Find(1).has_value());
-  EXPECT_EQ(node.wal->Find(1)->mark.index, 17u);
+  EXPECT_EQ(node.wal->Find(1)->mark.index, 18u);
+}
+
+// The only segment with entries of group 1 is gone, and later ones say nothing of it but its state.
+TEST(WalFaults, TheOldestSegmentThatIsGoneIsMissed) {  // E163
+  Node node(1);
+  ASSERT_OK(node.Open());
+  ASSERT_OK(node.Append(1, {.entries = MakeEntries(1, 3)}));
+  raft::Index next = 1;
+  while (node.wal->segment_count() < 3) {
+    ASSERT_OK(node.Append(2, {.entries = MakeEntries(next++, 1, 1, 500)}));
+  }
+  ASSERT_OK(node.Append(2, {.truncate_prefix = raft::SnapshotMark{next - 1, 1, {}}}));
+  node.wal.reset();
+  ASSERT_OK(node.dir->Remove("wal/1.wal"));
+  EXPECT_THAT(node.Open(),
+              StatusIs(StatusCode::kDataLoss, HasSubstr("a segment that is older seems to be gone\n"
+                                                        "group 1: entries 1 to 3 are missing")));
 }
 
 // Several segments go at once: no crash leaves a gap between those that stay.

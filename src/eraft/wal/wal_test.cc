@@ -427,6 +427,43 @@ TEST(Wal, WhatRecoveryWouldNotTakeIsRefused) {
   EXPECT_EQ(node.wal->Find(1)->membership->membership, large);
 }
 
+// A pool that can be full.
+class FullPool : public base::Pool {
+ public:
+  absl::Status Submit(base::Task job) override {
+    return full ? absl::ResourceExhaustedError("submit a job: full") : pool.Submit(std::move(job));
+  }
+  bool RunOne() override { return pool.RunOne(); }
+  int threads() const override { return 1; }
+
+  base::sim::Pool pool{1};
+  bool full = false;
+};
+
+TEST(Wal, CloseWritesWhatThePoolRefused) {
+  Node node(1);
+  FullPool pool;
+  ASSERT_OK_AND_ASSIGN(const auto dir, node.files.OpenRoot("/node"));
+  const WalParts parts{*dir, pool, node.background_pool, node.clock, node.metrics};
+  ASSERT_OK_AND_ASSIGN(const std::unique_ptr<Wal> wal, Wal::Open(node.options, parts, nullptr));
+  absl::Status answer = absl::UnknownError("not answered");
+  ASSERT_OK(wal->Append(1, {.entries = MakeEntries(1, 1)}, [&](const absl::Status& first) {
+    EXPECT_OK(first);
+    // Waits for the next step, for which the pool then has no room.
+    EXPECT_OK(wal->Append(1, {.entries = MakeEntries(2, 1)},
+                          [&](absl::Status status) { answer = std::move(status); }));
+    pool.full = true;
+  }));
+  ASSERT_TRUE(pool.RunOne());
+  ASSERT_FALSE(pool.RunOne());
+  ASSERT_THAT(answer, StatusIs(StatusCode::kUnknown));
+  ASSERT_OK(wal->Close());
+  EXPECT_OK(answer);
+  EXPECT_EQ(wal->queued_bytes(), 0u);
+  ASSERT_OK(node.Reboot(Loss::kLoseAllUnsynced));
+  EXPECT_EQ(node.wal->Find(1)->last_index, 2u);
+}
+
 // A request that is too long for one batch takes effect in the order of its fields all the same.
 TEST(Wal, PartsOfALongRequestStayInOrder) {
   Node node(1);

@@ -82,7 +82,8 @@ absl::Status WalWriter::WriteAndSync(const base::Bytes& bytes, uint64_t offset) 
 }
 
 // The header goes to the disk with the segment's first batch, so a new segment costs no sync of its
-// own; and with the state of every group, so that older segments are needed for entries only.
+// own; and with the state of every group, so that older segments are needed for entries only, and
+// with how far those reach, so that one that is gone is missed.
 absl::Status WalWriter::BeginSegment() {
   auto segment = std::make_shared<Segment>();
   segment->number = number_ + 1;
@@ -102,7 +103,10 @@ absl::Status WalWriter::BeginSegment() {
   offset_ = kSegmentHeaderBytes;
 
   BatchBuilder builder;
-  for (const auto& [id, batch] : parts_.log.Checkpoints()) builder.Add(id, batch);
+  for (const DurableLog::GroupCheckpoint& checkpoint : parts_.log.Checkpoints()) {
+    builder.Add(checkpoint.group, checkpoint.state);
+    if (checkpoint.last_entry != 0) builder.AddLastEntry(checkpoint.group, checkpoint.last_entry);
+  }
   if (RecordBytes(0) + builder.bytes() > segment_bytes_ / 2) {
     return absl::InternalError(absl::StrCat("write-ahead log: the state of all groups takes ",
                                             builder.bytes(), " bytes of a segment of ",
