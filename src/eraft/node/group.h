@@ -39,6 +39,7 @@ class Group {
   void Propose(base::Bytes command, absl::Duration deadline, Node::ProposeDone done);
   void Read(const ReadOptions& options, ReadDone done);
   void Get(ShardId shard, std::string key, const ReadOptions& options, Node::GetDone done);
+  void Query(const ReadOptions& options, Node::QueryWork work, Node::QueryDone done);
   absl::Status ProposeMembership(const raft::Membership& target);
   absl::Status TransferLeader(raft::NodeId peer);
   absl::Status Campaign();
@@ -107,8 +108,8 @@ class Group {
   void ExpireReads();
   void FailReads(const absl::Status& status);
   absl::Status CheckStaleness(absl::Duration staleness_max) const;
-  void StartGet(PendingGet get);
-  void StartGets();
+  void StartQuery(PendingQuery query);
+  void StartQueries();
   absl::Duration LeaseLeft() const;
   void NoteRound(const raft::Message& heartbeat);
   void NoteConfirmed();
@@ -161,7 +162,7 @@ class Group {
   std::map<uint64_t, std::vector<PendingRead>> asked_reads_;  // by context
   std::vector<PendingRead> again_reads_;                      // at the next tick
   std::multimap<raft::Index, PendingRead> waiting_reads_;     // for the index to be applied
-  std::deque<PendingGet> held_gets_;                          // while the state is replaced
+  std::deque<PendingQuery> held_queries_;                     // while the state is replaced
   uint64_t next_context_ = 1;
   absl::Duration contact_ = -absl::InfiniteDuration();  // the leader's last word
   std::deque<SentRound> rounds_;
@@ -177,8 +178,5 @@ class Group {
   std::vector<std::unique_ptr<SnapshotSender>> done_senders_;  // may be on the stack
   SnapshotReceiver receiver_;
 };
-
-// `status` as an error of Propose. The text stays.
-absl::Status WithFate(const absl::Status& status, Fate fate);
 
 }  // namespace slipway::eraft

@@ -82,10 +82,9 @@ struct PendingRead {
   absl::Duration begun;
   absl::AnyInvocable<void(absl::StatusOr<raft::Index>)> done;
 };
-struct PendingGet {
-  ShardId shard = 0;
-  std::string key;
-  Node::GetDone done;
+struct PendingQuery {
+  Node::QueryWork work;
+  Node::QueryDone done;
 };
 struct SentRound {  // of heartbeats
   uint64_t round = 0;

@@ -262,6 +262,14 @@ void Node::Get(GroupId group, ShardId shard, std::string key, const ReadOptions&
   impl_->context_.world.loop.Post([done = std::move(done), possible]() mutable { done(possible); });
 }
 
+void Node::Query(GroupId group, const ReadOptions& options, QueryWork work, QueryDone done) {
+  const absl::Status possible = impl_->Check(group);
+  if (possible.ok()) {
+    return impl_->Find(group)->Query(options, std::move(work), std::move(done));
+  }
+  impl_->context_.world.loop.Post([done = std::move(done), possible]() mutable { done(possible); });
+}
+
 absl::Status Node::ProposeMembership(GroupId group, const raft::Membership& target) {
   SLIPWAY_RETURN_IF_ERROR(impl_->Check(group));
   return impl_->Find(group)->ProposeMembership(target);
@@ -293,6 +301,8 @@ std::shared_ptr<KvMachine> Node::machine(GroupId group) const {
 }
 
 bool Node::failed() const { return !impl_->context_.failed.ok(); }
+
+absl::Duration Node::LogWait() const { return impl_->context_.wal->OldestWait(); }
 
 absl::Status Node::Stop() { return impl_->Stop(); }
 

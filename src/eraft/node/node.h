@@ -108,6 +108,8 @@ struct NodeOptions {
 enum class Fate : uint8_t { kNotExecuted, kUnknown };
 // `status`: an error that Propose gave.
 Fate FateOf(const absl::Status& status);
+// `status` as such an error. The text stays.
+absl::Status WithFate(const absl::Status& status, Fate fate);
 
 struct ReadOptions {
   ReadMode mode = ReadMode::kLinearizable;
@@ -159,6 +161,12 @@ class Node {
   using GetDone = absl::AnyInvocable<void(absl::StatusOr<std::optional<std::string>>)>;
   void Get(GroupId group, ShardId shard, std::string key, const ReadOptions& options, GetDone done);
 
+  // Runs `work` on the pool with the state machine, after such a point; `done` gets what it
+  // returned, or why it did not run. For reads of several keys.
+  using QueryWork = absl::AnyInvocable<absl::Status(KvMachine&)>;
+  using QueryDone = absl::AnyInvocable<void(absl::Status)>;
+  void Query(GroupId group, const ReadOptions& options, QueryWork work, QueryDone done);
+
   // As raft::Raft's. The change is done when GetStatus shows it.
   absl::Status ProposeMembership(GroupId group, const raft::Membership& target);
   absl::Status TransferLeader(GroupId group, raft::NodeId peer);
@@ -171,6 +179,8 @@ class Node {
   // The state machine of now: an install replaces it. Null: no such group, or it is being replaced.
   std::shared_ptr<KvMachine> machine(GroupId group) const;
   bool failed() const;
+  // How long the oldest write that the log has not answered has waited (E28); zero: none does.
+  absl::Duration LogWait() const;
 
   // Ends: what waits is answered, engines and log are closed in order. Blocks, as Open does.
   absl::Status Stop();

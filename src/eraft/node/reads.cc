@@ -101,38 +101,53 @@ void Group::FailReads(const absl::Status& status) {
   }
   for (auto& [index, read] : std::exchange(waiting_reads_, {})) reads.push_back(std::move(read));
   for (PendingRead& read : reads) read.done(status);
-  for (PendingGet& get : std::exchange(held_gets_, {})) {
-    context_.world.loop.Post([done = std::move(get.done), status]() mutable { done(status); });
+  for (PendingQuery& query : std::exchange(held_queries_, {})) {
+    context_.world.loop.Post([done = std::move(query.done), status]() mutable { done(status); });
   }
 }
 
 void Group::Get(ShardId shard, std::string key, const ReadOptions& options, Node::GetDone done) {
-  PendingGet get = {.shard = shard, .key = std::move(key), .done = std::move(done)};
-  Read(options, [this, get = std::move(get)](const absl::StatusOr<raft::Index>& point) mutable {
-    if (point.ok()) return StartGet(std::move(get));
+  auto value = std::make_shared<std::optional<std::string>>();
+  Query(
+      options,
+      [shard, key = std::move(key), value](KvMachine& machine) -> absl::Status {
+        SLIPWAY_ASSIGN_OR_RETURN(*value, machine.Get(shard, key));
+        return absl::OkStatus();
+      },
+      [value, done = std::move(done)](const absl::Status& status) mutable {
+        if (!status.ok()) return done(status);
+        done(std::move(*value));
+      });
+}
+
+void Group::Query(const ReadOptions& options, Node::QueryWork work, Node::QueryDone done) {
+  PendingQuery query = {.work = std::move(work), .done = std::move(done)};
+  Read(options, [this, query = std::move(query)](const absl::StatusOr<raft::Index>& point) mutable {
+    if (point.ok()) return StartQuery(std::move(query));
     context_.world.loop.Post(
-        [done = std::move(get.done), status = point.status()]() mutable { done(status); });
+        [done = std::move(query.done), status = point.status()]() mutable { done(status); });
   });
 }
 
-void Group::StartGet(PendingGet get) {
-  held_gets_.push_back(std::move(get));
-  StartGets();
+void Group::StartQuery(PendingQuery query) {
+  held_queries_.push_back(std::move(query));
+  StartQueries();
 }
 
-void Group::StartGets() {
+void Group::StartQueries() {
   if (install_.has_value() && install_->prepared) return;  // the state goes away
-  for (PendingGet& get : std::exchange(held_gets_, {})) {
+  for (PendingQuery& query : std::exchange(held_queries_, {})) {
     ++engine_jobs_;
-    auto value = std::make_shared<absl::StatusOr<std::optional<std::string>>>();
-    auto job = std::make_shared<PendingGet>(std::move(get));
+    auto result = std::make_shared<absl::Status>();
+    auto job = std::make_shared<PendingQuery>(std::move(query));
     context_.jobs->Run(
-        [machine = store_.machine, job, value] { *value = machine->Get(job->shard, job->key); },
-        [this, job, value] {
+        [machine = store_.machine, job, result] { *result = job->work(*machine); },
+        [this, job, result] {
           --engine_jobs_;
-          context_.world.loop.Post([job, value] { job->done(std::move(*value)); });
-          if (absl::IsDataLoss(value->status())) {
-            return Fatal(base::Annotate(value->status(), absl::StrCat("read of group ", id_)));
+          const absl::Status status = *result;
+          context_.world.loop.Post([job, status] { job->done(status); });
+          if (absl::IsDataLoss(status)) {
+            return Fatal(base::Annotate(status, absl::StrCat("read of group ", id_)));
           }
           if (install_.has_value()) ContinueInstall();
         });

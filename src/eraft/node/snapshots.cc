@@ -201,7 +201,7 @@ void Group::ContinueInstall() {
     const raft::SnapshotMark mark = install_->mark;
     install_.reset();
     raft_->OnInstalled(mark, /*ok=*/true);
-    StartGets();
+    StartQueries();
     StartApply();
     return SchedulePump();
   }
@@ -253,7 +253,7 @@ void Group::OnInstalled(const absl::StatusOr<GroupStore>& store) {
   raft_->OnInstalled(mark, /*ok=*/true);
   if (held) raft_->OnCompacted(mark);
   PruneSnapshots();
-  StartGets();
+  StartQueries();
   StartApply();
   Pump();
 }
@@ -269,7 +269,7 @@ void Group::GiveUpInstall(const absl::Status& status) {
   context_.jobs->Run([place = place_, name] { RemoveSnapshot(*place.dir, name).IgnoreError(); },
                      [] {});
   raft_->OnInstalled(mark, /*ok=*/false);
-  StartGets();
+  StartQueries();
   StartApply();
   SchedulePump();
 }
