@@ -43,8 +43,9 @@ void BlockSignals() {
   std::signal(SIGXFSZ, SIG_IGN);
 }
 
-CancelOnSignals::CancelOnSignals(CancelSource& source, absl::AnyInvocable<void()> on_hangup)
-    : source_(source), on_hangup_(std::move(on_hangup)) {
+CancelOnSignals::CancelOnSignals(CancelSource& source, absl::AnyInvocable<void()> on_hangup,
+                                 absl::AnyInvocable<void(int signal)> on_second)
+    : source_(source), on_hangup_(std::move(on_hangup)), on_second_(std::move(on_second)) {
   // A descriptor rather than sigwait: the thread must also hear the destructor.
   const sigset_t set = AwaitedSignals();
   signals_ = Fd(signalfd(-1, &set, SFD_CLOEXEC));
@@ -78,7 +79,10 @@ void CancelOnSignals::Handle(int signal) {
     return;
   }
   int none = 0;
-  if (!signal_.compare_exchange_strong(none, signal)) return;
+  if (!signal_.compare_exchange_strong(none, signal)) {
+    if (on_second_ != nullptr) on_second_(signal);
+    return;
+  }
   source_.Cancel({.kind = CancelReason::Kind::kInterrupt, .text = NameOf(signal)});
 }
 

@@ -22,7 +22,10 @@ void BlockSignals();
 class CancelOnSignals {
  public:
   // `source` outlives this. `on_hangup` runs on the thread of this for each SIGHUP, for reloads.
-  explicit CancelOnSignals(CancelSource& source, absl::AnyInvocable<void()> on_hangup = nullptr);
+  // `on_second` likewise, when a signal comes that would cancel what is cancelled already: for
+  // those who do not want to wait.
+  explicit CancelOnSignals(CancelSource& source, absl::AnyInvocable<void()> on_hangup = nullptr,
+                           absl::AnyInvocable<void(int signal)> on_second = nullptr);
   ~CancelOnSignals();  // stops the thread; later signals stay pending
   CancelOnSignals(const CancelOnSignals&) = delete;
   CancelOnSignals& operator=(const CancelOnSignals&) = delete;
@@ -38,6 +41,7 @@ class CancelOnSignals {
 
   CancelSource& source_;
   absl::AnyInvocable<void()> on_hangup_;
+  absl::AnyInvocable<void(int signal)> on_second_;
   std::atomic<int> signal_{0};
   Fd signals_;  // signalfd
   Fd stop_;     // eventfd: the destructor has begun

@@ -1,0 +1,81 @@
+#include "eraft/service/access.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+
+namespace slipway::eraft {
+namespace {
+
+bool FromThisMachine(absl::string_view peer) {
+  return absl::StartsWith(peer, "ipv4:127.") || absl::StartsWith(peer, "ipv6:[::1]:") ||
+         absl::StartsWith(peer, "ipv6:[::ffff:127.") || absl::StartsWith(peer, "unix:");
+}
+
+Role RoleOf(const base::net::TokenGrant& grant) {
+  Role role = Role::kNone;
+  for (const Role candidate : {Role::kRead, Role::kWrite, Role::kAdmin}) {
+    const bool has =
+        std::find(grant.roles.begin(), grant.roles.end(), RoleText(candidate)) != grant.roles.end();
+    if (has) role = candidate;
+  }
+  return role;
+}
+
+}  // namespace
+
+absl::string_view RoleText(Role role) {
+  switch (role) {
+    case Role::kNone:
+      return "none";
+    case Role::kRead:
+      return "read";
+    case Role::kWrite:
+      return "write";
+    case Role::kAdmin:
+      return "admin";
+  }
+  return "none";
+}
+
+Access::Access(Options options, const base::net::TokenFile* tokens, base::Counter& failures)
+    : options_(std::move(options)), tokens_(tokens), failures_(failures) {}
+
+absl::StatusOr<Caller> Access::Identify(const base::net::Call& call) const {
+  const std::vector<std::string>& admins = options_.admin_san;
+  if (!call.subject.empty() &&
+      std::find(admins.begin(), admins.end(), call.subject) != admins.end()) {
+    return Caller{call.subject, Role::kAdmin};
+  }
+  if (tokens_ == nullptr) {
+    const bool admin =
+        options_.insecure_admin || (!options_.encrypted && FromThisMachine(call.peer));
+    return Caller{call.subject, admin ? Role::kAdmin : Role::kWrite};
+  }
+  const std::optional<absl::string_view> token = base::net::BearerTokenOf(call.authorization);
+  if (!token.has_value() || token->empty()) {
+    return absl::UnauthenticatedError(
+        "check token: there is none; send it as authorization: Bearer");
+  }
+  const std::optional<base::net::TokenGrant> grant = tokens_->Find(*token);
+  if (!grant.has_value()) return absl::UnauthenticatedError("check token: nobody here has it");
+  return Caller{grant->subject, RoleOf(*grant)};
+}
+
+absl::StatusOr<Caller> Access::Check(const base::net::Call& call, Role needed) const {
+  absl::StatusOr<Caller> caller = Identify(call);
+  if (caller.ok() && caller->role < needed) {
+    caller = absl::PermissionDeniedError(absl::StrCat(
+        "check role: you have ", RoleText(caller->role), ", this needs ", RoleText(needed),
+        tokens_ == nullptr ? "; without tokens only callers on the server's own machine have it, "
+                             "or names of --admin-san"
+                           : ""));
+  }
+  if (!caller.ok()) failures_.Increment();
+  return caller;
+}
+
+}  // namespace slipway::eraft

@@ -1,0 +1,51 @@
+// Who a caller is and whether that suffices (E191). Thread-safe; never blocks.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "base/metrics/metrics.h"
+#include "base/net/call.h"
+#include "base/net/token_file.h"
+
+namespace slipway::eraft {
+
+// Each includes those before it. Tokens of peers have none of them.
+enum class Role : uint8_t { kNone, kRead, kWrite, kAdmin };
+absl::string_view RoleText(Role role);
+
+struct Caller {
+  std::string subject;  // empty: nobody in particular
+  Role role = Role::kNone;
+};
+
+class Access {
+ public:
+  struct Options {
+    bool encrypted = false;  // callers come over TLS
+    bool insecure_admin = false;
+    std::vector<std::string> admin_san;
+  };
+  // `tokens`: null: none are asked for.
+  Access(Options options, const base::net::TokenFile* tokens, base::Counter& failures);
+
+  // The role of a caller, which is `needed` or more. A name of admin_san in the certificate is
+  // admin. With a file of tokens others need one; without, everybody may read and write, and
+  // administer from this machine where nothing is encrypted, or with insecure_admin.
+  // Unauthenticated, PermissionDenied.
+  absl::StatusOr<Caller> Check(const base::net::Call& call, Role needed) const;
+
+  static std::vector<std::string> RoleNames() { return {"read", "write", "admin", "peer"}; }
+
+ private:
+  absl::StatusOr<Caller> Identify(const base::net::Call& call) const;
+
+  const Options options_;
+  const base::net::TokenFile* const tokens_;
+  base::Counter& failures_;
+};
+
+}  // namespace slipway::eraft

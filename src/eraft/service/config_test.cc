@@ -1,0 +1,170 @@
+// The configuration of kvserver as its command line gives it (spec 6.4).
+#include "eraft/service/config.h"
+
+#include <gtest/gtest.h>
+
+#include <sstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "base/bytes.h"
+#include "base/cli/program.h"
+#include "base/sim/world.h"
+#include "base/testing/status_matchers.h"
+#include "eraft/service/flags.h"
+
+namespace slipway::eraft {
+namespace {
+
+using absl::StatusCode;
+using base::testing::StatusIs;
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+class ConfigTest : public ::testing::Test {
+ protected:
+  struct Ran {
+    int exit = 0;
+    std::string out, err;
+    KvServerSettings settings;
+  };
+  Ran Run(const std::vector<std::string>& args) {
+    Ran ran;
+    base::cli::Program program(
+        "kvserver", "A server.",
+        {.exit_of = [](const absl::Status& status) { return status.ok() ? 0 : 2; },
+         .go_style = true});
+    base::cli::Command& command = program.Add("", "Serve");
+    base::cli::ServerFlags flags(command, {.prefix = "ERAFT", .config_file = "/etc/kv.yaml"});
+    AddKvServerFlags(command, flags);
+    command.Run([&](base::cli::Invocation& in) -> absl::Status {
+      SLIPWAY_ASSIGN_OR_RETURN(ran.settings, ReadKvServerSettings(flags, in));
+      return absl::OkStatus();
+    });
+    std::istringstream input;
+    std::ostringstream out, err;
+    base::cli::Streams streams{input, out, err};
+    ran.exit = program.Run(args, streams, world_.world());
+    ran.out = out.str();
+    ran.err = err.str();
+    return ran;
+  }
+  base::sim::World world_{1};
+};
+
+constexpr char kThree[] = "127.0.0.1:5001,127.0.0.1:5002,127.0.0.1:5003";
+
+TEST_F(ConfigTest, DefaultsAreThoseOfTheSpecification) {  // spec 6.4
+  const Ran ran = Run({});
+  ASSERT_EQ(ran.exit, 0) << ran.err;
+  const KvServerPlan& plan = ran.settings.plan;
+  EXPECT_THAT(plan.members, ElementsAre("localhost:5001", "localhost:5002", "localhost:5003"));
+  EXPECT_EQ(plan.id, 1u);
+  EXPECT_EQ(plan.data_dir, "kvserver-data_0");
+  EXPECT_EQ(plan.listen, "localhost:5001");
+  EXPECT_EQ(plan.http_listen, "localhost:15001");
+  EXPECT_EQ(plan.tick * plan.heartbeat_ticks, absl::Milliseconds(100));
+  EXPECT_EQ(plan.tick * plan.election_ticks, absl::Seconds(1));
+  EXPECT_THAT(plan.warnings, IsEmpty());
+}
+
+TEST_F(ConfigTest, BothSpellingsOfTheMembersAreOne) {  // E3, E52
+  for (const std::vector<std::string>& args :
+       {std::vector<std::string>{"-id", "1", "-addrs", kThree},
+        {"--id=1", absl::StrCat("-cluster=", kThree)},
+        {"-id=1", "--addrs", kThree, "--cluster", kThree}}) {
+    const Ran ran = Run(args);
+    ASSERT_EQ(ran.exit, 0) << ran.err;
+    EXPECT_EQ(ran.settings.plan.members[2], "127.0.0.1:5003");
+    EXPECT_EQ(ran.settings.plan.id, 2u);
+  }
+  const Ran two = Run({"-addrs", kThree, "-cluster", "127.0.0.1:5001"});
+  EXPECT_EQ(two.exit, 2);
+  EXPECT_THAT(two.err, AllOf(HasSubstr("--addrs"), HasSubstr("--cluster says 127.0.0.1:5001")));
+}
+
+TEST_F(ConfigTest, WhatIsWrongIsNamedByFlagAndValue) {  // E10, E31
+  const std::vector<std::pair<std::vector<std::string>, std::vector<std::string>>> rows = {
+      {{"-cluster", ""}, {"--cluster", "no member"}},
+      {{"-addrs", ""}, {"--addrs", "no member"}},
+      {{"-cluster", "localhost"}, {"--cluster localhost", "no port"}},
+      {{"-cluster", "a:1,a:1"}, {"--cluster a:1,a:1", "twice"}},
+      {{"-cluster", ":5001"}, {"no host"}},
+      {{"-cluster", "0.0.0.0:5001"}, {"no address that others can reach"}},
+      {{"-cluster", "::1:5001"}, {"--cluster"}},
+      {{"-cluster", "127.0.0.1:0,127.0.0.1:2"}, {"port 0"}},
+      {{"-cluster", "127.0.0.1:99999"}, {"--cluster"}},
+      {{"-cluster", "no-such-host.invalid:5001"}, {"--cluster", "no-such-host.invalid"}},
+      {{"-id", "3", "-cluster", kThree}, {"--id 3", "the last one has id 2"}},
+      {{"-id", "-1", "-cluster", kThree}, {"--id -1"}},
+      {{"-id", "one"}, {"--id one"}},
+      {{"-id", "auto"}, {"--id auto"}},
+      {{"-cluster", "10.0.0.1:5001"}, {"--cluster 10.0.0.1:5001", "--insecure"}},
+      {{"--listen", "0.0.0.0:5001"}, {"--listen 0.0.0.0:5001", "--insecure"}},
+      {{"--election-timeout", "400ms"}, {"--election-timeout 400ms", "5 times"}},
+      {{"--heartbeat-interval", "fast"}, {"heartbeat_interval"}},
+      {{"--engine", "sqlite"}, {"engine", "rocksdb"}},
+      {{"--engine", "leveldb", "--compression", "zstd"}, {"--compression zstd"}},
+      {{"--tls-cert", "c.pem"}, {"--tls-key"}},
+      {{"--admin-san", "ops"}, {"--admin-san", "--tls-client-auth"}},
+      {{"--join"}, {"--join", "--cluster-token"}},
+      {{"--wal-linger", "1ms"}, {"wal-linger"}},
+      {{"--no-such-flag"}, {"--no-such-flag"}},
+  };
+  for (const auto& [args, parts] : rows) {
+    const Ran ran = Run(args);
+    EXPECT_EQ(ran.exit, 2) << args[0];
+    for (const std::string& part : parts) EXPECT_THAT(ran.err, HasSubstr(part));
+  }
+}
+
+TEST_F(ConfigTest, AClusterIsNamedByItsMembersOrAToken) {  // E123
+  const wal::ClusterId by_members = Run({"-cluster", kThree}).settings.plan.cluster;
+  EXPECT_EQ(Run({"-id", "2", "-cluster", kThree}).settings.plan.cluster, by_members);
+  EXPECT_NE(Run({"-cluster", "127.0.0.1:5001"}).settings.plan.cluster, by_members);
+  EXPECT_EQ(Run({"-cluster", "127.0.0.1:5001", "--cluster-token", "blue"}).settings.plan.cluster,
+            Run({"-cluster", kThree, "--cluster-token", "blue"}).settings.plan.cluster);
+  const std::string hex = base::ToHex(base::BytesView(by_members));
+  EXPECT_EQ(ClusterIdOf(hex), by_members);
+}
+
+TEST_F(ConfigTest, OneMemberIsAllowedWithAWarning) {  // E21
+  EXPECT_THAT(Run({"-cluster", "127.0.0.1:5001"}).settings.plan.warnings,
+              ElementsAre(HasSubstr("one member")));
+}
+
+TEST_F(ConfigTest, TheDirectoryIsNamedByIdOrExactly) {  // E53
+  EXPECT_EQ(Run({"-id", "2", "-db", "/d/x"}).settings.plan.data_dir, "/d/x_2");
+  EXPECT_EQ(Run({"-id", "2", "--data-dir", "/d/y"}).settings.plan.data_dir, "/d/y");
+}
+
+TEST_F(ConfigTest, CheckAndPrintStartNothing) {
+  const Ran check = Run({"--check-config"});
+  EXPECT_EQ(check.out, "config ok\n");
+  EXPECT_TRUE(check.settings.shown);
+  const Ran print = Run({"--print-config", "-id", "1"});
+  EXPECT_THAT(print.out, AllOf(HasSubstr("heartbeat_interval: 100ms"), HasSubstr("--id")));
+}
+
+TEST_F(ConfigTest, NodeOptionsSayWhatTheFlagsSay) {  // E32, E105
+  const Ran ran = Run({"-cluster", kThree, "--snapshot-threshold-entries", "500",
+                       "--log-keep-entries", "7", "--wal-segment", "2MiB", "--priority", "0"});
+  ASSERT_EQ(ran.exit, 0) << ran.err;
+  const NodeOptions options = NodeOptionsOf(ran.settings.config, ran.settings.plan);
+  EXPECT_EQ(options.snapshot_entries, 500u);
+  EXPECT_EQ(options.log_keep_entries, 7u);
+  EXPECT_EQ(options.wal_segment_bytes, 2u << 20);
+  EXPECT_EQ(options.raft.priority, 0);
+  EXPECT_THAT(options.groups[0].members.voters, ElementsAre(1, 2, 3));
+  const Ran join = Run({"-cluster", kThree, "--join", "--cluster-token", "t"});
+  EXPECT_THAT(NodeOptionsOf(join.settings.config, join.settings.plan).groups[0].members.voters,
+              IsEmpty());
+}
+
+}  // namespace
+}  // namespace slipway::eraft

@@ -1,0 +1,249 @@
+#include "eraft/service/directory.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "base/bytes.h"
+#include "base/log/log.h"
+#include "base/status.h"
+#include "eraft/service/limits.h"
+#include "eraft/wal/node_files.h"
+#include "eraft/wal/two_copy.h"
+
+namespace slipway::eraft {
+namespace {
+
+constexpr char kMembersName[] = "MEMBERS";
+constexpr char kLockName[] = "LOCK";
+constexpr uint64_t kMembersBytesMax = 1 << 20;
+constexpr uint32_t kDirMode = 0700;
+
+std::string Hex(const wal::ClusterId& cluster) { return base::ToHex(base::BytesView(cluster)); }
+
+std::string Listed(const Addresses& members) {
+  std::vector<std::string> texts;
+  for (const auto& [id, address] : members) texts.push_back(address);
+  return absl::StrJoin(texts, ",");
+}
+
+Addresses AddressesOf(const KvServerPlan& plan) {
+  Addresses members;
+  for (size_t i = 0; i < plan.members.size(); ++i) members[i + 1] = plan.members[i];
+  members[plan.id] = plan.advertise;
+  return members;
+}
+
+std::string Absolute(base::World& world, const std::string& path) {
+  if (absl::StartsWith(path, "/")) return path;
+  return base::JoinPath(world.environment.WorkingDirectory(), path);
+}
+
+absl::Status Denied(const absl::Status& status, const std::string& path, base::World& world) {
+  if (!absl::IsPermissionDenied(status)) {
+    return base::Annotate(status, absl::StrCat("open data directory ", path));
+  }
+  base::Environment& me = world.environment;
+  std::string owner;
+  const auto [parent, name] = base::SplitPath(path);
+  if (const auto above = world.files.OpenRoot(parent.empty() ? "/" : parent); above.ok()) {
+    if (const auto meta = (*above)->Stat(name); meta.ok()) {
+      owner = absl::StrFormat("; it has mode %04o and belongs to uid %d", meta->mode, meta->uid);
+    }
+  }
+  return base::MakeError(status.code(),
+                         absl::StrCat("open data directory ", path, ": user ", me.UserName(),
+                                      " (uid ", me.UserId(), ") may not read and write it", owner),
+                         {"", absl::StrCat("as root: install -d -o ", me.UserName(), " -m 0700 ",
+                                           path, "; or set --data-dir")});
+}
+
+absl::StatusOr<std::unique_ptr<base::Dir>> MakeDirectory(const std::string& path,
+                                                         base::World& world) {
+  auto dir = world.files.OpenRoot(path);
+  if (!absl::IsNotFound(dir.status())) return dir;
+  const auto [parent, name] = base::SplitPath(path);
+  SLIPWAY_ASSIGN_OR_RETURN(auto above, world.files.MakeRoot(parent.empty() ? "/" : parent));
+  SLIPWAY_RETURN_IF_ERROR(above->MakeDir(name, kDirMode));
+  SLIPWAY_RETURN_IF_ERROR(above->Sync());
+  return world.files.OpenRoot(path);
+}
+
+// As root one would leave files in a user's directory that the user cannot read.
+absl::Status CheckOwner(const std::string& path, base::World& world) {
+  const auto [parent, name] = base::SplitPath(path);
+  SLIPWAY_ASSIGN_OR_RETURN(const auto above, world.files.OpenRoot(parent.empty() ? "/" : parent));
+  SLIPWAY_ASSIGN_OR_RETURN(const base::Meta meta, above->Stat(name));
+  const uint32_t own = world.environment.UserId();
+  if (own != 0 || meta.uid == own || meta.kind != base::FileKind::kDirectory) {
+    return absl::OkStatus();
+  }
+  return absl::FailedPreconditionError(
+      absl::StrCat("open data directory ", path, ": it belongs to uid ", meta.uid,
+                   ", this is root; run kvserver as its owner; nothing was changed"));
+}
+
+absl::Status CheckEmpty(base::Dir& dir, const std::string& path) {
+  const std::set<std::string> harmless = {kLockName, kMembersName, "lost+found"};
+  SLIPWAY_ASSIGN_OR_RETURN(const auto entries, dir.List());
+  while (true) {
+    SLIPWAY_ASSIGN_OR_RETURN(const auto entry, entries->Next());
+    if (!entry.has_value()) return absl::OkStatus();
+    if (harmless.count(entry->name) != 0) continue;
+    return absl::FailedPreconditionError(
+        absl::StrCat("open data directory ", path, ": it holds ", entry->name,
+                     " and no IDENTITY, so it is no node's; name an empty or a new one by "
+                     "--data-dir; nothing was changed"));
+  }
+}
+
+absl::Status CheckIdentity(const wal::Identity& found, const KvServerConfig& config,
+                           const KvServerPlan& plan, DataDirectory& data) {
+  const std::string engine(EngineKindName(config.engine));
+  const auto text = [](raft::NodeId node, const wal::ClusterId& cluster,
+                       absl::string_view engine_name) {
+    return absl::StrCat("node ", node, " (--id ", node - 1, ") of cluster ", Hex(cluster),
+                        " with engine ", engine_name);
+  };
+  const auto refuse = [&](absl::string_view hint) {
+    return base::MakeError(
+        absl::StatusCode::kFailedPrecondition,
+        absl::StrCat("open data directory ", data.path, ": it is of ",
+                     text(found.node, found.cluster, found.engine), ", this is ",
+                     text(plan.id, plan.cluster, engine), "; nothing was changed"),
+        {"", std::string(hint)});
+  };
+  if (found.node != plan.id) return refuse("each node has its own --id and directory");
+  if (found.engine != engine) {
+    return refuse(absl::StrCat("start with --engine ", found.engine, ", or another directory"));
+  }
+  data.cluster = found.cluster;
+  if (found.cluster == plan.cluster) return absl::OkStatus();
+  // The list of members may change in the life of a cluster; then the stored one wins (E170).
+  const bool known = std::any_of(data.members.begin(), data.members.end(), [&](const auto& member) {
+    return std::find(plan.members.begin(), plan.members.end(), member.second) != plan.members.end();
+  });
+  if (plan.token_given || !known) {
+    return refuse(absl::StrCat("its members are ", Listed(data.members),
+                               "; the directory of another cluster is named by --data-dir; "
+                               "if the members have all moved, give --cluster-token ",
+                               Hex(found.cluster)));
+  }
+  SLIPWAY_LOG(kWarn, "the stored members are not those of --cluster; the stored ones are in force",
+              {{"stored", Listed(data.members)}, {"given", absl::StrJoin(plan.members, ",")}});
+  return absl::OkStatus();
+}
+
+absl::Status MakeIdentity(base::World& world, const KvServerConfig& config,
+                          const KvServerPlan& plan, DataDirectory& data) {
+  SLIPWAY_RETURN_IF_ERROR(CheckEmpty(*data.dir, data.path));
+  SLIPWAY_RETURN_IF_ERROR(WriteMembers(*data.dir, data.members));
+  wal::Identity own;
+  own.cluster = plan.cluster;
+  own.node = plan.id;
+  own.engine = std::string(EngineKindName(config.engine));
+  while (own.incarnation == 0) own.incarnation = world.random.Next();
+  own.created = absl::FromUnixSeconds(absl::ToUnixSeconds(world.clock.Wall()));
+  SLIPWAY_RETURN_IF_ERROR(
+      wal::TwoCopyFile::Create(*data.dir, wal::kIdentityName, wal::EncodeIdentity(own)).status());
+  data.incarnation = own.incarnation;
+  data.fresh = true;
+  return absl::OkStatus();
+}
+
+absl::Status Identify(base::World& world, const KvServerConfig& config, const KvServerPlan& plan,
+                      DataDirectory& data) {
+  SLIPWAY_ASSIGN_OR_RETURN(const wal::TwoCopyState state,
+                           wal::ReadTwoCopy(*data.dir, wal::kIdentityName));
+  if (!state.newest.has_value() && state.damaged == 0) {
+    return MakeIdentity(world, config, plan, data);
+  }
+  if (!state.newest.has_value()) {
+    return absl::DataLossError("no copy of IDENTITY can be read; nothing was changed");
+  }
+  SLIPWAY_ASSIGN_OR_RETURN(const wal::Identity found, wal::DecodeIdentity(state.newest->payload));
+  data.incarnation = found.incarnation;
+  const auto text = base::ReadFile(*data.dir, kMembersName, kMembersBytesMax);
+  if (text.ok()) {
+    SLIPWAY_ASSIGN_OR_RETURN(data.members, DecodeMembers(*text));
+  } else if (!absl::IsNotFound(text.status())) {
+    return text.status();
+  }
+  return CheckIdentity(found, config, plan, data);
+}
+
+}  // namespace
+
+std::string EncodeMembers(const Addresses& members) {
+  std::string text;
+  for (const auto& [id, address] : members) absl::StrAppend(&text, id, " ", address, "\n");
+  return text;
+}
+
+absl::StatusOr<Addresses> DecodeMembers(absl::string_view text) {
+  Addresses members;
+  for (const absl::string_view line : absl::StrSplit(text, '\n', absl::SkipEmpty())) {
+    const std::pair<absl::string_view, absl::string_view> parts =
+        absl::StrSplit(line, absl::MaxSplits(' ', 1));
+    raft::NodeId id = raft::kNoNode;
+    if (!absl::SimpleAtoi(parts.first, &id) || id == raft::kNoNode || parts.second.empty()) {
+      return absl::DataLossError(
+          "the file MEMBERS has a line that is no member; mend it by hand, "
+          "or remove it: then --cluster counts");
+    }
+    members[id] = std::string(parts.second);
+  }
+  return members;
+}
+
+absl::Status WriteMembers(base::Dir& dir, const Addresses& members) {
+  return base::Annotate(base::WriteFileDurably(dir, kMembersName, EncodeMembers(members), 0600),
+                        "write MEMBERS");
+}
+
+absl::StatusOr<DataDirectory> OpenDataDirectory(base::World& world, const KvServerConfig& config,
+                                                const KvServerPlan& plan) {
+  DataDirectory data;
+  data.path = Absolute(world, plan.data_dir);
+  data.cluster = plan.cluster;
+  data.members = AddressesOf(plan);
+  auto dir = MakeDirectory(data.path, world);
+  if (!dir.ok()) return Denied(dir.status(), data.path, world);
+  data.dir = *std::move(dir);
+  SLIPWAY_RETURN_IF_ERROR(CheckOwner(data.path, world));
+  // Only looks first: what is another's stays as it is.
+  const auto there = data.dir->Stat(kLockName);
+  if (absl::IsNotFound(there.status())) {
+    const auto identity = wal::ReadTwoCopy(*data.dir, wal::kIdentityName);
+    if (identity.ok() && !identity->newest.has_value() && identity->damaged == 0) {
+      SLIPWAY_RETURN_IF_ERROR(CheckEmpty(*data.dir, data.path));
+    }
+  }
+  base::OpenOptions create;
+  create.write = true;
+  create.create = true;
+  create.mode = 0600;
+  auto lock = data.dir->Open(kLockName, create);
+  if (!lock.ok()) return Denied(lock.status(), data.path, world);
+  if (const absl::Status locked = (*lock)->TryLock(); !locked.ok()) {
+    return base::MakeError(
+        locked.code(), absl::StrCat("open data directory ", data.path, ": ", locked.message()),
+        {"", "one node has one directory: stop the other process, or set --data-dir"});
+  }
+  // Let go of at the end: the node takes it again, and then for good.
+  const absl::Status identified = Identify(world, config, plan, data);
+  if (identified.ok()) return data;
+  if (!base::GetErrorInfo(identified).hint.empty() || absl::IsFailedPrecondition(identified)) {
+    return identified;
+  }
+  return Denied(identified, data.path, world);
+}
+
+}  // namespace slipway::eraft

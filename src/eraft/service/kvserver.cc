@@ -1,0 +1,417 @@
+#include "eraft/service/kvserver.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "base/bytes.h"
+#include "base/log/log.h"
+#include "base/net/listen_addresses.h"
+#include "eraft/service/kvserver_impl.h"
+#include "eraft/service/limits.h"
+#include "eraft/store/leveldb_engine.h"
+#include "eraft/store/memory_engine.h"
+#include "eraft/store/rocksdb_engine.h"
+#include "eraft/transport/link/incarnations.h"
+
+namespace slipway::eraft {
+namespace {
+
+constexpr char kPrefix[] = "eraft";
+constexpr absl::Duration kDrainLook = absl::Milliseconds(10);
+constexpr absl::Duration kGoodbye = absl::Milliseconds(500);  // for clients to leave at the end
+constexpr int kOtherCalls = 1000;  // health, administration, streams of pipelines
+
+// An error of a file that a key of the configuration names.
+absl::Status ConfigError(absl::string_view flag, const absl::Status& status) {
+  if (status.ok() || absl::IsPermissionDenied(status)) return base::Annotate(status, flag);
+  return base::MakeError(absl::StatusCode::kInvalidArgument,
+                         absl::StrCat(flag, ": ", status.message()), base::GetErrorInfo(status));
+}
+
+absl::Status ListenError(const absl::Status& status) {
+  if (!absl::IsUnavailable(status)) return status;
+  return base::WithInfo(status,
+                        {"", "addresses are set by --listen, --peer-listen, --http-listen"});
+}
+
+std::unique_ptr<EngineHome> MakeHome(const KvServerConfig& config, const DataDirectory& data) {
+  const RocksDbOptions& storage = config.storage;
+  switch (config.engine) {
+    case EngineKind::kRocksDb:
+      return RocksDbHome(data.path, storage);
+    case EngineKind::kLevelDb: {
+      LevelDbOptions options;
+      options.block_cache_bytes = storage.block_cache_bytes;
+      options.write_buffer_bytes = storage.write_buffer_bytes;
+      options.snappy = storage.compression != Compression::kNone;
+      options.bloom_bits = storage.bloom_bits;
+      return LevelDbHome(data.path, options);
+    }
+    case EngineKind::kMemory:
+      break;
+  }
+  return MemoryHome(data.dir.get());
+}
+
+std::vector<PeerAddress> PeersOf(const Addresses& addresses) {
+  std::vector<PeerAddress> peers;
+  for (const auto& [id, address] : addresses) peers.push_back({id, address});
+  return peers;
+}
+
+}  // namespace
+
+KvServerImpl::KvServerImpl(const KvServerConfig& config, const KvServerPlan& plan,
+                           KvServerWorld world)
+    : config_(config),
+      plan_(plan),
+      world_(std::move(world)),
+      loop_(world_.loop),
+      clock_(world_.world.clock),
+      started_at_(clock_.Monotonic()),
+      metrics_(world_.metrics),
+      log_level_(config.log_level) {
+  world_.metrics
+      .AddGauge("eraft_build_info", "What this process was built from.",
+                {{"version", world_.version}, {"commit", world_.commit}})
+      .Set(1);
+}
+
+KvServerImpl::~KvServerImpl() {
+  {
+    base::MutexLock lock(mutex_);
+    stopping_ = true;
+  }
+  housekeeping_ticker_.reset();
+  look_.reset();
+  if (tls_ != nullptr) tls_->Stop();
+  if (peer_tls_ != nullptr) peer_tls_->Stop();
+  http_.reset();
+  if (transport_ != nullptr) transport_->Stop();
+  StopNode(/*orderly=*/false);
+  server_.reset();
+  base::MutexLock lock(mutex_);
+  while (aux_jobs_ > 0) changed_.Wait(mutex_);
+}
+
+void KvServerImpl::OnLoop(absl::AnyInvocable<void()> work) {
+  base::Mutex mutex;
+  base::CondVar done;
+  bool ran = false;
+  loop_.Post([&] {
+    work();
+    const base::MutexLock lock(mutex);
+    ran = true;
+    done.NotifyAll();
+  });
+  base::MutexLock lock(mutex);
+  while (!ran) done.Wait(mutex);
+}
+
+// ---- Up ----
+
+absl::Status KvServerImpl::OpenSecurity() {
+  base::World& world = world_.world;
+  if (!config_.auth_token_file.empty()) {
+    tokens_ = std::make_unique<base::net::TokenFile>(world.files, config_.auth_token_file,
+                                                     Access::RoleNames());
+    SLIPWAY_RETURN_IF_ERROR(ConfigError("--auth-token-file", tokens_->Reload()));
+  }
+  const auto watch = [&](const base::net::TlsOptions& options, absl::string_view flag,
+                         std::shared_ptr<base::net::TlsWatcher>& watcher) -> absl::Status {
+    if (options.cert.empty()) return absl::OkStatus();
+    auto started = base::net::TlsWatcher::Start(options, world.files, clock_, loop_,
+                                                world_.aux_pool, world_.metrics, kPrefix);
+    if (!started.ok()) return ConfigError(flag, started.status());
+    watcher = *std::move(started);
+    return absl::OkStatus();
+  };
+  SLIPWAY_RETURN_IF_ERROR(watch(config_.tls, "--tls-cert", tls_));
+  SLIPWAY_RETURN_IF_ERROR(watch(config_.peer_tls, "--peer-tls-cert", peer_tls_));
+  if (!config_.audit_log.empty()) {
+    auto audit = base::AuditLog::Open(world.files, config_.audit_log, clock_);
+    if (!audit.ok()) return ConfigError("--audit-log", audit.status());
+    audit_ = *std::move(audit);
+  }
+  access_.emplace(Access::Options{.encrypted = tls_ != nullptr,
+                                  .insecure_admin = config_.insecure_admin,
+                                  .admin_san = config_.admin_san},
+                  tokens_.get(), metrics_.auth_failures);
+  slow_.emplace(config_.slow_log, clock_, metrics_.slow_requests);
+  return absl::OkStatus();
+}
+
+absl::Status KvServerImpl::OpenTransport() {
+  auto peers = PeersFile::Open(*data_.dir);
+  if (!peers.ok()) return base::Annotate(peers.status(), data_.path);
+  incarnations_ = *std::move(peers);
+  TransportOptions options;
+  options.cluster = data_.cluster;
+  options.self = plan_.id;
+  options.incarnation = data_.incarnation;
+  options.address = plan_.advertise;
+  options.tls = config_.peer_tls.cert.empty() ? config_.tls : config_.peer_tls;
+  base::World& world = world_.world;
+  SLIPWAY_ASSIGN_OR_RETURN(
+      transport_, PeerTransport::Open(options, {loop_, clock_, world_.aux_pool, world.random,
+                                                world.files, world_.metrics, *incarnations_}));
+  return absl::OkStatus();
+}
+
+absl::Status KvServerImpl::OpenNode() {
+  NodeOptions options = NodeOptionsOf(config_, plan_);
+  options.cluster = data_.cluster;
+  base::World& world = world_.world;
+  wal::WalRecovery recovery;
+  absl::Status status;
+  OnLoop([&] {
+    auto node = Node::Open({loop_, clock_, world_.pool, world_.wal_pool, world.random, *data_.dir,
+                            *home_, *transport_, world_.metrics},
+                           std::move(options), &recovery);
+    status = node.status();
+    if (!status.ok()) return;
+    node_ = *std::move(node);
+    node_->OnFatal([this](const absl::Status& fatal) { OnFatal(fatal); });
+    replica_->OnAddresses([this](const Addresses& addresses) { TakeAddresses(addresses); });
+    replica_->Attach(*node_);
+  });
+  if (!status.ok()) return base::Annotate(status, absl::StrCat("open node in ", data_.path));
+  SLIPWAY_LOG(kInfo, "log recovered",
+              {{"records", recovery.records},
+               {"torn_bytes", recovery.torn_bytes},
+               {"hard_copies_damaged", recovery.hard_copies_damaged}});
+  return absl::OkStatus();
+}
+
+void KvServerImpl::AddHealth() {
+  health_.AddService("liveness", [this] { return Alive(); });
+  health_.AddService("readiness", [this] { return health_.ready(); });
+  health_.AddService("leader",
+                     [this] { return replica_->view()->leads() && !replica_->draining(); });
+  health_.Set("leader", false, "no leader is known yet");
+}
+
+absl::Status KvServerImpl::StartGrpc() {
+  services_.push_back(MakeLegacyService(*parts_));
+  services_.push_back(MakePipelineService(*parts_, world_.world.random));
+  services_.push_back(MakeAdminService(*parts_));
+  std::vector<base::net::Listener> listeners(1);
+  SLIPWAY_ASSIGN_OR_RETURN(
+      listeners[0].addresses,
+      base::net::ListenAddresses(plan_.listen, tls_ != nullptr, world_.world.files));
+  listeners[0].tls = tls_;
+  for (const auto& service : services_) listeners[0].services.push_back(service.get());
+  has_peer_listener_ = !plan_.peer_listen.empty();
+  if (has_peer_listener_) {
+    base::net::Listener peers;
+    peers.tls = peer_tls_ != nullptr ? peer_tls_ : tls_;
+    SLIPWAY_ASSIGN_OR_RETURN(
+        peers.addresses,
+        base::net::ListenAddresses(plan_.peer_listen, peers.tls != nullptr, world_.world.files));
+    listeners.push_back(std::move(peers));
+  }
+  listeners.back().services.push_back(&transport_->service());
+  base::net::ServerOptions options;
+  options.message_bytes_max = kMessageBytesMax;
+  options.calls_max = config_.max_inflight + kOtherCalls;
+  options.streams_per_connection_max = config_.max_connection_inflight;
+  options.metric_prefix = kPrefix;
+  auto server = base::net::Server::Start(listeners, options, health_, world_.metrics);
+  if (!server.ok()) return ListenError(server.status());
+  server_ = *std::move(server);
+  return absl::OkStatus();
+}
+
+absl::Status KvServerImpl::StartHttp() {
+  if (plan_.http_listen.empty()) return absl::OkStatus();
+  base::net::HttpServerOptions options;
+  SLIPWAY_ASSIGN_OR_RETURN(
+      options.addresses,
+      base::net::ListenAddresses(plan_.http_listen, tls_ != nullptr, world_.world.files));
+  options.tls = tls_;
+  options.metric_prefix = kPrefix;
+  auto server =
+      base::net::HttpServer::Start(options, MakeRouter(), world_.aux_pool, world_.metrics);
+  if (!server.ok()) return ListenError(server.status());
+  http_ = *std::move(server);
+  return absl::OkStatus();
+}
+
+absl::Status KvServerImpl::Open() {
+  for (const std::string& warning : plan_.warnings) SLIPWAY_LOG(kWarn, warning);
+  SLIPWAY_RETURN_IF_ERROR(OpenSecurity());
+  SLIPWAY_ASSIGN_OR_RETURN(data_, OpenDataDirectory(world_.world, config_, plan_));
+  home_ = MakeHome(config_, data_);
+  replica_.emplace(
+      loop_, clock_, metrics_,
+      Replica::Options{.self = plan_.id,
+                       .addresses = data_.members,
+                       .sessions = {.ttl_ms = static_cast<uint64_t>(
+                                        absl::ToInt64Milliseconds(config_.session_ttl)),
+                                    .sessions_max = static_cast<uint64_t>(config_.max_sessions)},
+                       .inflight_max = config_.max_inflight,
+                       .value_bytes_max = config_.max_value});
+  housekeeping_.emplace(*replica_, *data_.dir, world_.world.files,
+                        Housekeeping::Options{.quota_bytes = config_.quota_bytes,
+                                              .memory_soft_limit = config_.memory_soft_limit,
+                                              .heartbeat = config_.heartbeat_interval});
+  SLIPWAY_RETURN_IF_ERROR(OpenTransport());
+  SLIPWAY_RETURN_IF_ERROR(OpenNode());
+  parts_.reset(new ServiceParts{*replica_, *this, *access_, *slow_, audit_.get(), world_.aux_pool,
+                                config_.read_mode, plan_.tick,
+                                static_cast<uint64_t>(config_.max_connection_inflight),
+                                config_.max_range_bytes, config_.session_ttl});
+  AddHealth();
+  SLIPWAY_RETURN_IF_ERROR(StartGrpc());
+  SLIPWAY_RETURN_IF_ERROR(StartHttp());
+  transport_->SetPeers(PeersOf(data_.members));
+  look_.emplace(loop_, kLookEvery, [this] { Look(); });
+  housekeeping_ticker_.emplace(loop_, kHousekeepingEvery, [this] { StartHousekeeping(); });
+  health_.SetPhase(base::net::Health::Phase::kServing);
+  SLIPWAY_LOG(kInfo, "serving",
+              {{"id", plan_.index},
+               {"node", plan_.id},
+               {"cluster", base::ToHex(base::BytesView(data_.cluster))},
+               {"grpc", port("grpc")},
+               {"peer", port("peer")},
+               {"http", port("http")},
+               {"data_dir", data_.path},
+               {"engine", EngineKindName(config_.engine)},
+               {"new", data_.fresh},
+               {"version", world_.version}});
+  return absl::OkStatus();
+}
+
+int KvServerImpl::port(absl::string_view role) const {
+  if (role == "http") return http_ == nullptr ? 0 : http_->port();
+  if (server_ == nullptr) return 0;
+  return server_->port(role == "peer" && has_peer_listener_ ? 1 : 0);
+}
+
+// ---- While it runs ----
+
+void KvServerImpl::OnFatal(const absl::Status& status) {
+  SLIPWAY_LOG(kError, "the node can go on no more; it acknowledges nothing and ends",
+              {{"error", std::string(status.message())}});
+  health_.Set("storage", false, "the storage failed; see the log");
+  {
+    base::MutexLock lock(mutex_);
+    fatal_ = status;
+  }
+  if (world_.on_fatal) world_.on_fatal(status);
+}
+
+// What the log says: for the transport at once, for the next start with the next housekeeping.
+void KvServerImpl::TakeAddresses(const Addresses& addresses) {
+  transport_->SetPeers(PeersOf(addresses));
+  base::MutexLock lock(mutex_);
+  members_ = addresses;
+  members_written_ = false;
+}
+
+absl::Status KvServerImpl::Reload() {
+  absl::Status result;
+  if (tls_ != nullptr) result.Update(tls_->Reload());
+  if (peer_tls_ != nullptr) result.Update(peer_tls_->Reload());
+  if (tokens_ != nullptr) result.Update(tokens_->Reload());
+  return result;
+}
+
+// ---- Down ----
+
+void KvServerImpl::BeginDrain(std::function<void(absl::Status)> done) {
+  health_.SetPhase(base::net::Health::Phase::kDraining);
+  loop_.Post([this, done = std::move(done)]() mutable {
+    const absl::Duration now = clock_.Monotonic();
+    if (!replica_->draining()) {
+      replica_->SetDraining();
+      SLIPWAY_LOG(kInfo, "draining", {{"under_way", replica_->inflight()}});
+    }
+    DrainOnLoop(std::move(done), now + kTransferMax, now + kTransferMax + config_.drain_timeout);
+  });
+}
+
+// Looks again until the office is handed over and nothing is under way.
+void KvServerImpl::DrainOnLoop(std::function<void(absl::Status)> done,
+                               absl::Duration transfer_until, absl::Duration until) {
+  const absl::Duration now = clock_.Monotonic();
+  replica_->Look();
+  const auto view = replica_->view();
+  Node* node = replica_->node();
+  bool wait = false;
+  if (node != nullptr && view->leads() && now < transfer_until) {
+    const raft::NodeId to = BestSuccessor(view->status.raft, plan_.id);
+    wait = to != raft::kNoNode;
+    if (wait && view->status.raft.transfer_to == raft::kNoNode) {
+      const absl::Status begun = node->TransferLeader(kKvGroup, to);
+      SLIPWAY_LOG(kInfo, "hands leadership over", {{"to", to}, {"result", begun.ToString()}});
+    }
+  }
+  if (node != nullptr && replica_->inflight() > 0) wait = true;
+  if (!wait || now >= until) {
+    return done(replica_->inflight() == 0 || node == nullptr
+                    ? absl::OkStatus()
+                    : absl::DeadlineExceededError(absl::StrCat("drain: ", replica_->inflight(),
+                                                               " requests are still under way")));
+  }
+  loop_.After(kDrainLook, [this, done = std::move(done), transfer_until, until]() mutable {
+    DrainOnLoop(std::move(done), transfer_until, until);
+  });
+}
+
+void KvServerImpl::StopNode(bool orderly) {
+  if (!replica_.has_value()) return;
+  OnLoop([this, orderly] {
+    replica_->Detach();
+    if (node_ == nullptr) return;
+    if (orderly) {
+      const absl::Status stopped = node_->Stop();
+      if (!stopped.ok()) {
+        SLIPWAY_LOG(kError, "node not stopped in order; the log has what it acknowledged",
+                    {{"error", std::string(stopped.message())}});
+      }
+    }
+    node_.reset();
+  });
+}
+
+void KvServerImpl::Drain() {
+  {
+    base::MutexLock lock(mutex_);
+    if (std::exchange(drained_, true)) return;
+  }
+  struct Waiter {
+    base::Mutex mutex;
+    base::CondVar changed;
+    bool done ABSL_GUARDED_BY(mutex) = false;
+  };
+  auto waiter = std::make_shared<Waiter>();
+  BeginDrain([waiter](const absl::Status& status) {
+    if (!status.ok()) SLIPWAY_LOG(kWarn, std::string(status.message()));
+    base::MutexLock lock(waiter->mutex);
+    waiter->done = true;
+    waiter->changed.NotifyAll();
+  });
+  {
+    base::MutexLock lock(waiter->mutex);
+    while (!waiter->done) waiter->changed.Wait(waiter->mutex);
+  }
+  housekeeping_ticker_.reset();
+  look_.reset();
+  transport_->Stop();
+  StopNode(/*orderly=*/true);
+  if (server_ != nullptr) server_->Drain(kGoodbye);
+  if (http_ != nullptr) http_->Drain(kGoodbye);
+  SLIPWAY_LOG(kInfo, "drained");
+}
+
+base::Owned<KvServer> KvServer::Start(const KvServerConfig& config, const KvServerPlan& plan,
+                                      KvServerWorld world) {
+  auto server = std::make_unique<KvServerImpl>(config, plan, std::move(world));
+  SLIPWAY_RETURN_IF_ERROR(server->Open());
+  return server;
+}
+
+}  // namespace slipway::eraft

@@ -1,0 +1,110 @@
+// The parts of a kvserver and how they hang together. Private to eraft/service.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/audit/audit.h"
+#include "base/json/json.h"
+#include "base/net/grpc/server.h"
+#include "base/net/health.h"
+#include "base/net/http/server.h"
+#include "base/net/tls.h"
+#include "base/net/token_file.h"
+#include "base/sync/mutex.h"
+#include "base/sync/ticker.h"
+#include "eraft/service/directory.h"
+#include "eraft/service/housekeeping.h"
+#include "eraft/service/kvserver.h"
+#include "eraft/service/services.h"
+
+namespace slipway::eraft {
+
+class KvServerImpl final : public KvServer, public ServerControl {
+ public:
+  KvServerImpl(const KvServerConfig& config, const KvServerPlan& plan, KvServerWorld world);
+  ~KvServerImpl() override;
+  absl::Status Open();
+
+  int port(absl::string_view role) const override;
+  absl::Status Reload() override;
+  void Drain() override;
+
+  absl::StatusOr<Info> GetInfo() override;
+  uint64_t storage_bytes() override { return housekeeping_->storage_bytes(); }
+  absl::StatusOr<std::string> SetOption(absl::string_view name, absl::string_view value) override;
+  void BeginDrain(std::function<void(absl::Status)> done) override;
+
+ private:
+  // kvserver.cc: the way up and down
+  absl::Status OpenSecurity();
+  absl::Status OpenNode();
+  absl::Status OpenTransport();
+  absl::Status StartGrpc();
+  absl::Status StartHttp();
+  void AddHealth();
+  void OnFatal(const absl::Status& status);
+  void TakeAddresses(const Addresses& addresses);
+  // Runs `work` on the loop and waits for it.
+  void OnLoop(absl::AnyInvocable<void()> work);
+  void StopNode(bool orderly);
+  void DrainOnLoop(std::function<void(absl::Status)> done, absl::Duration transfer_until,
+                   absl::Duration until);
+
+  // kvserver_watch.cc: what is looked at again and again, and shown
+  void Look();
+  void StartHousekeeping();
+  void ReloadTokens();
+  bool Alive() const;
+  base::net::HttpRouter MakeRouter();
+  base::Json StatusJson();
+  std::string StatusText();
+  std::vector<std::string> OptionTexts() const;
+
+  const KvServerConfig config_;
+  const KvServerPlan plan_;
+  KvServerWorld world_;
+  base::Loop& loop_;
+  base::Clock& clock_;
+  const absl::Duration started_at_;
+  ServiceMetrics metrics_;
+  base::net::Health health_;
+  DataDirectory data_;
+  std::unique_ptr<base::net::TokenFile> tokens_;
+  std::unique_ptr<base::AuditLog> audit_;
+  std::shared_ptr<base::net::TlsWatcher> tls_, peer_tls_;
+  std::optional<Access> access_;
+  std::optional<SlowLog> slow_;
+  std::unique_ptr<EngineHome> home_;
+  std::unique_ptr<Incarnations> incarnations_;
+  std::unique_ptr<PeerTransport> transport_;
+  std::optional<Replica> replica_;
+  std::optional<Housekeeping> housekeeping_;
+  std::unique_ptr<Node> node_;  // of the loop
+  std::unique_ptr<ServiceParts> parts_;
+  std::vector<std::unique_ptr<base::net::Service>> services_;
+  std::unique_ptr<base::net::Server> server_;
+  std::unique_ptr<base::net::HttpServer> http_;
+  std::optional<base::Ticker> look_, housekeeping_ticker_;
+  bool has_peer_listener_ = false;
+
+  mutable base::Mutex mutex_;
+  base::CondVar changed_;
+  int aux_jobs_ ABSL_GUARDED_BY(mutex_) = 0;  // that use this
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  bool drained_ ABSL_GUARDED_BY(mutex_) = false;
+  bool housekeeping_runs_ ABSL_GUARDED_BY(mutex_) = false;
+  Addresses members_ ABSL_GUARDED_BY(mutex_);  // to be written to MEMBERS
+  bool members_written_ ABSL_GUARDED_BY(mutex_) = true;
+  std::string log_level_ ABSL_GUARDED_BY(mutex_);
+  absl::Status fatal_ ABSL_GUARDED_BY(mutex_);
+  std::string tokens_error_;     // of housekeeping, told once
+  raft::Term gave_up_term_ = 0;  // of the loop: handed over for want of room
+  absl::Duration gave_up_at_ = -absl::InfiniteDuration();
+};
+
+}  // namespace slipway::eraft

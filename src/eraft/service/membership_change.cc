@@ -1,0 +1,295 @@
+#include "eraft/service/membership_change.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "base/net/endpoint.h"
+#include "base/status.h"
+#include "eraft/service/limits.h"
+#include "raft/membership.h"
+
+namespace slipway::eraft {
+namespace {
+
+constexpr absl::Duration kLookEveryMembers = absl::Milliseconds(20);
+// A learner that is no further behind than this has caught up: what is left is one round trip.
+constexpr raft::Index kCaughtUpEntries = 100;
+
+using Role = MembershipRequest::Role;
+
+std::vector<raft::NodeId> Sorted(const std::set<raft::NodeId>& ids) {
+  return {ids.begin(), ids.end()};
+}
+
+absl::Status CheckRequest(const MembershipRequest& request) {
+  std::set<raft::NodeId> seen;
+  for (const MembershipRequest::Member& member : request.add) {
+    if (member.id == raft::kNoNode) {
+      return absl::InvalidArgumentError("change members: ids begin at 1");
+    }
+    if (!seen.insert(member.id).second) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("change members: member ", member.id, " is named twice"));
+    }
+    if (member.address.empty()) continue;
+    const auto endpoint = base::net::ParseEndpoint(member.address);
+    if (!endpoint.ok()) {
+      return base::Annotate(endpoint.status(),
+                            absl::StrCat("change members: address of member ", member.id));
+    }
+    if (endpoint->host.empty() || endpoint->port == 0) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("change members: address ", member.address, " has no host or no port"));
+    }
+  }
+  for (const raft::NodeId id : request.remove) {
+    if (seen.insert(id).second) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat("change members: member ", id, " is named twice"));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<raft::Membership> TargetOf(const raft::Membership& now, raft::NodeId self,
+                                          const MembershipRequest& request) {
+  SLIPWAY_RETURN_IF_ERROR(CheckRequest(request));
+  std::set<raft::NodeId> voters(now.voters.begin(), now.voters.end());
+  std::set<raft::NodeId> learners(now.learners.begin(), now.learners.end());
+  for (const raft::NodeId id : request.remove) {
+    if (voters.erase(id) + learners.erase(id) == 0) {
+      return absl::InvalidArgumentError(absl::StrCat("change members: ", id, " is no member"));
+    }
+  }
+  for (const MembershipRequest::Member& member : request.add) {
+    voters.erase(member.id);
+    learners.erase(member.id);
+    (member.role == Role::kVoter ? voters : learners).insert(member.id);
+  }
+  if (voters.empty()) {
+    return absl::InvalidArgumentError("change members: nobody would be left to vote");
+  }
+  if (voters.size() + learners.size() > kMembersMax) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("change members: more than ", kMembersMax, " members"));
+  }
+  if (voters.count(self) == 0) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "change members: member ", self, " leads; hand the office over first: eraftctl transfer"));
+  }
+  raft::Membership target;
+  target.voters = Sorted(voters);
+  target.learners = Sorted(learners);
+  return target;
+}
+
+absl::Status CheckLiveQuorum(const raft::Status& status, const raft::Membership& target) {
+  size_t live = 0;
+  std::vector<raft::NodeId> silent;
+  for (const raft::NodeId id : target.voters) {
+    const auto peer = std::find_if(status.peers.begin(), status.peers.end(),
+                                   [id](const raft::PeerProgress& p) { return p.id == id; });
+    // The leader itself is no peer of its own, or an active one.
+    const bool own = status.role == raft::Role::kLeader && id == status.leader;
+    const bool heard = own || (peer != status.peers.end() && peer->active);
+    live += heard ? 1 : 0;
+    if (!heard) silent.push_back(id);
+  }
+  if (live > target.voters.size() / 2) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(
+      "change members: of the voters then only ", live, " of ", target.voters.size(),
+      " are heard from, and nothing could be written; silent: ", absl::StrJoin(silent, ", "),
+      "; start them, or force it"));
+}
+
+void MembershipChange::Start(Replica& replica, MembershipRequest request, Done done) {
+  std::make_shared<MembershipChange>(replica, std::move(request), std::move(done))->Begin();
+}
+
+void MembershipChange::Begin() {
+  Node* node = replica_.node();
+  if (node == nullptr) return Finish(absl::UnavailableError("change members: this node stops"));
+  const auto status = node->GetStatus(kKvGroup);
+  if (!status.ok()) return Finish(status.status());
+  const raft::Status& now = status->raft;
+  if (now.role != raft::Role::kLeader) {
+    return Finish(
+        absl::UnavailableError("change members: this node does not lead; ask the leader"));
+  }
+  if (request_.expected_term != 0 && request_.expected_term != now.term) {
+    return Finish(
+        absl::AbortedError(absl::StrCat("change members: decided in term ", request_.expected_term,
+                                        ", this is term ", now.term, "; look again")));
+  }
+  if (now.membership.joint()) {
+    return Finish(absl::FailedPreconditionError("change members: another change is under way"));
+  }
+  term_ = now.term;
+  auto target = TargetOf(now.membership, replica_.options().self, request_);
+  if (!target.ok()) return Finish(target.status());
+  target_ = *std::move(target);
+  with_learners_ = now.membership;
+  for (const raft::NodeId id : target_.voters) {
+    if (raft::IsMember(now.membership, id)) continue;
+    newcomers_.push_back(id);
+    with_learners_.learners.push_back(id);
+  }
+  std::sort(with_learners_.learners.begin(), with_learners_.learners.end());
+  for (const MembershipRequest::Member& member : request_.add) {
+    if (member.address.empty() && replica_.view()->AddressOf(member.id).empty()) {
+      return Finish(absl::InvalidArgumentError(
+          absl::StrCat("change members: the address of member ", member.id, " is not known")));
+    }
+  }
+  // Who is new may be started any time; those that are there must be able to go on without.
+  if (!request_.force && newcomers_.empty()) {
+    const absl::Status live = CheckLiveQuorum(now, target_);
+    if (!live.ok()) return Finish(live);
+  }
+  WriteAddresses();
+}
+
+void MembershipChange::PutAddress(raft::NodeId id, const std::string& address) {
+  Command command;
+  command.op = address.empty() ? CommandOp::kDelete : CommandOp::kPut;
+  command.shard = kSystemShard;
+  command.key = MemberKey(id);
+  command.value = address;
+  const auto bytes = replica_.Prepare(std::move(command));
+  if (!bytes.ok()) {
+    write_error_ = bytes.status();
+    return;
+  }
+  ++writes_;
+  replica_.node()->Propose(kKvGroup, *bytes, request_.deadline,
+                           [self = shared_from_this()](const absl::StatusOr<Outcome>& outcome) {
+                             --self->writes_;
+                             if (!outcome.ok()) self->write_error_ = outcome.status();
+                           });
+}
+
+void MembershipChange::WriteAddresses() {
+  for (const MembershipRequest::Member& member : request_.add) {
+    if (!member.address.empty()) PutAddress(member.id, member.address);
+  }
+  Later();
+}
+
+void MembershipChange::Later() {
+  replica_.loop().After(kLookEveryMembers, [self = shared_from_this()] { self->Look(); });
+}
+
+void MembershipChange::Enter(Phase phase) {
+  phase_ = phase;
+  proposed_ = false;
+  seen_at_.reset();
+}
+
+// One entry of the log, asked for again while the group is not ready for it.
+void MembershipChange::ProposeSoon(const raft::Membership& target) {
+  const absl::Status proposed = replica_.node()->ProposeMembership(kKvGroup, target);
+  if (proposed.ok()) {
+    proposed_ = true;
+  } else if (!absl::IsFailedPrecondition(proposed)) {
+    return Finish(base::Annotate(proposed, "change members"));
+  }
+  Later();
+}
+
+// The entry that makes it so is committed: it is not above the last one as it was first seen.
+bool MembershipChange::Settled(const raft::Status& status, const raft::Membership& wanted) {
+  if (!(status.membership == wanted)) return false;
+  if (!seen_at_.has_value()) seen_at_ = status.last;
+  return status.commit >= *seen_at_;
+}
+
+std::vector<raft::NodeId> MembershipChange::Behind(const raft::Status& status) const {
+  std::vector<raft::NodeId> behind;
+  for (const raft::NodeId id : newcomers_) {
+    const auto peer = std::find_if(status.peers.begin(), status.peers.end(),
+                                   [id](const raft::PeerProgress& p) { return p.id == id; });
+    const bool near = peer != status.peers.end() && peer->active && peer->match > 0 &&
+                      peer->match + kCaughtUpEntries >= status.commit;
+    if (!near) behind.push_back(id);
+  }
+  return behind;
+}
+
+std::string MembershipChange::Missing(const raft::Status& status) const {
+  switch (phase_) {
+    case Phase::kAddresses:
+    case Phase::kForget:
+      return "addresses are not written";
+    case Phase::kLearners:
+      return "the new members are not yet learners";
+    case Phase::kCatchUp:
+      return absl::StrCat(
+          "learners stay, but these have not caught up: ", absl::StrJoin(Behind(status), ", "),
+          "; start them and promote them when they have");
+    case Phase::kChange:
+      return "the change is in the log, but not yet committed; look again";
+  }
+  return "";
+}
+
+void MembershipChange::Look() {
+  Node* node = replica_.node();
+  if (node == nullptr) return Finish(absl::UnavailableError("change members: this node stops"));
+  const auto status = node->GetStatus(kKvGroup);
+  if (!status.ok()) return Finish(status.status());
+  const raft::Status& now = status->raft;
+  if (now.role != raft::Role::kLeader || now.term != term_) {
+    return Finish(absl::UnavailableError(
+        "change members: this node leads no more; look at the members, then ask the new leader"));
+  }
+  if (!write_error_.ok()) return Finish(base::Annotate(write_error_, "change members"));
+  if (replica_.now() > request_.deadline) {
+    return Finish(absl::DeadlineExceededError(
+        absl::StrCat("change members: not done in time: ", Missing(now))));
+  }
+  switch (phase_) {
+    case Phase::kAddresses:
+      if (writes_ > 0) return Later();
+      replica_.Look();  // the transport learns the addresses
+      if (now.membership == target_) return Finish(absl::OkStatus());  // only addresses changed
+      Enter(newcomers_.empty() ? Phase::kChange : Phase::kLearners);
+      return Later();
+    case Phase::kLearners:
+      if (!proposed_) return ProposeSoon(with_learners_);
+      if (Settled(now, with_learners_)) Enter(Phase::kCatchUp);
+      return Later();
+    case Phase::kCatchUp: {
+      if (!request_.force && !Behind(now).empty()) return Later();
+      if (!request_.force) {
+        const absl::Status live = CheckLiveQuorum(now, target_);
+        if (!live.ok()) return Finish(live);
+      }
+      Enter(Phase::kChange);
+      return Later();
+    }
+    case Phase::kChange:
+      if (!proposed_) return ProposeSoon(target_);
+      if (!Settled(now, target_)) return Later();
+      Enter(Phase::kForget);
+      ForgetRemoved();
+      return Later();
+    case Phase::kForget:
+      if (writes_ > 0) return Later();
+      replica_.Look();
+      return Finish(absl::OkStatus());
+  }
+}
+
+void MembershipChange::ForgetRemoved() {
+  for (const raft::NodeId id : request_.remove) PutAddress(id, "");
+}
+
+void MembershipChange::Finish(absl::Status status) {
+  if (Done done = std::exchange(done_, nullptr)) done(std::move(status));
+}
+
+}  // namespace slipway::eraft

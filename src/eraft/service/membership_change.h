@@ -1,0 +1,80 @@
+// A change of the members as an operator asks for it (E169): addresses first, then new members as
+// learners, and when these have caught up the change itself, jointly where several voters come or
+// go. On the loop only.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "eraft/service/replica.h"
+#include "raft/types.h"
+
+namespace slipway::eraft {
+
+struct MembershipRequest {
+  enum class Role : uint8_t { kVoter, kLearner };
+  struct Member {
+    raft::NodeId id = raft::kNoNode;
+    std::string address;  // empty: as it is known
+    Role role = Role::kVoter;
+  };
+  raft::Term expected_term = 0;  // 0: any
+  std::vector<Member> add;
+  std::vector<raft::NodeId> remove;
+  bool force = false;
+  absl::Duration deadline;  // monotonic
+};
+
+// What the members shall be. InvalidArgument: no change, or one that makes no sense;
+// FailedPrecondition: it takes the office from the leader `self`, who has to hand it over first.
+absl::StatusOr<raft::Membership> TargetOf(const raft::Membership& now, raft::NodeId self,
+                                          const MembershipRequest& request);
+
+// Whether a majority of `target` is heard from, learners that become voters included.
+// FailedPrecondition names who is not.
+absl::Status CheckLiveQuorum(const raft::Status& status, const raft::Membership& target);
+
+class MembershipChange : public std::enable_shared_from_this<MembershipChange> {
+ public:
+  using Done = std::function<void(absl::Status)>;
+  // `done` once, on the loop. Aborted: another term than expected; Unavailable: not the leader, or
+  // no longer; DeadlineExceeded: what is missing, in the text; and the errors above.
+  static void Start(Replica& replica, MembershipRequest request, Done done);
+  MembershipChange(Replica& replica, MembershipRequest request, Done done)
+      : replica_(replica), request_(std::move(request)), done_(std::move(done)) {}
+
+ private:
+  enum class Phase : uint8_t { kAddresses, kLearners, kCatchUp, kChange, kForget };
+  void Begin();
+  void Look();
+  void Later();
+  void Enter(Phase phase);
+  void WriteAddresses();
+  void ProposeSoon(const raft::Membership& target);
+  void ForgetRemoved();
+  void PutAddress(raft::NodeId id, const std::string& address);
+  bool Settled(const raft::Status& status, const raft::Membership& wanted);
+  std::vector<raft::NodeId> Behind(const raft::Status& status) const;
+  std::string Missing(const raft::Status& status) const;
+  void Finish(absl::Status status);
+
+  Replica& replica_;
+  const MembershipRequest request_;
+  Done done_;
+  Phase phase_ = Phase::kAddresses;
+  raft::Term term_ = 0;
+  raft::Membership target_, with_learners_;
+  std::vector<raft::NodeId> newcomers_;  // that shall vote and are no members yet
+  bool proposed_ = false;                // the membership of this phase
+  std::optional<raft::Index> seen_at_;   // the last entry when it was first in force
+  int writes_ = 0;                       // of addresses, under way
+  absl::Status write_error_;
+};
+
+}  // namespace slipway::eraft

@@ -1,0 +1,313 @@
+#include "eraft/service/replica.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
+#include "base/log/log.h"
+#include "base/status.h"
+#include "eraft/service/limits.h"
+
+namespace slipway::eraft {
+namespace {
+
+constexpr absl::string_view kMemberPrefix = "member/";
+constexpr absl::string_view kMemberEnd = "member0";  // the first key behind all of them
+constexpr absl::Duration kSystemAnswerMax = absl::Seconds(10);
+
+absl::string_view ReasonName(raft::StepDownReason reason) {
+  switch (reason) {
+    case raft::StepDownReason::kNone:
+      return "none";
+    case raft::StepDownReason::kHigherTerm:
+      return "a higher term";
+    case raft::StepDownReason::kQuorumLost:
+      return "too few members were heard from";
+    case raft::StepDownReason::kStalledLog:
+      return "the disk of the log does not answer";
+    case raft::StepDownReason::kTransfer:
+      return "the office was handed over";
+    case raft::StepDownReason::kRemoved:
+      return "it is no voter any more";
+  }
+  return "unknown";
+}
+
+absl::Status NotExecuted(const absl::Status& status) {
+  return WithFate(status, Fate::kNotExecuted);
+}
+
+}  // namespace
+
+std::string MemberKey(raft::NodeId id) { return absl::StrCat(kMemberPrefix, id); }
+
+raft::NodeId MemberOfKey(absl::string_view key) {
+  raft::NodeId id = raft::kNoNode;
+  if (!absl::ConsumePrefix(&key, kMemberPrefix) || !absl::SimpleAtoi(key, &id))
+    return raft::kNoNode;
+  return id;
+}
+
+raft::NodeId BestSuccessor(const raft::Status& status, raft::NodeId self) {
+  const raft::PeerProgress* best = nullptr;
+  for (const raft::PeerProgress& peer : status.peers) {
+    if (peer.id == self || peer.learner || !peer.active) continue;
+    if (best == nullptr || peer.match > best->match) best = &peer;
+  }
+  return best == nullptr ? raft::kNoNode : best->id;
+}
+
+absl::string_view RoleName(raft::Role role) {
+  switch (role) {
+    case raft::Role::kFollower:
+      return "Follower";
+    case raft::Role::kPreCandidate:
+    case raft::Role::kCandidate:
+      return "Candidate";
+    case raft::Role::kLeader:
+      return "Leader";
+  }
+  return "Follower";
+}
+
+std::string ReplicaView::AddressOf(raft::NodeId id) const {
+  const auto found = addresses.find(id);
+  return found == addresses.end() ? "" : found->second;
+}
+
+Replica::Replica(base::Loop& loop, base::Clock& clock, ServiceMetrics& metrics, Options options)
+    : loop_(loop),
+      clock_(clock),
+      metrics_(metrics),
+      options_(std::move(options)),
+      addresses_(options_.addresses) {
+  auto first = std::make_shared<ReplicaView>();
+  first->self = options_.self;
+  first->addresses = addresses_;
+  base::MutexLock lock(mutex_);
+  view_ = std::move(first);
+}
+
+void Replica::Attach(Node& node) {
+  node_ = &node;
+  Look();
+}
+
+std::shared_ptr<const ReplicaView> Replica::view() const {
+  base::MutexLock lock(mutex_);
+  return view_;
+}
+
+void Replica::Post(absl::AnyInvocable<void(Node*)> work) {
+  loop_.Post([this, work = std::move(work)]() mutable { work(node_); });
+}
+
+// ---- Looking ----
+
+void Replica::Look() {
+  if (node_ == nullptr) return;
+  auto status = node_->GetStatus(kKvGroup);
+  if (!status.ok()) return;
+  auto now = std::make_shared<ReplicaView>();
+  now->self = options_.self;
+  now->status = *std::move(status);
+  now->addresses = addresses_;
+  now->taken = clock_.Monotonic();
+  now->log_wait = node_->LogWait();
+  const std::shared_ptr<const ReplicaView> before = view();
+  const std::shared_ptr<KvMachine> machine = node_->machine(kKvGroup);
+  now->system = machine == nullptr ? before->system : machine->GetShard(kSystemShard);
+  {
+    base::MutexLock lock(mutex_);
+    view_ = now;
+  }
+  NoteChanges(*before, *now);
+  if (machine == nullptr) return;
+  if (now->system.digest != read_digest_ && !reading_) ReadAddresses(now->system.digest);
+  if (now->leads() && now->status.raft.lease_allowed) LeadOnce(*now);
+}
+
+// E37: each once.
+void Replica::NoteChanges(const ReplicaView& before, const ReplicaView& now) {
+  const raft::Status& was = before.status.raft;
+  const raft::Status& is = now.status.raft;
+  if (now.leads() && (!before.leads() || was.term != is.term)) {
+    SLIPWAY_LOG(kInfo, "elected", {{"term", is.term}, {"commit", is.commit}});
+  } else if (before.leads() && !now.leads()) {
+    SLIPWAY_LOG(
+        kWarn, "leads no more",
+        {{"term", was.term}, {"new_term", is.term}, {"reason", ReasonName(is.stepped_down)}});
+  } else if (was.leader != is.leader && !now.leads()) {
+    if (is.leader == raft::kNoNode) {
+      SLIPWAY_LOG(kWarn, "no leader is known", {{"term", is.term}});
+    } else {
+      SLIPWAY_LOG(kInfo, "follows",
+                  {{"leader", is.leader}, {"address", now.leader_address()}, {"term", is.term}});
+    }
+  }
+  if (was.membership != is.membership && !before.status.raft.membership.voters.empty()) {
+    SLIPWAY_LOG(kInfo, "members changed",
+                {{"voters", absl::StrJoin(is.membership.voters, ",")},
+                 {"learners", absl::StrJoin(is.membership.learners, ",")},
+                 {"joint", is.membership.joint()}});
+  }
+  if (before.status.snapshot != now.status.snapshot && before.status.snapshot != 0) {
+    SLIPWAY_LOG(kInfo, "snapshot taken", {{"index", now.status.snapshot}});
+  }
+  if (before.status.installing != now.status.installing) {
+    SLIPWAY_LOG(kInfo, "snapshot is installed", {{"under_way", now.status.installing}});
+  }
+}
+
+void Replica::LeadOnce(const ReplicaView& view) {
+  const raft::Term term = view.status.raft.term;
+  if (limits_told_in_ != term) {
+    limits_told_in_ = term;
+    Command command;
+    command.op = CommandOp::kSetSessionLimits;
+    command.value = EncodeSessionLimits(options_.sessions);
+    const auto bytes = Prepare(std::move(command));
+    if (bytes.ok()) {
+      node_->Propose(kKvGroup, *bytes, clock_.Monotonic() + kSystemAnswerMax,
+                     [](const absl::StatusOr<Outcome>&) {});
+    }
+  }
+  if (view.system.keys == 0 && seeding_ == 0) SeedAddresses();
+}
+
+// Of the members that are known from the configuration; what is in the log already stays.
+void Replica::SeedAddresses() {
+  for (const auto& [id, address] : options_.addresses) {
+    Command command;
+    command.op = CommandOp::kCompareAndSet;
+    command.shard = kSystemShard;
+    command.expect_absent = true;
+    command.key = MemberKey(id);
+    command.value = address;
+    const auto bytes = Prepare(std::move(command));
+    if (!bytes.ok()) continue;
+    ++seeding_;
+    node_->Propose(kKvGroup, *bytes, clock_.Monotonic() + kSystemAnswerMax,
+                   [this](const absl::StatusOr<Outcome>&) { --seeding_; });
+  }
+}
+
+void Replica::ReadAddresses(const StateDigest& digest) {
+  reading_ = true;
+  auto found = std::make_shared<Addresses>();
+  ReadOptions options;
+  options.mode = ReadMode::kSerializable;
+  node_->Query(
+      kKvGroup, options,
+      [found](KvMachine& machine) -> absl::Status {
+        SLIPWAY_ASSIGN_OR_RETURN(
+            const ScanResult rows,
+            machine.Scan(kSystemShard, kMemberPrefix, kMemberEnd, kMembersMax * 2, 1 << 20));
+        for (const auto& [key, value] : rows.rows) {
+          if (MemberOfKey(key) != raft::kNoNode) (*found)[MemberOfKey(key)] = value;
+        }
+        return absl::OkStatus();
+      },
+      [this, found, digest](const absl::Status& status) {
+        reading_ = false;
+        if (!status.ok()) return;  // asked again at the next look
+        read_digest_ = digest;
+        if (!found->empty()) TakeAddresses(*found);
+      });
+}
+
+void Replica::TakeAddresses(const Addresses& found) {
+  if (found == addresses_) return;
+  std::vector<std::string> texts;
+  for (const auto& [id, address] : found) texts.push_back(absl::StrCat(id, "=", address));
+  SLIPWAY_LOG(kInfo, "addresses of the members", {{"members", absl::StrJoin(texts, " ")}});
+  addresses_ = found;
+  if (on_addresses_) on_addresses_(addresses_);
+}
+
+// ---- Commands ----
+
+bool Replica::Enter(uint64_t count) {
+  const uint64_t before = inflight_.fetch_add(count);
+  if (before + count > static_cast<uint64_t>(options_.inflight_max)) {
+    inflight_.fetch_sub(count);
+    metrics_.rejected_inflight.Increment();
+    return false;
+  }
+  metrics_.inflight.Add(static_cast<double>(count));
+  return true;
+}
+
+void Replica::Leave(uint64_t count) {
+  inflight_.fetch_sub(count);
+  metrics_.inflight.Add(-static_cast<double>(count));
+}
+
+absl::Status Replica::AdmitWrite() const {
+  if (draining()) {
+    return NotExecuted(
+        absl::UnavailableError("write: this node is about to stop; ask another one"));
+  }
+  if (alarms_.load(std::memory_order_relaxed) != 0) {
+    metrics_.rejected_alarm.Increment();
+    std::vector<absl::string_view> names;
+    for (const Alarm alarm : kAlarms) {
+      if (this->alarm(alarm)) names.push_back(AlarmName(alarm));
+    }
+    return NotExecuted(absl::ResourceExhaustedError(
+        absl::StrCat("write: refused while there is an alarm: ", absl::StrJoin(names, ", "))));
+  }
+  const uint64_t lag = view()->lag();
+  if (lag <= kApplyLagMax) return absl::OkStatus();
+  metrics_.rejected_lag.Increment();
+  return NotExecuted(absl::ResourceExhaustedError(
+      absl::StrCat("write: ", lag, " entries wait to be applied; try again later")));
+}
+
+absl::StatusOr<base::Bytes> Replica::Prepare(Command command) const {
+  command.time_ms = static_cast<uint64_t>(absl::ToUnixMillis(clock_.Wall()));
+  if (command.shard == kUserShard && command.value.size() > options_.value_bytes_max) {
+    return NotExecuted(absl::InvalidArgumentError(absl::StrCat(
+        "write: a value of ", command.value.size(), " bytes, at most ", options_.value_bytes_max)));
+  }
+  const absl::Status status = CheckCommand(command);
+  if (!status.ok()) return NotExecuted(status);
+  return EncodeCommand(command);
+}
+
+void Replica::Propose(base::Bytes command, absl::Duration deadline, Node::ProposeDone done) {
+  Post([command = std::move(command), deadline, done = std::move(done)](Node* node) mutable {
+    if (node != nullptr) {
+      return node->Propose(kKvGroup, std::move(command), deadline, std::move(done));
+    }
+    done(NotExecuted(absl::UnavailableError("write: this node has stopped")));
+  });
+}
+
+void Replica::Query(const ReadOptions& options, Node::QueryWork work, Node::QueryDone done) {
+  Post([options, work = std::move(work), done = std::move(done)](Node* node) mutable {
+    if (node != nullptr) return node->Query(kKvGroup, options, std::move(work), std::move(done));
+    done(absl::UnavailableError("read: this node has stopped"));
+  });
+}
+
+void Replica::SetAlarm(Alarm alarm, bool on) {
+  const uint32_t bit = uint32_t{1} << static_cast<uint32_t>(alarm);
+  const uint32_t before = on ? alarms_.fetch_or(bit) : alarms_.fetch_and(~bit);
+  if (((before & bit) != 0) == on) return;
+  metrics_.alarm(alarm).Set(on ? 1 : 0);
+  if (on) {
+    SLIPWAY_LOG(kError, "alarm: writes are refused", {{"alarm", AlarmName(alarm)}});
+  } else {
+    SLIPWAY_LOG(kInfo, "alarm is over", {{"alarm", AlarmName(alarm)}});
+  }
+}
+
+bool Replica::alarm(Alarm alarm) const {
+  return (alarms_.load(std::memory_order_relaxed) >> static_cast<uint32_t>(alarm) & 1) != 0;
+}
+
+}  // namespace slipway::eraft

@@ -1,0 +1,426 @@
+"""One kvserver: its services, limits, health, tokens, TLS, and what goes wrong at a start."""
+import hashlib
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import tempfile
+import time
+import unittest
+
+import grpc
+
+import kv_rig
+import rig
+from kv_rig import admin, client, kv
+
+
+class Base(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory(prefix="slipway-kv-")
+        self.addCleanup(self.folder.cleanup)
+        self.path = pathlib.Path(self.folder.name)
+
+    def node(self, *arguments, engine="memory"):
+        """One that leads its cluster of one."""
+        node = kv_rig.Node(self.path / "one", 0, [f"127.0.0.1:{kv_rig.free_port()}"],
+                           ["--engine", engine, *arguments])
+        self.addCleanup(node.kill)
+        node.start()
+        return node
+
+    def leader(self, *arguments, engine="memory"):
+        node = self.node(*arguments, engine=engine)
+        kv_rig.eventually(lambda: node.status() and node.status().state == "Leader", "it leads")
+        return node
+
+    def code(self, call):
+        with self.assertRaises(grpc.RpcError) as caught:
+            call()
+        return caught.exception.code().name, caught.exception.details()
+
+
+class Legacy(Base):
+    def test_put_append_get_with_any_bytes(self):  # E50
+        node = self.leader()
+        key = bytes(range(256))
+        self.assertEqual(node.command_call(kv.PUT, key, b"\x00\xff")[0], "OK")
+        self.assertEqual(node.command_call(kv.APPEND, key, b"\xfe")[0], "OK")
+        self.assertEqual(node.command_call(kv.GET, key), ("OK", b"\x00\xff\xfe"))
+        self.assertEqual(node.command_call(kv.GET, b"other"), ("ErrNoKey", b""))
+
+    def test_a_session_answers_repetitions_and_refuses_what_is_older(self):  # E51, E57
+        node = self.leader()
+        for command_id, value in enumerate([b"a", b"b"]):
+            self.assertEqual(node.command_call(kv.APPEND, b"k", value, 9, command_id)[0], "OK")
+        self.assertEqual(node.command_call(kv.APPEND, b"k", b"b", 9, 1)[0], "OK")
+        self.assertEqual(node.command_call(kv.APPEND, b"k", b"a", 9, 0)[0], "ErrOutDated")
+        self.assertEqual(node.command_call(kv.GET, b"k")[1], b"ab")
+        self.assertEqual(node.command_call(kv.APPEND, b"k", b"c", -1, 0)[0], "INVALID_ARGUMENT")
+
+    def test_sessions_outlive_the_process(self):  # E57, E65
+        node = self.leader(engine="rocksdb")
+        self.assertEqual(node.command_call(kv.APPEND, b"k", b"a", 9, 0)[0], "OK")
+        node.kill()
+        node.start()
+        kv_rig.eventually(lambda: node.command_call(kv.APPEND, b"k", b"a", 9, 0)[0] == "OK", "answered again")
+        self.assertEqual(node.command_call(kv.GET, b"k")[1], b"a")
+
+    def test_what_is_too_large_is_refused_before_the_log(self):  # E153
+        node = self.leader("--max-value", "1KiB")
+        kv_rig.eventually(lambda: node.group().members[0].address, "its address is in the log")
+        time.sleep(0.2)
+        commit = node.status().commit_index
+        self.assertEqual(node.command_call(kv.PUT, b"k", b"x" * 1025)[0], "INVALID_ARGUMENT")
+        self.assertEqual(node.command_call(kv.PUT, b"k" * 70_000, b"x")[0], "INVALID_ARGUMENT")
+        self.assertEqual(node.command_call(kv.GET, b"k" * 70_000)[0], "INVALID_ARGUMENT")
+        self.assertEqual(node.status().commit_index, commit)
+
+    def test_an_answer_comes_within_half_a_second(self):  # E60
+        node = self.node("-cluster", f"127.0.0.1:{kv_rig.free_port()},127.0.0.1:{kv_rig.free_port()}",
+                         "--listen", "127.0.0.1:0")  # the other member is not there
+        for op in (kv.PUT, kv.GET):
+            begun = time.monotonic()
+            self.assertIn(node.command_call(op, b"k", b"v")[0], ("ErrTimeout", "ErrWrongLeader"))
+            self.assertLess(time.monotonic() - begun, 0.6 if not rig.SANITIZED else 5)
+
+    def test_the_engines_keep_data_over_kill(self):  # E4, E150
+        for engine in ("rocksdb", "leveldb"):
+            with self.subTest(engine), tempfile.TemporaryDirectory() as folder:
+                node = kv_rig.Node(folder, 0, [f"127.0.0.1:{kv_rig.free_port()}"], ["--engine", engine])
+                self.addCleanup(node.kill)
+                node.start()
+                for number in range(20):
+                    kv_rig.eventually(lambda n=number: node.command_call(kv.APPEND, b"k", b"%d," % n, 3, n)[0] == "OK",
+                                      "an append")
+                node.kill()
+                node.start()
+                kv_rig.eventually(lambda: node.command_call(kv.GET, b"k") ==
+                                  ("OK", b"".join(b"%d," % n for n in range(20))), "all appends")
+
+
+class Pipelines(Base):
+    def pipeline(self, node, **options):
+        return kv_rig.Pipeline(node.channel(), **options)
+
+    def test_every_operation_and_its_codes(self):  # E144, E145
+        node = self.leader()
+        stream = self.pipeline(node)
+        self.assertEqual(stream.take().credit, 1000)
+
+        def run(**fields):
+            return stream.run(client.Cmd(id=1, **fields))[0]
+        self.assertEqual(run(op=client.PUT, key=b"a", value=b"1").code, client.OK)
+        self.assertGreater(run(op=client.APPEND, key=b"a", value=b"2").index, 0)
+        self.assertEqual(run(op=client.GET, key=b"a").value, b"12")
+        self.assertEqual(run(op=client.GET, key=b"b").code, client.NO_KEY)
+        self.assertEqual(run(op=client.CAS, key=b"a", expect=b"x", value=b"3").code, client.CAS_MISMATCH)
+        self.assertEqual(run(op=client.CAS, key=b"a", expect=b"12", value=b"3").code, client.OK)
+        self.assertEqual(run(op=client.CAS, key=b"b", expect_absent=True, value=b"4").code, client.OK)
+        self.assertEqual(run(op=client.CAS, key=b"b", expect_absent=True, value=b"5").code, client.CAS_MISMATCH)
+        self.assertEqual(run(op=client.DELETE, key=b"b").code, client.OK)
+        self.assertEqual(run(op=client.DELETE, key=b"b").code, client.NO_KEY)
+        self.assertEqual(run(op=client.PUT, key=b"a", value=b"x" * (8 << 20) + b"x").code, client.TOO_LARGE)
+        for mode in (client.READ_INDEX, client.READ_LEASE, client.READ_SERIALIZABLE):
+            self.assertEqual(run(op=client.GET, key=b"a", read_mode=mode).value, b"3")
+
+    def test_scan_goes_on_where_it_ended(self):  # spec 6.2
+        node = self.leader()
+        stream = self.pipeline(node)
+        rows = {b"k%03d" % n: b"v%d" % n for n in range(300)}
+        stream.run(*[client.Cmd(id=i, op=client.PUT, key=key, value=value)
+                     for i, (key, value) in enumerate(rows.items())])
+        found, begin, pages = {}, b"k", 0
+        while True:
+            answer = stream.run(client.Cmd(id=1, op=client.SCAN, key=begin, end_key=b"k290", limit=70))[0]
+            found.update((row.key, row.value) for row in answer.kvs)
+            pages += 1
+            if not answer.more:
+                break
+            begin = answer.kvs[-1].key + b"\0"
+        self.assertEqual(found, {key: value for key, value in rows.items() if key < b"k290"})
+        self.assertEqual(pages, 5)
+        self.assertEqual(len(stream.run(client.Cmd(id=1, op=client.SCAN))[0].kvs), 300)  # not the members
+
+    def test_strict_sessions_execute_once_and_only_while_they_live(self):  # E143
+        node = self.leader()
+        method = "/slipway.eraft.client.v1.Pipeline/"
+        session = node.call(method + "RegisterSession", client.RegisterSessionRequest(), client.Session)
+        self.assertEqual(session.ttl_ms, 24 * 3600 * 1000)
+        stream = self.pipeline(node)
+        commands = [client.Cmd(id=i, op=client.APPEND, key=b"k", value=b"%d," % i) for i in range(50)]
+        first = stream.run(*commands, session=session.id)
+        again = stream.run(*commands, session=session.id)
+        self.assertEqual([r.code for r in first], [client.OK] * 50)
+        self.assertEqual([r.index for r in again], [r.index for r in first])
+        value = stream.run(client.Cmd(id=99, op=client.GET, key=b"k"))[0].value
+        self.assertEqual(sorted(value.split(b",")[:-1]), sorted(b"%d" % i for i in range(50)))
+        far = client.Cmd(id=5000, op=client.PUT, key=b"far", value=b"")
+        self.assertEqual(stream.run(far, session=session.id)[0].code, client.BUSY)
+        node.call(method + "CloseSession", session, client.CloseSessionResponse)
+        late = client.Cmd(id=50, op=client.PUT, key=b"late", value=b"")
+        self.assertEqual(stream.run(late, session=session.id)[0].code, client.SESSION_EXPIRED)
+        self.assertEqual(self.code(lambda: node.call(method + "CloseSession", session,
+                                                     client.CloseSessionResponse))[0], "NOT_FOUND")
+
+    def test_more_than_the_credit_is_busy_and_everything_is_answered_once(self):  # E145, E171
+        node = self.leader("--max-connection-inflight", "100")
+        stream = self.pipeline(node)
+        commands = [client.Cmd(id=i, op=client.PUT, key=b"%d" % i, value=b"v" * 100) for i in range(3000)]
+        codes = [result.code for result in stream.run(*commands)]
+        self.assertEqual(set(codes), {client.OK, client.BUSY})
+        self.assertGreaterEqual(codes.count(client.OK), 100)
+        done = {command.key for command, code in zip(commands, codes) if code == client.OK}
+        kept = stream.run(client.Cmd(id=1, op=client.SCAN))[0]
+        self.assertEqual({row.key for row in kept.kvs}, done)
+        stream.send(client.Cmd(id=7, op=client.GET, key=b"0"))
+        stream.close()  # half-closed: what is under way is answered all the same
+        self.assertIn(7, stream.results)
+
+    def test_a_client_that_does_not_read_is_not_read_from(self):  # E171
+        node = self.leader()
+        stream = self.pipeline(node)
+        stream.run(client.Cmd(id=1, op=client.PUT, key=b"k", value=b"x" * (4 << 20)))
+        for n in range(60):  # of 4 MiB each
+            stream.send(client.Cmd(id=n, op=client.GET, key=b"k"))
+        time.sleep(2)
+        rss = int(next(line for line in pathlib.Path(f"/proc/{node.process.pid}/status").read_text().splitlines()
+                       if line.startswith("VmRSS")).split()[1]) << 10
+        self.assertLess(rss, (400 << 20) + rig.SANITIZER_BYTES)
+        while len(stream.results) < 60:
+            stream.take()
+
+    def test_a_follower_names_the_leader(self):  # E19, E144
+        cluster = kv_rig.Cluster(self.path, 3, ["--engine", "memory"])
+        self.addCleanup(lambda: cluster.__exit__())
+        cluster.__enter__()
+        leader = cluster.leader()
+        follower = next(node for node in cluster.nodes if node is not leader)
+        kv_rig.eventually(lambda: follower.group().leader, "it knows the leader")
+        stream = self.pipeline(follower)
+        self.assertEqual(stream.run(client.Cmd(id=1, op=client.PUT, key=b"k"))[0].code, client.NOT_LEADER)
+        self.assertEqual(stream.hint, cluster.cluster[leader.index])
+        self.assertEqual(stream.run(client.Cmd(id=2, op=client.GET, key=b"k"))[0].code, client.NO_KEY)
+
+
+class Operation(Base):
+    def test_health_in_every_form(self):  # E28
+        node = self.leader()
+        for name in ("", "liveness", "readiness", "leader", "kvraftpb.KVService"):
+            kv_rig.eventually(lambda n=name: node.serving(n), f"{name} is served")
+        self.assertEqual(self.code(lambda: node.serving("other"))[0], "NOT_FOUND")
+        self.assertEqual(node.http("/livez")[0], 200)
+        self.assertEqual(node.http("/readyz?verbose")[0], 200)
+        self.assertEqual(json.loads(node.http("/health")[1]), {"health": "true"})
+        self.assertEqual(kv_rig.run("--probe", node.address()).code, 0)
+        status = json.loads(node.http("/statusz?format=json")[1])
+        self.assertEqual(status["groups"][0]["role"], "Leader")
+        self.assertEqual(status["config"]["engine"], "memory")
+        self.assertIn("groups[0].role: Leader", node.http("/statusz")[1])
+        node.signal(signal.SIGSTOP)
+        node.signal(signal.SIGCONT)
+        self.assertEqual(node.stop(), 0)
+
+    def test_metrics_tell_what_happens(self):  # spec 6.7
+        node = self.leader()
+        node.command_call(kv.PUT, b"k", b"v", 4, 0)
+        kv_rig.eventually(lambda: "\neraft_keys 1\n" in node.http("/metrics")[1], "one key")
+        text = node.http("/metrics")[1]
+        for name in ("eraft_raft_is_leader", "eraft_raft_commit_index", "eraft_wal_fsync_seconds_count",
+                     "eraft_sessions 1", "eraft_disk_free_bytes", "eraft_build_info", "eraft_inflight 0",
+                     "eraft_rpc_requests_total"):
+            self.assertIn(name, text)
+
+    def test_administration_shows_and_takes_snapshots(self):
+        node = self.leader(engine="rocksdb")
+        node.command_call(kv.PUT, b"k", b"v")
+        info = node.admin("Info", admin.InfoRequest(), admin.InfoResponse)
+        self.assertEqual((info.node_id, info.engine, len(info.cluster_id)), (1, "rocksdb", 16))
+        self.assertGreater(info.fdatasync_us, 0)
+        group = node.group()
+        self.assertEqual((group.role, group.keys, group.members[0].address), ("Leader", 1, node.cluster[0]))
+        taken = node.admin("Snapshot", admin.SnapshotRequest(group=1), admin.SnapshotResponse)
+        self.assertGreaterEqual(taken.index, group.applied_index)
+        self.assertEqual(node.admin("Alarms", admin.AlarmsRequest(), admin.AlarmsResponse).alarms, [])
+        before = node.admin("SetOption", admin.SetOptionRequest(name="log_level", value="debug"),
+                            admin.SetOptionResponse).before
+        self.assertEqual(before, "info")
+        self.assertEqual(self.code(lambda: node.admin("SetOption", admin.SetOptionRequest(name="x", value="1"),
+                                                      admin.SetOptionResponse))[0], "INVALID_ARGUMENT")
+
+    def test_tokens_and_the_audit_log(self):  # E191, E192
+        tokens = self.path / "tokens"
+        tokens.write_text("".join(f"{hashlib.sha256(name.encode()).hexdigest()} {name}er {name}\n"
+                                  for name in ("read", "write", "admin")))
+        tokens.chmod(0o600)
+        audit = self.path / "audit.jsonl"
+        node = self.node("--auth-token-file", str(tokens), "--audit-log", str(audit))
+
+        def command(op, token, name="authorization"):
+            value = f"Bearer {token}" if name == "authorization" else token
+            return node.call("/kvraftpb.KVService/Command", kv.CommandRequest(op=op, key=b"k"), kv.CommandResponse,
+                             metadata=[(name, value)] if token else []).err
+        kv_rig.eventually(lambda: command(kv.PUT, "write") == "OK", "a write")
+        self.assertEqual(command(kv.GET, "read", "token"), "OK")
+        self.assertEqual(self.code(lambda: command(kv.PUT, "read"))[0], "PERMISSION_DENIED")
+        self.assertEqual(self.code(lambda: command(kv.GET, ""))[0], "UNAUTHENTICATED")
+        self.assertEqual(self.code(lambda: command(kv.GET, "wrong"))[0], "UNAUTHENTICATED")
+        stream = kv_rig.Pipeline(node.channel(), metadata=[("authorization", "Bearer read")])
+        self.assertEqual(stream.run(client.Cmd(id=1, op=client.GET, key=b"k"))[0].code, client.OK)
+        self.assertEqual(self.code(lambda: stream.run(client.Cmd(id=2, op=client.PUT, key=b"k")))[0],
+                         "PERMISSION_DENIED")
+
+        def change(token):
+            return node.admin("SetOption", admin.SetOptionRequest(name="log_level", value="info"),
+                              admin.SetOptionResponse, metadata=[("authorization", f"Bearer {token}")])
+        self.assertEqual(self.code(lambda: change("write"))[0], "PERMISSION_DENIED")
+        change("admin")
+        records = [json.loads(line) for line in audit.read_text().splitlines()]
+        self.assertEqual([(r["actor"], r["op"], r["target"], r["result"]) for r in records if r["result"] == "ok"],
+                         [("adminer", "set_option", "log_level", "ok")])
+        tokens.write_text(f"{hashlib.sha256(b'new').hexdigest()} newer write\n")
+        kv_rig.eventually(lambda: self._works(lambda: command(kv.GET, "new")), "the new token")
+        self.assertEqual(self.code(lambda: command(kv.GET, "read"))[0], "UNAUTHENTICATED")
+        self.assertNotIn("Bearer", node.log() + audit.read_text())
+
+    @staticmethod
+    def _works(call):
+        try:
+            return call() == "OK"
+        except grpc.RpcError:
+            return False
+
+    def test_slow_requests_are_logged_with_their_stages(self):  # E196
+        node = self.leader("--slow-log", "1ns")
+
+        def line_of_a_request():  # one in a while: the lines of one second are few
+            node.call("/kvraftpb.KVService/Command", kv.CommandRequest(op=kv.PUT, key=b"k"), kv.CommandResponse,
+                      metadata=[("x-request-id", "r-17")])
+            return [line for line in node.log().splitlines() if "r-17" in line]
+        line = kv_rig.eventually(line_of_a_request, "the line")[0]
+        for field in ("queue_ms", "consensus_and_apply_ms", "reply_ms", "result=OK"):
+            self.assertIn(field, line)
+
+    def test_a_quota_refuses_writes_and_not_reads(self):  # E167, E171
+        node = self.leader("--quota-bytes", "1MiB", engine="rocksdb")  # the log alone is larger
+        kv_rig.eventually(lambda: node.admin("Alarms", admin.AlarmsRequest(), admin.AlarmsResponse).alarms == ["QUOTA"],
+                          "the alarm")
+        self.assertEqual(node.command_call(kv.PUT, b"k", b"v")[0], "ErrTimeout")
+        self.assertEqual(node.command_call(kv.GET, b"k")[0], "ErrNoKey")
+        stream = kv_rig.Pipeline(node.channel())
+        self.assertEqual(stream.run(client.Cmd(id=1, op=client.PUT, key=b"k"))[0].code, client.NO_SPACE)
+        self.assertEqual(node.http("/health")[0], 503)
+
+    def test_mutual_tls_for_clients_and_administrators(self):  # E24, E191
+        authority = kv_rig.Authority(self.path / "ca")
+        cert, key = authority.issue("server")
+        ops, ops_key = authority.issue("ops", san="DNS:ops.example")
+        app, app_key = authority.issue("app", san="DNS:app.example")
+        node = self.node("--tls-cert", cert, "--tls-key", key, "--tls-ca", authority.ca, "--tls-client-auth", "require",
+                         "--admin-san", "ops.example")
+
+        def call(who, who_key, path, request, response):
+            credentials = grpc.ssl_channel_credentials(authority.ca.read_bytes(), who_key.read_bytes(),
+                                                       who.read_bytes())
+            with kv_rig.channel(f"localhost:{node.ports['grpc']}", credentials) as channel:
+                return channel.unary_unary(path, type(request).SerializeToString, response.FromString)(request,
+                                                                                                       timeout=10)
+        status = ("/kvraftpb.KVService/GetStatus", kv.GetStatusRequest(), kv.GetStatusResponse)
+        info = ("/slipway.eraft.admin.v1.Admin/Info", admin.InfoRequest(), admin.InfoResponse)
+        self.assertEqual(call(app, app_key, *status).id, 0)
+        self.assertEqual(self.code(lambda: call(app, app_key, *info))[0], "PERMISSION_DENIED")
+        self.assertGreater(call(ops, ops_key, *info).cert_not_after_unix, time.time())
+        self.assertIsNone(node.status())  # in plain text
+
+
+class Start(Base):
+    def run_with(self, *arguments, cwd=None):
+        return kv_rig.run("--http-listen", "off", *arguments, cwd=cwd)
+
+    def test_wrong_flags_end_with_2_and_leave_nothing(self):  # E10
+        one = "127.0.0.1:5001"
+        for arguments, part in [(("-cluster", ""), "no member"), (("-cluster", "a"), "no port"),
+                                (("-cluster", f"{one},{one}"), "twice"), (("-cluster", one, "-id", "1"), "--id 1"),
+                                (("-cluster", "no-such-host.invalid:1", "--insecure"), "not found"),
+                                (("-cluster", one, "-addrs", "127.0.0.1:5002"), "--addrs"),
+                                (("-cluster", "10.1.1.1:5001"), "--insecure"),
+                                (("--election-timeout", "100ms"), "--election-timeout"),
+                                (("--auth-token-file", "/no/such/file"), "--auth-token-file")]:
+            with self.subTest(arguments):
+                result = self.run_with(*arguments, cwd=self.folder.name)
+                self.assertEqual(result.code, 2, result)
+                self.assertIn(part, result.err)
+                self.assertEqual(os.listdir(self.folder.name), [])
+
+    def test_data_of_another_ends_with_5_and_is_untouched(self):  # E11
+        node = self.leader(engine="rocksdb")
+        self.assertEqual(node.stop(), 0)
+        own = node.cluster[0]
+
+        def listing():
+            return {str(path): path.stat().st_mtime_ns for path in node.data.rglob("*") if path.is_file()}
+        before = listing()
+        for arguments, parts in [
+                (("-cluster", f"127.0.0.1:1,{own}", "-id", "1"), ("node 1", "node 2")),
+                (("-cluster", "127.0.0.1:1"), ("of cluster",)),
+                (("-cluster", own, "--engine", "leveldb"), ("rocksdb", "leveldb")),
+                (("-cluster", own, "--cluster-token", "blue"), ("of cluster",))]:
+            with self.subTest(arguments):
+                result = self.run_with(*arguments, "--data-dir", node.data)
+                self.assertEqual(result.code, 5, result)
+                for part in (*parts, "nothing was changed"):
+                    self.assertIn(part, result.err)
+                self.assertEqual(listing(), before)
+
+    def test_a_directory_in_use_names_the_process(self):  # E11
+        node = self.leader(engine="rocksdb")
+        result = self.run_with("-cluster", node.cluster[0], "--listen", "127.0.0.1:0", "--data-dir", node.data)
+        self.assertEqual(result.code, 5, result)
+        self.assertIn(str(node.process.pid), result.err)
+
+    def test_a_port_in_use_ends_with_3(self):
+        node = self.leader()
+        result = self.run_with("-cluster", node.address(), "--engine", "memory", "--data-dir", self.path / "x")
+        self.assertEqual(result.code, 3, result)
+        self.assertIn(node.address(), result.err)
+
+    def test_damage_in_the_middle_of_the_log_ends_with_5(self):  # E11, E113
+        node = self.leader(engine="rocksdb")
+        for number in range(30):
+            node.command_call(kv.PUT, b"k", b"%d" % number * 100)
+        self.assertEqual(node.stop(), 0)
+        segment = sorted((node.data / "wal").glob("*.wal"))[0]
+        with open(segment, "r+b") as file:
+            file.seek(4096 + 600)
+            byte = file.read(1)
+            file.seek(4096 + 600)
+            file.write(bytes([byte[0] ^ 1]))
+        result = self.run_with("-cluster", node.cluster[0], "--data-dir", node.data)
+        self.assertEqual(result.code, 5, result)
+
+    def test_a_directory_that_may_not_be_written_ends_with_3(self):
+        if os.geteuid() == 0:
+            folder = self.path / "theirs"
+            folder.mkdir()
+            os.chown(folder, 12345, 12345)
+            result = self.run_with("-cluster", "127.0.0.1:5001", "--data-dir", folder)
+            self.assertEqual(result.code, 5, result)
+            self.assertIn("uid 12345", result.err)
+            self.assertEqual(os.listdir(folder), [])
+            return
+        folder = self.path / "closed"
+        folder.mkdir(mode=0o500)
+        result = self.run_with("-cluster", "127.0.0.1:5001", "--data-dir", folder / "data")
+        self.assertEqual(result.code, 3, result)
+        self.assertIn("may not", result.err)
+
+    def test_a_signal_ends_it_with_0(self):  # E195
+        node = self.leader()
+        node.signal(signal.SIGINT)
+        self.assertEqual(node.wait(), 0)
+        subprocess.run(["true"], check=True)
+
+
+if __name__ == "__main__":
+    rig.main()
