@@ -4,9 +4,13 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
+#include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "base/bytes.h"
 #include "base/testing/status_matchers.h"
 #include "eraft/store/snapshot_stream.h"
@@ -210,6 +214,26 @@ TEST(Install, AnErrorOfReadingIsNotAnAnswer) {
     ASSERT_OK(Recover(files)) << n;
     EXPECT_THAT(AppliedIn(files), IsOkAndHolds(9u)) << n;
   }
+}
+
+// The engine in memory writes and syncs its file when it is closed, others do not: what was copied
+// is synced by the install itself, after the engine and before the journal speaks of it.
+TEST(Install, SyncsEachFileBehindTheEngine) {
+  base::sim::Files files = Before();
+  ASSERT_OK(Install(files));
+  std::vector<std::string> kept;
+  for (const std::string& operation : files.trace()) {
+    const bool of_new = absl::StrContains(operation, kNewEngineDir);
+    if (of_new || absl::StrContains(operation, kJournalFile)) kept.push_back(operation);
+  }
+  const auto journal = std::find_if(kept.begin(), kept.end(), [](const std::string& operation) {
+    return absl::StrContains(operation, kJournalFile);
+  });
+  ASSERT_NE(journal, kept.end());
+  const auto is_synced = [](const std::string& operation) {
+    return absl::StartsWith(operation, "fsync") && absl::EndsWith(operation, "kv.new/state");
+  };
+  EXPECT_TRUE(std::any_of(kept.begin(), journal, is_synced)) << absl::StrJoin(kept, "\n");
 }
 
 TEST(Install, IsRefusedWhereOtherGroupsWouldGo) {

@@ -193,6 +193,10 @@ TEST_P(KvMachineTest, LongValuesComeBackWhateverTheyGrewFrom) {
   EXPECT_EQ(rig_.Run(CompareAndSet("k", expected, fits)), AnswerCode::kOk);
   EXPECT_EQ(rig_.Get("k"), fits);
   EXPECT_EQ(rig_.machine().GetStatus().bytes, 1 + fits.size());
+  const std::string rest(kValueBytesMax - fits.size(), 'y');
+  EXPECT_EQ(rig_.Run(Append("k", rest)), AnswerCode::kOk);  // the limit itself
+  EXPECT_EQ(rig_.Get("k"), fits + rest);
+  EXPECT_EQ(rig_.Run(Append("k", "x")), AnswerCode::kTooLarge);
   rig_.ExpectSound();
   EXPECT_EQ(rig_.Run(Put("k", "short")), AnswerCode::kOk);
   EXPECT_EQ(rig_.Get("k"), "short");
@@ -260,6 +264,26 @@ TEST_P(KvMachineTest, ShardDeleteTouchesOnlyShard) {
     EXPECT_EQ(rig.machine().GetStatus().sessions, 7u);
     EXPECT_EQ(rig.machine().GetStatus().shards, 7u);
   }
+}
+
+// E135, E152: what a command of a batch deletes is gone for those behind it.
+TEST_P(KvMachineTest, ABatchSeesTheShardThatItDeleted) {
+  const Command append = WithSession(Append("k", "a"), /*client=*/1, /*command=*/5);
+  EXPECT_EQ(rig_.Run(append), AnswerCode::kOk);
+  EXPECT_EQ(rig_.Run(Put("other", "1")), AnswerCode::kOk);
+  std::vector<raft::Entry> entries = Entries({{.op = CommandOp::kDeleteShard, .shard = kShard},
+                                              append,
+                                              WithSession(Append("k", "b"), 2, 0),
+                                              CompareAndSet("other", "1", "2")});
+  for (raft::Entry& entry : entries) entry.index += 2;
+  ASSERT_OK_AND_ASSIGN(const auto outcomes, rig_.machine().Apply(entries));
+  EXPECT_EQ(outcomes[1].answer.code, AnswerCode::kOk);
+  EXPECT_EQ(outcomes[3].answer.code, AnswerCode::kNoKey);
+  EXPECT_EQ(rig_.Get("k"), "ab");
+  EXPECT_EQ(rig_.Get("other"), "-");
+  EXPECT_EQ(rig_.machine().GetShard(kShard).keys, 1u);
+  EXPECT_EQ(rig_.machine().GetStatus().sessions, 2u);
+  rig_.ExpectSound();
 }
 
 // E134

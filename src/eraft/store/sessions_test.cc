@@ -89,6 +89,15 @@ TEST_P(SessionsTest, AStrictCommandWithoutASessionIsNotExecuted) {
 
 TEST_P(SessionsTest, TheWindowHoldsAnswersUntilTheyAreAcknowledged) {
   rig_.Run(Register(4));
+  const auto answers = [&] {  // that are kept
+    std::vector<CommandId> ids;
+    for (CommandId id = 0; id < 10; ++id) {
+      const auto row = rig_.engine().Get(AnswerKey(kGroup, kShard, 4, id));
+      EXPECT_OK(row);
+      if (row.ok() && row->has_value()) ids.push_back(id);
+    }
+    return ids;
+  };
   // In any order, as a pipeline may deliver them.
   for (const CommandId id : {5, 3, 4}) {
     EXPECT_EQ(rig_.Run(Strict(Append("k", absl::StrCat(id)), 4, id)), AnswerCode::kOk);
@@ -97,8 +106,10 @@ TEST_P(SessionsTest, TheWindowHoldsAnswersUntilTheyAreAcknowledged) {
     EXPECT_EQ(rig_.Run(Strict(Append("k", "again"), 4, id)), AnswerCode::kOk);
   }
   EXPECT_EQ(rig_.Get("k"), "534");
+  EXPECT_EQ(answers(), (std::vector<CommandId>{3, 4, 5}));
   EXPECT_EQ(rig_.Run(Strict(Append("k", "x"), 4, kWindowCommands)), AnswerCode::kWindowFull);
   EXPECT_EQ(rig_.Run(Strict(Append("k", "6"), 4, kWindowCommands, 4)), AnswerCode::kOk);
+  EXPECT_EQ(answers(), (std::vector<CommandId>{4, 5}));
   EXPECT_EQ(rig_.Run(Strict(Append("k", "again"), 4, 3)), AnswerCode::kStale);
   EXPECT_EQ(rig_.Run(Strict(Append("k", "again"), 4, 4)), AnswerCode::kOk);  // its first answer
   EXPECT_EQ(rig_.Run(Strict(Append("k", "7"), 4, 1 << 30, 1 << 30)), AnswerCode::kOk);

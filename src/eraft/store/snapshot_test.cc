@@ -8,6 +8,8 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "base/bytes.h"
+#include "base/digest/crc32c.h"
 #include "base/testing/status_matchers.h"
 #include "eraft/store/install.h"
 #include "eraft/store/limits.h"
@@ -210,6 +212,17 @@ TEST_P(SnapshotTest, AStateThatIsNotTheManifestsIsRefused) {
   EXPECT_THAT(ReadManifest(root, NameOf(manifest)), StatusIs(absl::StatusCode::kDataLoss));
 }
 
+// E162, E163: digests that agree with each other and not with the rows.
+TEST_P(SnapshotTest, RowsThatNoDigestCoversAreNotInstalled) {
+  Batch batch;
+  batch.Put(DataKey(kGroup, kShard, "stray"), std::string(1, '\0'));
+  ASSERT_OK(rig_.engine().Write(batch));
+  const Manifest manifest = Create();
+  EXPECT_OK(VerifySnapshot(rig_.world().root(), NameOf(manifest)));
+  EXPECT_THAT(PrepareInstall(rig_.world().root(), rig_.world().home(), NameOf(manifest)),
+              StatusIs(absl::StatusCode::kDataLoss));
+}
+
 TEST(Snapshot, NamesAreReadStrictly) {
   const SnapshotName name = {7, 12, 3456};
   EXPECT_EQ(ToString(name), "7-12-3456");
@@ -261,6 +274,17 @@ TEST(Manifest, EachFlippedBitAndEachCutIsFound) {
   for (size_t size = 0; size < good.size(); ++size) {
     EXPECT_THAT(DecodeManifest(good.substr(0, size)), StatusIs(absl::StatusCode::kDataLoss));
   }
+}
+
+TEST(Manifest, ANewerLevelIsRefusedByName) {
+  std::string bytes = EncodeManifest(ExampleManifest());
+  bytes.resize(bytes.size() - sizeof(uint32_t));
+  bytes[1] = 2;  // as documented
+  uint8_t crc[sizeof(uint32_t)];
+  base::StoreLittle(crc, base::Crc32c(base::AsBytes(bytes)));
+  absl::StrAppend(&bytes, base::AsText(crc));
+  EXPECT_THAT(DecodeManifest(bytes), StatusIs(absl::StatusCode::kFailedPrecondition,
+                                              HasSubstr("level 2 is newer than 1")));
 }
 
 TEST(Manifest, NamesThatLeadOutAreRefused) {
