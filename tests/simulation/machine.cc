@@ -38,6 +38,8 @@ NodeOptions OptionsOf(const Common& common, raft::NodeId id) {
   options.log_keep_entries = choices.Below(40);
   options.snapshot_bytes_per_second = choices.Chance(50) ? 0 : 1 << 20;
   options.proposals_max = 200;
+  options.apply_lag_max = uint64_t{8} << choices.Below(6);
+  options.unapplied_entries_max = uint64_t{8} << choices.Below(6);
   return options;
 }
 
@@ -108,6 +110,11 @@ absl::Status Machine::Open() {
     if (std::count(common_.members.voters.begin(), common_.members.voters.end(), id_) > 0) {
       added.members = common_.members;
     }
+    // Who has begun believes no other list, one that would make it a group of its own included.
+    if (begun_ && sim::Mix(common_.seed, 3000 + id_, life_) % 4 == 0) {
+      added.members = {};
+      added.members.voters = {id_};
+    }
     if (group > 0) added.place.emplace(GroupPlace{dirs_.back().get(), homes_.back().get()});
   }
   transport_ = common_.network.Attach(id_, loop_, [this] { return !dying_ && !disk_.off(); });
@@ -132,6 +139,7 @@ void Machine::Start() {
   const absl::Status opened = Open();
   common_.trace.Say([&] { return absl::StrCat("node ", id_, " starts: ", opened.ToString()); });
   if (opened.ok() && !disk_.off()) {
+    begun_ = true;
     CheckRecovered();
     return;
   }

@@ -117,6 +117,7 @@ class Machine {
 
   base::sim::Loss loss_ = base::sim::Loss::kSeeded;
   uint64_t life_ = 0;
+  bool begun_ = false;  // a start has succeeded
   uint64_t failed_starts_ = 0;
   uint64_t installs_ = 0;
   uint64_t ended_itself_ = 0, bits_flipped_ = 0;

@@ -97,7 +97,8 @@ void Group::Append(std::vector<PendingProposal> proposals) {
   commands.reserve(proposals.size());
   for (const PendingProposal& proposal : proposals) commands.push_back(proposal.command);
   // A log that waits for room on the disk takes nothing more; what it has it keeps (E167).
-  const absl::Status room = context_.wal->status();
+  absl::Status room = context_.wal->status();
+  if (room.ok()) room = CheckLag();
   const absl::StatusOr<raft::Raft::Place> place =
       room.ok() ? raft_->Propose(commands) : absl::StatusOr<raft::Raft::Place>(room);
   if (!place.ok()) {
@@ -145,6 +146,26 @@ void Group::ExpireProposals() {
   }
 }
 
+// A leader whose state machine falls behind takes no more before it has caught up (E171).
+absl::Status Group::CheckLag() const {
+  const raft::Index lag = raft_->commit() - std::min(raft_->commit(), applied_);
+  const bool lags = lag > context_.options.apply_lag_max ||
+                    unapplied_bytes_ > context_.options.unapplied_bytes_max;
+  if (raft_->role() != raft::Role::kLeader || !lags) return absl::OkStatus();
+  return absl::ResourceExhaustedError(
+      absl::StrCat(lag, " entries, ", unapplied_bytes_,
+                   " bytes of them in memory, are committed and not yet applied; try again later"));
+}
+
+// Appends to a follower whose state machine is slower than its log are lost, so the leader probes
+// at each heartbeat until they are taken again. Only what is committed counts: that it is applied
+// one day needs no further entry, while what is not may need a newer one to be committed.
+bool Group::IsFull() const {
+  if (SLIPWAY_MUTANT("node-apply-unbounded")) return false;
+  return raft_->commit() > applied_ + context_.options.unapplied_entries_max ||
+         unapplied_bytes_ > context_.options.unapplied_bytes_max;
+}
+
 void Group::StartApply() {
   if (applying_ || to_apply_.empty() || (install_.has_value() && install_->prepared)) return;
   auto entries = std::make_shared<std::vector<raft::Entry>>();
@@ -169,7 +190,10 @@ void Group::StartApply() {
 
 void Group::OnApplied(const std::vector<raft::Entry>& entries,
                       const std::vector<Outcome>& outcomes) {
-  for (const raft::Entry& entry : entries) applied_bytes_ += entry.payload.size();
+  for (const raft::Entry& entry : entries) {
+    applied_bytes_ += entry.payload.size();
+    unapplied_bytes_ -= entry.payload.size();
+  }
   applied_ = std::max(applied_, entries.back().index);
   metrics_.applied_index.Set(static_cast<double>(applied_));
   if (context_.world.observer != nullptr) context_.world.observer->OnApplied(id_, entries);

@@ -58,7 +58,10 @@ void Group::HandleReady() {
     write.then = std::move(ready_.messages_after_persist);
     writes_.push_back(std::move(write));
   }
-  for (raft::Entry& entry : ready_.committed) to_apply_.push_back(std::move(entry));
+  for (raft::Entry& entry : ready_.committed) {
+    unapplied_bytes_ += entry.payload.size();
+    to_apply_.push_back(std::move(entry));
+  }
   for (const raft::LogRead& read : ready_.reads) ReadLog(read);
   if (!ready_.read_states.empty()) OnReadStates();
   if (!ready_.send_snapshot.empty()) SendSnapshots();
@@ -216,6 +219,9 @@ void Group::Tick(bool log_stalled) {
 void Group::OnFrame(raft::NodeId peer, FrameBody body) {
   if (auto* message = std::get_if<raft::Message>(&body)) {
     if (message->from != peer) return metrics_.messages_refused.Increment();
+    if (message->kind == raft::MessageKind::kAppend && !message->entries.empty() && IsFull()) {
+      return metrics_.appends_dropped.Increment();
+    }
     const bool leads = message->kind == raft::MessageKind::kAppend ||
                        message->kind == raft::MessageKind::kHeartbeat;
     const raft::Term term = message->term;
@@ -271,6 +277,8 @@ GroupStatus Group::GetStatus() const {
   status.log_start = log_start_;
   status.snapshot = snapshot_.has_value() ? snapshot_->index : 0;
   status.installing = install_.has_value();
+  status.members_overruled = members_overruled_;
+  status.unapplied_bytes = unapplied_bytes_;
   status.proposals = incoming_.size() + waiters_.size();
   status.reads = new_reads_.size() + again_reads_.size() + waiting_reads_.size();
   for (const auto& [context, reads] : asked_reads_) status.reads += reads.size();

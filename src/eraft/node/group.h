@@ -75,6 +75,7 @@ class Group {
         const GroupPlace& place);
   absl::Status Recover();
   absl::Status FinishInstall(const wal::SnapshotIntent& open);
+  absl::Status SettleMembers(const std::optional<wal::GroupView>& view);
   absl::Status StartRaft();
   absl::Status AppendAndWait(wal::Batch batch);
 
@@ -96,6 +97,8 @@ class Group {
   void Append(std::vector<PendingProposal> proposals);
   void FailWaiters(const absl::Status& status);
   void ExpireProposals();
+  absl::Status CheckLag() const;
+  bool IsFull() const;
   void StartApply();
   void OnApplied(const std::vector<raft::Entry>& entries, const std::vector<Outcome>& outcomes);
   void AnswerWaiters(const std::vector<raft::Entry>& entries, const std::vector<Outcome>& outcomes);
@@ -130,7 +133,8 @@ class Group {
 
   NodeContext& context_;
   const raft::GroupId id_;
-  const raft::Membership members_;
+  raft::Membership members_;  // with which the group began: of the options, until the log tells
+  bool members_overruled_ = false;
   const GroupPlace place_;
   GroupMetrics metrics_;
   GroupStore store_;
@@ -152,6 +156,7 @@ class Group {
   std::map<std::pair<raft::Index, raft::Term>, ProposalWaiter> waiters_;
 
   std::deque<raft::Entry> to_apply_;
+  uint64_t unapplied_bytes_ = 0;  // of `to_apply_` and of what is being applied
   raft::Index applied_ = 0;
   bool applying_ = false;
   int engine_jobs_ = 0;            // others that use the store

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/bytes.h"
+#include "base/files.h"
 #include "base/status.h"
 #include "raft/raft.h"
 
@@ -12,8 +13,14 @@ namespace slipway::eraft {
 namespace {
 
 constexpr size_t kDetailBytes = 4 + 8 + 8 + 32;
+constexpr uint32_t kDirectoryMode = 0700;
 
 }  // namespace
+
+absl::Status MakeEngineDir(base::Dir& dir) {
+  SLIPWAY_RETURN_IF_ERROR(base::MakeDirs(dir, kEngineDir, kDirectoryMode));
+  return dir.Sync();  // also where an earlier process made it and ended
+}
 
 absl::StatusOr<GroupStore> OpenGroupStore(const GroupPlace& place, GroupId group,
                                           const raft::Membership& members) {

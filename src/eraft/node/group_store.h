@@ -7,6 +7,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "base/files.h"
 #include "eraft/node/node.h"
 #include "eraft/store/engine.h"
 #include "eraft/store/install.h"
@@ -19,6 +20,9 @@ struct GroupStore {
   std::shared_ptr<Engine> engine;
   std::shared_ptr<KvMachine> machine;
 };
+
+// Makes kv/ where it is not, for nobody else to look into; its name is durable.
+absl::Status MakeEngineDir(base::Dir& dir);
 
 // `members`: of a group without any state.
 absl::StatusOr<GroupStore> OpenGroupStore(const GroupPlace& place, GroupId group,

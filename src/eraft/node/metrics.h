@@ -35,6 +35,7 @@ struct GroupMetrics {
   base::Counter& snapshots_receive_failed;
   base::Counter& snapshot_bytes;
   base::Counter& messages_refused;
+  base::Counter& appends_dropped;
 
  private:
   using Labels = base::MetricLabels;
@@ -66,7 +67,10 @@ struct GroupMetrics {
         snapshot_bytes(m.AddCounter("eraft_raft_snapshot_bytes_total",
                                     "Bytes of snapshots that were sent.", own)),
         messages_refused(m.AddCounter("eraft_raft_messages_refused_total",
-                                      "Messages that made no sense for the group.", own)) {}
+                                      "Messages that made no sense for the group.", own)),
+        appends_dropped(m.AddCounter("eraft_raft_appends_dropped_total",
+                                     "Appends not taken because too much was not yet applied.",
+                                     own)) {}
 
   static Labels With(Labels labels, const char* name, const char* value) {
     labels.emplace_back(name, value);

@@ -11,6 +11,7 @@
 #include "eraft/node/group.h"
 #include "eraft/wal/node_files.h"
 #include "eraft/wal/two_copy.h"
+#include "raft/membership.h"
 
 namespace slipway::eraft {
 namespace {
@@ -27,6 +28,10 @@ absl::Status CheckOptions(const NodeOptions& options) {
   if (options.clock_drift_max < 0 || options.clock_drift_max >= 0.5) {
     return refuse("clock_drift_max ", options.clock_drift_max, " is not in [0, 0.5)");
   }
+  for (const GroupOptions& group : options.groups) {
+    if (raft::MembersOf(group.members).empty()) continue;
+    SLIPWAY_RETURN_IF_ERROR(raft::CheckMembership(group.members, "open node"));
+  }
   std::set<GroupId> ids;
   size_t at_node = 0;
   for (const GroupOptions& group : options.groups) {
@@ -37,8 +42,8 @@ absl::Status CheckOptions(const NodeOptions& options) {
   return absl::OkStatus();
 }
 
-// Whose directory this is; made when it is empty (E11, E123).
-absl::Status CheckIdentity(const NodeWorld& world, const NodeOptions& options) {
+// Whose directory this is; made when it is empty (E11, E123). The answer is its incarnation.
+absl::StatusOr<uint64_t> CheckIdentity(const NodeWorld& world, const NodeOptions& options) {
   wal::Identity own;
   own.cluster = options.cluster;
   own.node = options.id;
@@ -47,10 +52,11 @@ absl::Status CheckIdentity(const NodeWorld& world, const NodeOptions& options) {
   SLIPWAY_ASSIGN_OR_RETURN(const wal::TwoCopyState state,
                            wal::ReadTwoCopy(world.dir, wal::kIdentityName));
   if (!state.newest.has_value() && state.damaged == 0) {
-    own.incarnation = world.random.Next();
+    while (own.incarnation == 0) own.incarnation = world.random.Next();
     own.created = absl::FromUnixSeconds(absl::ToUnixSeconds(world.clock.Wall()));
-    return wal::TwoCopyFile::Create(world.dir, wal::kIdentityName, wal::EncodeIdentity(own))
-        .status();
+    SLIPWAY_RETURN_IF_ERROR(
+        wal::TwoCopyFile::Create(world.dir, wal::kIdentityName, wal::EncodeIdentity(own)).status());
+    return own.incarnation;
   }
   if (!state.newest.has_value()) {
     return absl::DataLossError("open node: no copy of IDENTITY can be read; nothing was changed");
@@ -58,7 +64,8 @@ absl::Status CheckIdentity(const NodeWorld& world, const NodeOptions& options) {
   SLIPWAY_ASSIGN_OR_RETURN(const wal::Identity found, wal::DecodeIdentity(state.newest->payload));
   if (found.cluster == own.cluster && found.node == own.node && found.engine == own.engine) {
     // Mends a copy that is damaged.
-    return wal::TwoCopyFile::Open(world.dir, wal::kIdentityName).status();
+    SLIPWAY_RETURN_IF_ERROR(wal::TwoCopyFile::Open(world.dir, wal::kIdentityName).status());
+    return found.incarnation;
   }
   const auto text = [](const wal::Identity& identity) {
     return absl::StrCat("node ", identity.node, " of cluster ",
@@ -88,6 +95,7 @@ class Node::Impl {
 
   NodeContext context_;
   std::function<void(absl::Status)> on_fatal_;
+  uint64_t incarnation_ = 0;
 
  private:
   void Fail(const absl::Status& status);
@@ -112,7 +120,7 @@ absl::Status Node::Impl::Open(wal::WalRecovery* recovery) {
   create.mode = 0600;
   SLIPWAY_ASSIGN_OR_RETURN(lock_, world.dir.Open(kLockName, create));
   SLIPWAY_RETURN_IF_ERROR(lock_->TryLock());
-  SLIPWAY_RETURN_IF_ERROR(CheckIdentity(world, options));
+  SLIPWAY_ASSIGN_OR_RETURN(incarnation_, CheckIdentity(world, options));
   wal::WalOptions log;
   log.cluster = options.cluster;
   log.segment_bytes = options.wal_segment_bytes;
@@ -301,6 +309,8 @@ std::shared_ptr<KvMachine> Node::machine(GroupId group) const {
 }
 
 bool Node::failed() const { return !impl_->context_.failed.ok(); }
+
+uint64_t Node::incarnation() const { return impl_->incarnation_; }
 
 absl::Duration Node::LogWait() const { return impl_->context_.wal->OldestWait(); }
 

@@ -73,8 +73,9 @@ struct GroupPlace {
 
 struct GroupOptions {
   GroupId id = 0;
-  // Of a group that begins; empty: this node joins one and learns its members from the leader. The
-  // same at each start: it is believed until the group's log begins behind a snapshot (E170).
+  // Of a group that begins; empty: this node joins one and learns its members from the leader.
+  // Believed at the group's first start on this disk only; from then on what is stored counts, and
+  // GroupStatus::members_overruled tells a difference (E170).
   raft::Membership members;
   std::optional<GroupPlace> place;  // absent: the node's; for one group at most
 };
@@ -101,6 +102,11 @@ struct NodeOptions {
   double snapshot_bytes_per_second = 64 << 20;  // sent, all transfers together; 0: no limit
   int snapshot_transfers_max = 2;               // out of this node at a time (E161); and into it
   uint64_t proposals_max = 20'000;              // under way, each group (E171)
+  // Entries that are committed and not applied: with more a leader refuses commands (E171) …
+  uint64_t apply_lag_max = 8'192;
+  // … and a follower takes no further ones; nor does either with more than so many bytes of them.
+  uint64_t unapplied_entries_max = 65'536;
+  uint64_t unapplied_bytes_max = 64 << 20;
 };
 
 // What became of a command whose answer is an error (E144). kUnknown: it may be executed, now or
@@ -123,7 +129,11 @@ struct GroupStatus {
   raft::SnapshotMark log_start;  // the log on disk begins after it
   raft::Index snapshot = 0;      // newest on disk; 0: none
   bool installing = false;
-  uint64_t proposals = 0;  // that wait for their outcome
+  // GroupOptions named members, and they were not those in force when the group was opened: the
+  // stored ones, which raft.membership told then, counted (E170).
+  bool members_overruled = false;
+  uint64_t unapplied_bytes = 0;  // of entries that are committed and not applied
+  uint64_t proposals = 0;        // that wait for their outcome
   uint64_t reads = 0;
   int snapshots_sending = 0;
   absl::Duration lease_left;  // zero: none
@@ -134,7 +144,7 @@ class Node {
   // Recovers what `world.dir` holds, or begins; then takes part. Blocks, and runs queued jobs of
   // the pools while it waits. FailedPrecondition: the directory is another node's, cluster's or
   // engine's, or a process has it; DataLoss: it is damaged (`recovery`, may be null, says where);
-  // InvalidArgument: the options.
+  // InvalidArgument: the options; ResourceExhausted: the disk has no room to begin.
   static absl::StatusOr<std::unique_ptr<Node>> Open(const NodeWorld& world, NodeOptions options,
                                                     wal::WalRecovery* recovery = nullptr);
   // As Stop, without the orderly end of the log. Waits for jobs that run.
@@ -145,9 +155,9 @@ class Node {
   void OnFatal(std::function<void(absl::Status)> handler);
 
   // The outcome once `command` is applied here. Errors (FateOf tells what they mean): Unavailable
-  // (not the leader, or no longer), DeadlineExceeded, ResourceExhausted (too much under way, or the
-  // disk is full), InvalidArgument (too large), NotFound (no such group). A command whose deadline
-  // has passed before it is in the log is dropped unexecuted (E172).
+  // (not the leader, or no longer), DeadlineExceeded, ResourceExhausted (too much under way or not
+  // yet applied, or the disk is full), InvalidArgument (too large), NotFound (no such group). A
+  // command whose deadline has passed before it is in the log is dropped unexecuted (E172).
   using ProposeDone = absl::AnyInvocable<void(absl::StatusOr<Outcome>)>;
   void Propose(GroupId group, base::Bytes command, absl::Duration deadline, ProposeDone done);
 
@@ -179,6 +189,9 @@ class Node {
   // The state machine of now: an install replaces it. Null: no such group, or it is being replaced.
   std::shared_ptr<KvMachine> machine(GroupId group) const;
   bool failed() const;
+  // Of the data directory: a random number, never 0, of when it was made. A node whose disk was
+  // wiped has another one (E123).
+  uint64_t incarnation() const;
   // How long the oldest write that the log has not answered has waited (E28); zero: none does.
   absl::Duration LogWait() const;
 

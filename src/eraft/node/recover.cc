@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/mutant.h"
 #include "base/status.h"
 #include "base/sync/mutex.h"
 #include "eraft/node/group.h"
@@ -30,10 +31,15 @@ absl::Status Group::Recover() {
   NoJournal journal;
   SLIPWAY_RETURN_IF_ERROR(RecoverInstall(*place_.dir, open, journal));
   if (open.has_value()) SLIPWAY_RETURN_IF_ERROR(FinishInstall(*view->intent));
+  const raft::Membership given = members_;
+  SLIPWAY_RETURN_IF_ERROR(SettleMembers(view));
+  SLIPWAY_RETURN_IF_ERROR(MakeEngineDir(*place_.dir));
   SLIPWAY_ASSIGN_OR_RETURN(store_, OpenGroupStore(place_, id_, members_));
   SLIPWAY_ASSIGN_OR_RETURN(const auto snapshots, ListSnapshots(*place_.dir, id_));
   if (!snapshots.empty()) snapshot_ = snapshots.back();
-  return StartRaft();
+  SLIPWAY_RETURN_IF_ERROR(StartRaft());
+  members_overruled_ = !(given == raft::Membership()) && !(raft_->GetStatus().membership == given);
+  return absl::OkStatus();
 }
 
 // The new state stands; the log is told what Group::OnInstalled would have told it.
@@ -50,6 +56,20 @@ absl::Status Group::FinishInstall(const wal::SnapshotIntent& open) {
   if (!held) batch.truncate_suffix_from = 1;
   batch.snapshot_done = wal::SnapshotDone{.index = mark.index, .term = mark.term};
   batch.truncate_prefix = mark;
+  return AppendAndWait(std::move(batch));
+}
+
+// With which members the group begins is settled once, durably and before anything else of it is
+// (E170): who began with another list at each start would count other majorities. A log that begins
+// behind a snapshot has them from there.
+absl::Status Group::SettleMembers(const std::optional<wal::GroupView>& view) {
+  if (view.has_value() && view->membership.has_value()) {
+    if (!SLIPWAY_MUTANT("node-members-believed")) members_ = view->membership->membership;
+    return absl::OkStatus();
+  }
+  if (view.has_value() && view->mark.index > 0) return absl::OkStatus();
+  wal::Batch batch;
+  batch.membership = wal::MembershipCopy{.index = 0, .membership = members_};
   return AppendAndWait(std::move(batch));
 }
 
@@ -72,6 +92,9 @@ absl::Status Group::AppendAndWait(wal::Batch batch) {
       const base::MutexLock lock(done->mutex);
       if (done->called) return done->status;
     }
+    // It would wait for room for ever: nothing is freed before the group runs.
+    const absl::Status log = context_.wal->status();
+    if (absl::IsResourceExhausted(log)) return log;
     // Where the pool has no threads of its own, this one helps.
     if (context_.world.wal_pool.RunOne()) continue;
     const base::MutexLock lock(done->mutex);

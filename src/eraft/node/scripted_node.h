@@ -53,6 +53,8 @@ class ScriptedNode {
   ~ScriptedNode();
 
   absl::Status Start();
+  // Of the next start.
+  void Tell(raft::Membership members) { options_.groups.front().members = std::move(members); }
   void Crash(base::sim::Loss loss = base::sim::Loss::kSeeded, uint64_t attempt = 0);
   bool Step() { return loop_.RunOne() || pool_->RunOne() || wal_pool_->RunOne(); }
   void Turn();            // all that can be done before time passes

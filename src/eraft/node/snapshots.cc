@@ -247,7 +247,10 @@ void Group::OnInstalled(const absl::StatusOr<GroupStore>& store) {
   snapshot_ = SnapshotName{id_, mark.term, mark.index};
   snapshot_from_ = applied_ = mark.index;
   applied_bytes_ = 0;
-  while (!to_apply_.empty() && to_apply_.front().index <= mark.index) to_apply_.pop_front();
+  while (!to_apply_.empty() && to_apply_.front().index <= mark.index) {
+    unapplied_bytes_ -= to_apply_.front().payload.size();
+    to_apply_.pop_front();
+  }
   metrics_.applied_index.Set(static_cast<double>(applied_));
   if (context_.world.observer != nullptr) context_.world.observer->OnInstalled(id_, mark);
   raft_->OnInstalled(mark, /*ok=*/true);

@@ -91,7 +91,7 @@ void TestCluster::Isolate(raft::NodeId id, bool isolated) {
 void TestCluster::HealAll() {
   cut_.clear();
   delays_.clear();
-  for (const auto& [id, machine] : machines_) machine->stalled = false;
+  for (const auto& [id, machine] : machines_) machine->stalled = machine->engine_stalled = false;
 }
 
 // ---- Machines ----
@@ -213,7 +213,8 @@ bool TestCluster::RunJob() {
   for (const auto& [id, m] : machines_) {
     if (m->node == nullptr || m->stalled) continue;
     for (base::sim::Pool* pool : {m->pool.get(), m->wal_pool.get()}) {
-      if (pool->waiting() > 0) pools.push_back(pool);
+      const bool waits = pool == m->pool.get() && m->engine_stalled;
+      if (pool->waiting() > 0 && !waits) pools.push_back(pool);
     }
   }
   return !pools.empty() && pools[choices_.Below(pools.size())]->RunOne();

@@ -67,10 +67,16 @@ class TestCluster {
   void Crash(raft::NodeId id, base::sim::Loss loss = base::sim::Loss::kSeeded);
   void Start(raft::NodeId id);
   void Wipe(raft::NodeId id, raft::Membership members);  // of a machine that is down
+  // What it is told at its next start; its disk stays.
+  void Tell(raft::NodeId id, raft::Membership members) {
+    machines_.at(id)->members = std::move(members);
+  }
   // The error that OnFatal told; OK: none.
   absl::Status fatal(raft::NodeId id) const { return machines_.at(id)->fatal; }
   // Its jobs wait (slow disk) until it is allowed again.
   void Stall(raft::NodeId id, bool stalled) { machines_.at(id)->stalled = stalled; }
+  // Likewise, but for those of its log.
+  void StallEngine(raft::NodeId id, bool stalled) { machines_.at(id)->engine_stalled = stalled; }
 
   // The running node that leads in the highest term and that `reachable` nodes agree on; kNoNode.
   raft::NodeId Leader();
@@ -123,7 +129,7 @@ class TestCluster {
     base::sim::Files files;
     base::sim::Random random;
     base::Metrics metrics;
-    bool stalled = false;
+    bool stalled = false, engine_stalled = false;
     absl::Status fatal;
     raft::Index applied = 0;
     uint64_t starts = 0;
