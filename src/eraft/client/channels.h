@@ -33,6 +33,9 @@ class Channels {
       ABSL_LOCKS_EXCLUDED(mutex_);
   // A channel that connects with its first call. Errors of base::net::Channel::Open.
   absl::StatusOr<Ptr> Unconnected(const std::string& address) { return Find(address); }
+  // Why no connection to `address` comes about: an error of Connected. Blocks for `timeout` at
+  // most.
+  absl::Status Explain(const std::string& address, absl::Duration timeout) const;
   // The connection is in trouble: the next one is a new one.
   void Forget(const std::string& address) ABSL_LOCKS_EXCLUDED(mutex_);
   // Token and deadline.
@@ -43,7 +46,6 @@ class Channels {
   Channels(ConnectOptions options, base::Files& files, base::Clock& clock)
       : options_(std::move(options)), files_(files), clock_(clock) {}
   absl::StatusOr<Ptr> Find(const std::string& address) ABSL_LOCKS_EXCLUDED(mutex_);
-  absl::Status Explain(const std::string& address, absl::Duration timeout) const;
 
   const ConnectOptions options_;
   base::Files& files_;

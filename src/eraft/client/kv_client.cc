@@ -14,6 +14,7 @@ namespace slipway::eraft::client {
 namespace {
 
 constexpr absl::Duration kConnectTimeout = absl::Seconds(1);
+constexpr absl::Duration kExplainTimeout = absl::Milliseconds(200);
 
 // The answers of all nodes, as they come.
 struct Asked {
@@ -166,6 +167,10 @@ std::vector<NodeStatus> GrpcKvClient::Status(absl::Duration each) {
     status.commit = node.response.commit_index();
     status.storage_bytes = node.response.storage_size();
   }
+  const bool silence = std::all_of(out.begin(), out.end(), [](const NodeStatus& node) {
+    return absl::IsUnavailable(node.status) || absl::IsDeadlineExceeded(node.status);
+  });
+  if (silence) out.front().status = channels_->Explain(out.front().address, kExplainTimeout);
   return out;
 }
 

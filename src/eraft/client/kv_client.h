@@ -48,7 +48,8 @@ class KvClient {
   virtual absl::Status Append(const std::string& key, const std::string& value,
                               absl::Duration timeout) = 0;
   // Asks all nodes at once (E29): in their order, whoever has not answered within `each` is told
-  // so. Takes little longer than `each`.
+  // so. Takes little longer than `each`; where none has answered, the first one's error says what
+  // is known of the reason.
   virtual std::vector<NodeStatus> Status(absl::Duration each) = 0;
 };
 

@@ -1,0 +1,112 @@
+// The administration of nodes and their group (slipway.eraft.admin.v1). Thread-safe; calls block.
+// No gRPC here.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "base/status.h"
+#include "base/sync/cancel.h"
+#include "base/world.h"
+#include "eraft/client/connect_options.h"
+
+namespace slipway::eraft::client {
+
+struct PeerInfo {
+  uint64_t node = 0;
+  std::string address;
+  bool reachable = false;
+  absl::Duration rtt;
+  absl::Duration clock_difference;
+  uint32_t feature_level = 0;
+  std::string error;  // why it is not reachable
+};
+
+struct NodeInfo {
+  std::string version, commit;
+  std::string cluster;  // hex
+  uint64_t node = 0;
+  uint64_t incarnation = 0;
+  uint32_t feature_level = 0;
+  std::string address, engine, directory;
+  absl::Duration uptime;
+  absl::Time wall;
+  uint64_t disk_free_bytes = 0;
+  absl::Duration sync;                       // of a small file, made for this answer
+  std::optional<absl::Time> cert_not_after;  // nothing: no TLS
+  std::vector<PeerInfo> peers;
+  std::vector<std::string> options;  // "name=value"
+  absl::Duration asked_for;          // from question to answer
+};
+
+enum class MemberRole : uint8_t { kVoter, kLearner, kLeaving };
+
+struct MemberInfo {
+  uint64_t node = 0;
+  std::string address;
+  MemberRole role = MemberRole::kVoter;
+  uint64_t match = 0;   // known to the leader only
+  bool active = false;  // the leader hears from it
+};
+
+struct GroupInfo {
+  uint64_t id = 0;
+  std::string role;  // Leader, Follower, Candidate, PreCandidate
+  uint64_t leader = 0, term = 0;
+  uint64_t commit = 0, applied = 0, first = 0, last = 0, snapshot = 0;  // indices
+  uint64_t keys = 0, bytes = 0, sessions = 0, storage_bytes = 0;
+  std::vector<MemberInfo> members;
+  bool installing = false;
+};
+
+// What all nodes answered, in the order of the addresses.
+template <class T>
+struct FromNode {
+  std::string address;
+  absl::StatusOr<T> answer = absl::UnknownError("not asked");
+};
+
+struct MembershipChange {
+  uint64_t expected_term = 0;
+  std::vector<MemberInfo> add;  // node, address, role: voter or learner
+  std::vector<uint64_t> remove;
+  bool force = false;
+};
+
+// A write answers with the server's error: Aborted (another change came first), FailedPrecondition,
+// PermissionDenied, …; Unavailable, DeadlineExceeded.
+class AdminClient {
+ public:
+  // Errors of Connect. `world` outlives it.
+  static base::Owned<AdminClient> Open(ConnectOptions options, base::World& world,
+                                       base::CancelToken cancel = {});
+  virtual ~AdminClient() = default;
+
+  // All nodes at once; whoever has not answered within `each` is told so.
+  virtual std::vector<FromNode<NodeInfo>> Infos(absl::Duration each) = 0;
+  virtual std::vector<FromNode<std::vector<GroupInfo>>> Groups(absl::Duration each) = 0;
+  virtual std::vector<FromNode<std::vector<std::string>>> Alarms(absl::Duration each) = 0;
+  // OK: the node serves; FailedPrecondition: it says that it does not.
+  virtual std::vector<FromNode<bool>> Health(absl::Duration each) = 0;
+
+  // To the leader, which is looked for.
+  virtual absl::StatusOr<uint64_t> TransferLeader(uint64_t to, uint64_t expected_term,
+                                                  absl::Duration timeout) = 0;
+  virtual absl::StatusOr<std::vector<MemberInfo>> ChangeMembership(const MembershipChange& change,
+                                                                   absl::Duration timeout) = 0;
+  // To one node.
+  virtual absl::Status Drain(const std::string& address, absl::Duration timeout) = 0;
+  virtual absl::StatusOr<uint64_t> Snapshot(const std::string& address, absl::Duration timeout) = 0;
+  // The value before.
+  virtual absl::StatusOr<std::string> SetOption(const std::string& address, const std::string& name,
+                                                const std::string& value,
+                                                absl::Duration timeout) = 0;
+};
+
+}  // namespace slipway::eraft::client
