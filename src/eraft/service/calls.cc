@@ -80,7 +80,7 @@ UnaryCall::Ptr UnaryCall::Begin(ServiceParts& parts, base::net::Service::Raw& ra
     if (caller.ok()) call->caller_ = *std::move(caller);
   }
   if (status.ok()) return call;
-  call->Finish(std::move(status));
+  call->Finish(status);
   return nullptr;
 }
 
@@ -90,7 +90,7 @@ void UnaryCall::AddLeaderHint() {
   if (!leader.empty()) context_.AddTrailingMetadata(kLeaderKey, leader);
 }
 
-void UnaryCall::Finish(absl::Status status, absl::string_view result) {
+void UnaryCall::Finish(const absl::Status& status, absl::string_view result) {
   const std::string shown =
       result.empty() ? absl::StatusCodeToString(status.code()) : std::string(result);
   parts_.slow.Note({.method = method_.path,

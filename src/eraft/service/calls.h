@@ -49,7 +49,7 @@ class UnaryCall : public std::enable_shared_from_this<UnaryCall> {
   absl::Duration deadline() const { return deadline_; }
   const std::string& peer() const { return peer_; }
 
-  void Finish(absl::Status status, absl::string_view result = "");
+  void Finish(const absl::Status& status, absl::string_view result = "");
 
  private:
   void End(const absl::Status& status);

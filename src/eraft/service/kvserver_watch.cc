@@ -254,7 +254,8 @@ std::string KvServerImpl::StatusText() {
   const std::function<void(const std::string&, const Json&)> add = [&](const std::string& name,
                                                                        const Json& json) {
     if (const Json::Object* object = json.AsObject()) {
-      for (const auto& [key, value] : *object) add(name.empty() ? key : name + "." + key, value);
+      for (const auto& [key, value] : *object)
+        add(name.empty() ? key : absl::StrCat(name, ".", key), value);
     } else if (const Json::Array* array = json.AsArray()) {
       for (size_t i = 0; i < array->size(); ++i) add(absl::StrCat(name, "[", i, "]"), (*array)[i]);
     } else {
