@@ -1,4 +1,4 @@
-// eraftctl: looks after nodes of eraft; this version has `eraftctl wal`.
+// eraftctl: looks after nodes of eraft.
 #include <iostream>
 
 #include "base/os/signals.h"

@@ -1,4 +1,4 @@
-// The program eraftctl: everything but main. This version has `eraftctl wal …` (E116).
+// The program eraftctl: everything but main.
 // Thread-compatible.
 #pragma once
 
@@ -7,13 +7,16 @@
 
 #include "absl/status/status.h"
 #include "base/cli/program.h"
+#include "eraft/cli/commands.h"
+#include "eraft/client/admin_client.h"
 
 namespace slipway::eraft::cli {
 
 // A program for one run.
 class EraftCtl {
  public:
-  explicit EraftCtl(const std::string& version);
+  // `open`: how commands reach nodes; tests have another.
+  explicit EraftCtl(const std::string& version, OpenAdmin open = client::AdminClient::Open);
   ~EraftCtl();
   base::cli::Program& program() { return *program_; }
 
