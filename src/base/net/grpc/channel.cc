@@ -1,10 +1,14 @@
 #include "base/net/grpc/channel.h"
 
+#include <grpcpp/channel.h>
+#include <grpcpp/client_context.h>
 #include <grpcpp/create_channel.h>
+#include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/security/credentials.h>
 #include <grpcpp/security/tls_certificate_provider.h>
 #include <grpcpp/security/tls_certificate_verifier.h>
 #include <grpcpp/security/tls_credentials_options.h>
+#include <grpcpp/support/byte_buffer.h>
 
 #include <utility>
 #include <vector>
@@ -87,6 +91,29 @@ class RealChannel : public Channel {
   Raw raw_;
 };
 
+// gRPC 1.51 ends its threads for callbacks with the last channel that used them, and ends the
+// process when a callback lets go of that channel: the thread would have to wait for itself. A
+// channel that is never let go of, and has made a call, keeps them.
+void KeepCallbackThreads() {
+  struct Kept {
+    std::shared_ptr<grpc::Channel> channel =
+        grpc::CreateChannel("unix:/dev/null", grpc::InsecureChannelCredentials());
+    grpc::GenericStub stub{channel};
+    grpc::ClientContext context;
+    grpc::Slice nothing;
+    grpc::ByteBuffer request{&nothing, 1};
+    grpc::ByteBuffer response;
+  };
+  static const Kept* const kKept = [] {
+    auto* const kept = new Kept;
+    // The call fails at once: nobody listens there.
+    kept->stub.UnaryCall(&kept->context, "/none/none", grpc::StubOptions(), &kept->request,
+                         &kept->response, [](const grpc::Status&) {});
+    return kept;
+  }();
+  static_cast<void>(kKept);
+}
+
 }  // namespace
 
 Owned<Channel> Channel::Open(const ChannelOptions& options, Files& files, absl::Time now) {
@@ -109,6 +136,7 @@ Owned<Channel> Channel::Open(const ChannelOptions& options, Files& files, absl::
                                      : CheckingCredentials(std::move(material));
   }
   InitGrpc();
+  KeepCallbackThreads();
   auto channel = grpc::CreateCustomChannel(absl::StrCat("dns:///", endpoint.ToString()),
                                            credentials, ArgumentsOf(options));
   return std::make_unique<RealChannel>(options, Raw{std::move(channel)});

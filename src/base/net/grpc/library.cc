@@ -11,6 +11,11 @@ namespace {
 // At debug, its errors too: a failed handshake of a stranger is one, and whatever concerns a call
 // or a listener of ours comes back as a status as well.
 void WriteLine(gpr_log_func_args* args) {
+  if (absl::StartsWith(args->message, "assertion failed")) {  // the last words of this process
+    SLIPWAY_LOG(kError, "gRPC ends the process",
+                {{"text", args->message}, {"file", args->file}, {"line", args->line}});
+    return;
+  }
   SLIPWAY_LOG(kDebug, "gRPC says",
               {{"text", args->message}, {"file", args->file}, {"line", args->line}});
 }
