@@ -1,3 +1,4 @@
+#!/usr/bin/python3
 """Three kvservers as processes: what was acknowledged stays, whoever is killed (E3, E4, E21, E57, E195)."""
 import random
 import signal

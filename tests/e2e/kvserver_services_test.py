@@ -1,3 +1,4 @@
+#!/usr/bin/python3
 """One kvserver: its services, limits, health, tokens, TLS, and what goes wrong at a start."""
 import hashlib
 import json
