@@ -93,7 +93,9 @@ class KvClientTest(unittest.TestCase):
 
     def test_the_office_moves_options_change_and_the_doctor_is_content(self):  # E31, E35, E107
         leader = self.cluster.leader()
-        self.assertEqual(self.ctl("health")[0], 0)
+        end = time.monotonic() + 20
+        while self.ctl("health")[0] != 0:  # followers are ready a moment after they know who leads
+            self.assertLess(time.monotonic(), end)
         target = next(node for node in self.cluster.nodes if node is not leader).index + 1
         code, out, err = self.ctl("transfer", target)
         self.assertEqual((code, out), (0, f"node {target} leads\n"), err)
@@ -114,4 +116,4 @@ class KvClientTest(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main(verbosity=2)
+    rig.main()

@@ -316,7 +316,7 @@ class PipelineDialer final : public Dialer {
  private:
   // `run` comes on the pool, or here; it ends what is running.
   void Begin(const std::string& address, absl::Duration timeout,
-             std::function<void(absl::StatusOr<std::shared_ptr<Unary>>)> run) {
+             const std::function<void(absl::StatusOr<std::shared_ptr<Unary>>)>& run) {
     shared_->running.Begin();
     const absl::Status submitted = shared_->pool.Submit([shared = shared_, address, timeout, run] {
       auto channel = shared->channels->Connected(address, timeout);

@@ -29,9 +29,14 @@ struct TestState {
   std::atomic<int> streams_to_break = 0;     // each after its first batch was executed
   std::atomic<int> timeouts = 0;             // legacy: executed, and answered ErrTimeout
   std::atomic<int> executed = 0;
-};
 
-namespace v1 = slipway::eraft::client::v1;
+  void Apply(uint64_t client, uint64_t command, bool append, const std::string& key,
+             const std::string& value) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
+    if (done[{client, command}]++ > 0) return;
+    ++executed;
+    values[key] = append ? values[key] + value : value;
+  }
+};
 
 class TestServer {
  public:
@@ -82,13 +87,6 @@ class TestServer {
     if (context != nullptr) context->AddTrailingMetadata("x-eraft-leader", state_.leader);
     return false;
   }
-  void Apply(uint64_t client, uint64_t command, bool append, const std::string& key,
-             const std::string& value) ABSL_EXCLUSIVE_LOCKS_REQUIRED(state_.mutex) {
-    if (state_.done[{client, command}]++ > 0) return;
-    ++state_.executed;
-    state_.values[key] = append ? state_.values[key] + value : value;
-  }
-
   class Legacy : public kvraftpb::KVService::Service {
    public:
     explicit Legacy(TestServer& server) : server_(server) {}
@@ -111,9 +109,9 @@ class TestServer {
         }
         return grpc::Status::OK;
       }
-      server_.Apply(static_cast<uint64_t>(request->client_id()),
-                    static_cast<uint64_t>(request->command_id()), request->op() == kvraftpb::APPEND,
-                    request->key(), request->value());
+      state.Apply(static_cast<uint64_t>(request->client_id()),
+                  static_cast<uint64_t>(request->command_id()), request->op() == kvraftpb::APPEND,
+                  request->key(), request->value());
       if (state.timeouts > 0) {
         --state.timeouts;
         response->set_err("ErrTimeout");
@@ -181,7 +179,7 @@ class TestServer {
       }
       const base::MutexLock lock(state.mutex);
       if (cmd.op() == v1::PUT || cmd.op() == v1::APPEND) {
-        server_.Apply(session, cmd.id(), cmd.op() == v1::APPEND, cmd.key(), cmd.value());
+        state.Apply(session, cmd.id(), cmd.op() == v1::APPEND, cmd.key(), cmd.value());
         result.set_index(9);
       } else if (cmd.op() == v1::SCAN) {
         for (const auto& [key, value] : state.values) {
