@@ -130,12 +130,14 @@ class Node:
             return answer.err, answer.value
         except grpc.RpcError as error:
             return error.code().name, b""
+        except ValueError:  # the channel was closed in between, by a kill
+            return grpc.StatusCode.UNAVAILABLE.name, b""
 
     def status(self):
         """None if nobody answers."""
         try:
             return self.call("/kvraftpb.KVService/GetStatus", kv.GetStatusRequest(), kv.GetStatusResponse, 1)
-        except grpc.RpcError:
+        except (grpc.RpcError, ValueError):  # ValueError: the channel was closed in between
             return None
 
     def admin(self, name, request, response, timeout=30, metadata=()):
