@@ -35,12 +35,6 @@ class Base(unittest.TestCase):
     def client(self, casd, options=()):
         return zako_wire.Client(casd.address("cas"), casd.address("transport"), options=options)
 
-    def eventually(self, condition, what, timeout=120):
-        end = time.monotonic() + timeout
-        while not condition():
-            self.assertLess(time.monotonic(), end, f"waited in vain for {what}")
-            time.sleep(0.02)
-
 
 class Large(Base):
     def zako(self, casd, *arguments):
@@ -120,12 +114,12 @@ class Manners(Base):
                 return casd.metric('zako_rpc_inflight{service="zako.v1.transport.Transport"}') == 0
 
             round_of(100)
-            self.eventually(quiet, "the first clients to be forgotten")
+            rig.eventually(quiet, "the first clients to be forgotten")
             files, memory = casd.open_files(), casd.rss_bytes()
             for _ in range(10):
                 round_of(100)
-            self.eventually(quiet, "the clients to be forgotten")
-            self.eventually(lambda: casd.open_files() <= files + 2, "descriptors to be given back")
+            rig.eventually(quiet, "the clients to be forgotten")
+            rig.eventually(lambda: casd.open_files() <= files + 2, "descriptors to be given back")
             self.assertLess(casd.rss_bytes() - memory, (16 << 20) + rig.SANITIZER_BYTES)
             self.assertEqual(casd.objects(), set())
             self.assertEqual(list((casd.root / "tmp").iterdir()), [])
@@ -153,7 +147,7 @@ class Manners(Base):
             channels = [self.client(casd, small_window) for _ in range(10)]
             streams = [channel.download_pieces(request, token=client.token, timeout=120)
                        for channel in channels for _ in range(100)]
-            self.eventually(lambda: casd.metric('zako_rpc_inflight{service="zako.v1.transport.Transport"}') >= 1000,
+            rig.eventually(lambda: casd.metric('zako_rpc_inflight{service="zako.v1.transport.Transport"}') >= 1000,
                             "a thousand streams")
             for one in sockets[::10]:
                 one.send(b"x")  # a byte now and then
@@ -202,7 +196,7 @@ class Manners(Base):
                 thread.start()
             for _ in threads:
                 self.assertTrue(begun.acquire(timeout=30))
-            self.eventually(lambda: casd.metric('zako_rpc_inflight{service="zako.v1.transport.Transport"}') == 64, "64 streams")
+            rig.eventually(lambda: casd.metric('zako_rpc_inflight{service="zako.v1.transport.Transport"}') == 64, "64 streams")
             casd.signal(signal.SIGTERM)
             go_on.set()
             for thread in threads:

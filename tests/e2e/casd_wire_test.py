@@ -262,14 +262,13 @@ class Keys(CasdTest):
         self.assertEqual(server.http("/debug/requests", {"Authorization": "Bearer writer-key"})[0], 403)
         self.assertEqual(server.http("/debug/requests", {"Authorization": "Bearer boss-key"})[0], 200)
         write(line("new-key", "ada write"))
-        deadline = time.monotonic() + 10
-        while True:
+
+        def known():
             try:
-                self.connect(server, key="new-key").sign_in()
-                break
+                return self.connect(server, key="new-key").sign_in()
             except grpc.RpcError:
-                self.assertLess(time.monotonic(), deadline)
-                time.sleep(0.05)
+                return None
+        rig.eventually(known, "the new key")
         self.assertFails(Code.UNAUTHENTICATED, lambda: self.connect(server, key="writer-key").details())
         text = audit.read_text()
         records = [json.loads(line) for line in text.splitlines()]
@@ -333,17 +332,13 @@ class Tls(CasdTest):
         old = self.key.read_bytes()
         self.authority.issue("server")
         server.signal(signal.SIGHUP)
-        deadline = time.monotonic() + 10
-        while serial() == first:
-            self.assertLess(time.monotonic(), deadline)
-            time.sleep(0.05)
+        rig.eventually(lambda: serial() != first, "the new certificate")
         second = serial()
         self.key.write_bytes(old)  # does not belong to the certificate any more
         server.signal(signal.SIGHUP)
         context = ssl.create_default_context(cafile=str(self.authority.ca))
-        while "zako_tls_reload_failures_total 0" in server.http("/metrics", scheme="https", context=context)[1]:
-            self.assertLess(time.monotonic(), deadline + 10)
-            time.sleep(0.05)
+        rig.eventually(lambda: "zako_tls_reload_failures_total 0" not in
+                       server.http("/metrics", scheme="https", context=context)[1], "the refusal is counted")
         self.assertEqual(serial(), second)
 
 
@@ -356,10 +351,8 @@ class Running(CasdTest):
         self.assertTrue(status["ready"])
         self.assertGreaterEqual(status["recommended_concurrency"], 1)
         self.connect(server).details()
-        deadline = time.monotonic() + 10
-        while "\nzako_rpc_requests_total" not in server.http("/metrics")[1]:  # counted when the call is over
-            self.assertLess(time.monotonic(), deadline)
-            time.sleep(0.02)
+        rig.eventually(lambda: "\nzako_rpc_requests_total" in server.http("/metrics")[1],
+                       "the call is counted, which happens when it is over")
         metrics = server.http("/metrics")[1]
         for name in ("zako_build_info", "zako_io_queue_depth", "zako_recommended_concurrency", "zako_tokens_active",
                      "zako_transfer_bytes_total", "zako_cas_blobs"):
@@ -381,13 +374,11 @@ class Running(CasdTest):
             yield pb.Put(piece=b"45")
         with concurrent.futures.ThreadPoolExecutor(1) as pool:
             upload = pool.submit(lambda: client.upload_messages(waits()))
-            deadline = time.monotonic() + 10
-            while True:
+
+            def running():
                 requests = json.loads(server.http("/debug/requests")[1])["requests"]
-                if requests and requests[0]["bytes"] == 3:
-                    break
-                self.assertLess(time.monotonic(), deadline)
-                time.sleep(0.02)
+                return requests if requests and requests[0]["bytes"] == 3 else None
+            requests = rig.eventually(running, "an upload of which 3 bytes have come")
             self.assertEqual(requests[0]["method"], "upload")
             self.assertEqual(requests[0]["target"], f"blake3:{blake3(b'12345').hex()}/5")
             stop.set()
@@ -419,9 +410,7 @@ class Running(CasdTest):
             begun.wait()
             time.sleep(0.1)
             server.signal(signal.SIGTERM)
-            deadline = time.monotonic() + 10
-            while server.http("/readyz")[0] == 200:
-                self.assertLess(time.monotonic(), deadline)
+            rig.eventually(lambda: server.http("/readyz")[0] != 200, "the drain has begun")
             go.set()
             self.assertTrue(all(size.result(30) > 0 for size in sizes))
         client.close()
@@ -444,10 +433,7 @@ class Running(CasdTest):
         next(answers)
         with concurrent.futures.ThreadPoolExecutor(1) as pool:
             upload = pool.submit(lambda: client.upload_messages(waits()))
-            deadline = time.monotonic() + 10
-            while len(json.loads(server.http("/debug/requests")[1])["requests"]) < 2:
-                self.assertLess(time.monotonic(), deadline)
-                time.sleep(0.02)
+            rig.eventually(lambda: len(json.loads(server.http("/debug/requests")[1])["requests"]) >= 2, "two requests")
             server.signal(signal.SIGTERM)
             for call in (upload.result, lambda: next(answers)):
                 error = self.assertFails(Code.UNAVAILABLE, call)
@@ -474,10 +460,7 @@ class Running(CasdTest):
         server = self.start()
         client = self.connect(server).sign_in()
         server.signal(signal.SIGHUP)
-        deadline = time.monotonic() + 10
-        while "reloaded" not in server.log():
-            self.assertLess(time.monotonic(), deadline)
-            time.sleep(0.02)
+        rig.eventually(lambda: "reloaded" in server.log(), "reloaded")
         self.assertEqual(client.upload(b"after"), 5)
 
     def test_sighup_while_it_starts_is_not_lost(self):
@@ -486,14 +469,9 @@ class Running(CasdTest):
         starting.start()
         self.addCleanup(server.stop)
         self.addCleanup(starting.join)
-        deadline = time.monotonic() + 20
-        while server.process is None or not self.blocks_hangup(server.process.pid):
-            self.assertLess(time.monotonic(), deadline)
-            time.sleep(0.0005)
+        rig.eventually(lambda: server.process and self.blocks_hangup(server.process.pid), "it blocks SIGHUP", pause=0.0005)
         os.kill(server.process.pid, signal.SIGHUP)
-        while "reloaded" not in server.log():
-            self.assertLess(time.monotonic(), deadline)
-            time.sleep(0.02)
+        rig.eventually(lambda: "reloaded" in server.log(), "reloaded")
 
     def blocks_hangup(self, pid):
         blocked = re.search(r"SigBlk:\s*(\w+)", pathlib.Path(f"/proc/{pid}/status").read_text()).group(1)
@@ -503,10 +481,7 @@ class Running(CasdTest):
         """SIGHUP; the lines that came by it."""
         before = len(server.log())
         server.signal(signal.SIGHUP)
-        deadline = time.monotonic() + 20
-        while "reloaded" not in server.log()[before:]:
-            self.assertLess(time.monotonic(), deadline)
-            time.sleep(0.02)
+        rig.eventually(lambda: "reloaded" in server.log()[before:], "reloaded")
         return server.log()[before:]
 
     def test_sighup_changes_the_log_and_names_what_waits_for_a_restart(self):
@@ -517,15 +492,12 @@ class Running(CasdTest):
         lines = self.reload(server)
         self.assertRegex(lines, r"restart keys=\"?limits\.max_streams, server\.keepalive\"?\n")
         self.assertEqual(server.http("/status")[0], 200)
-        self.assertIn("[DEBUG]", server.log())
+        rig.eventually(lambda: "[DEBUG]" in server.log(), "a line about the request, written when it is over")
         self.assertEqual(server.metric("zako_config_reload_success"), 1)
         server.configure({"log": {"file": str(self.folder / "other.log"), "format": "json"}})
         server.signal(signal.SIGHUP)
-        deadline = time.monotonic() + 20
         other = self.folder / "other.log"
-        while not other.exists() or '"msg":"reloaded"' not in other.read_text():
-            self.assertLess(time.monotonic(), deadline)
-            time.sleep(0.02)
+        rig.eventually(lambda: other.exists() and '"msg":"reloaded"' in other.read_text(), "the log in another file")
 
     def test_sighup_with_a_bad_configuration_keeps_the_old_one(self):
         server = self.start({"log": {"level": "info"}})

@@ -15,9 +15,9 @@ import grpc
 
 import rig
 from casd_rig import Authority, free_port  # pylint: disable=unused-import
+from rig import PATIENCE, eventually
 
 KVSERVER = str(rig.BUILD / "bin" / "kvserver")
-PATIENCE = 60 * (8 if rig.SANITIZED else 1)  # seconds until something that must happen is missed
 
 
 def _compile(proto, name):
@@ -50,18 +50,6 @@ def run(*arguments, env=None, timeout=30, cwd=None):
                           stdin=subprocess.DEVNULL, cwd=cwd)
     return rig.Result(command, done.returncode, done.stdout.decode("utf-8", "replace"),
                       done.stderr.decode("utf-8", "replace"))
-
-
-def eventually(condition, what, timeout=PATIENCE):
-    """The first true value of condition(), which is asked again and again."""
-    deadline = time.monotonic() + timeout
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() > deadline:
-            raise AssertionError(f"not within {timeout} s: {what}")
-        time.sleep(0.02)
 
 
 def channel(address, credentials=None):

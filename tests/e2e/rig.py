@@ -21,6 +21,7 @@ if "SLIPWAY_SOURCE_DIR" in os.environ:  # the checkout is mounted elsewhere for 
         if BUILD.is_relative_to(SOURCE) else BUILD
 TOOL = str(BUILD / "bin" / "deploy-tool")
 SANITIZED = BUILD.name == "asan"  # with the address sanitizer
+PATIENCE = 60 * (8 if SANITIZED else 1)  # seconds until something that must happen is missed
 # What the sanitizer adds to the memory of a process: shadow, and freed memory that it keeps.
 SANITIZER_BYTES = 2 << 30 if SANITIZED else 0
 
@@ -133,6 +134,18 @@ class ProjectTest(unittest.TestCase):
 
     def assertExit(self, result, code):
         self.assertEqual(result.code, code, str(result))
+
+
+def eventually(condition, what, timeout=PATIENCE, pause=0.02):
+    """The first true value of condition(), which is asked again and again."""
+    deadline = time.monotonic() + timeout
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {timeout} s: {what}")
+        time.sleep(pause)
 
 
 def visible(folder):
