@@ -122,7 +122,14 @@ absl::StatusOr<base::Dir*> Layout::FanOut(uint8_t index) {
 }
 
 absl::StatusOr<std::optional<base::Meta>> Layout::StatObject(const Hash& hash) {
-  absl::StatusOr<base::Meta> meta = objects_->Stat(ObjectPath(hash));
+  base::Dir* dir = nullptr;
+  {
+    const base::MutexLock lock(mutex_);
+    dir = fan_out_[hash[0]].get();
+  }
+  // A directory that is open already need not be looked up.
+  absl::StatusOr<base::Meta> meta =
+      dir != nullptr ? dir->Stat(ObjectName(hash)) : objects_->Stat(ObjectPath(hash));
   if (absl::IsNotFound(meta.status())) return std::optional<base::Meta>();
   SLIPWAY_RETURN_IF_ERROR(meta.status());
   if (meta->kind != base::FileKind::kFile) return std::optional<base::Meta>();
