@@ -2,6 +2,7 @@
 #include <malloc.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <functional>
 #include <iostream>
 #include <map>
@@ -233,7 +234,9 @@ int main(int argc, char** argv) {
   base::net::RaiseDescriptorLimit();
   base::CancelSource cancel;
   Reloader reloader;
-  const base::os::CancelOnSignals signals(cancel, [&reloader] { reloader.Run(); });
+  // A second signal ends the program at once: what it acknowledged is on the disk.
+  const base::os::CancelOnSignals signals(
+      cancel, [&reloader] { reloader.Run(); }, [](int signal) { std::_Exit(128 + signal); });
   const base::os::Terminal terminal = base::os::DetectTerminal();
   base::cli::Streams streams{std::cin, std::cout, std::cerr};
   streams.out_is_terminal = terminal.out;

@@ -442,6 +442,27 @@ class Running(CasdTest):
         self.assertEqual(server.wait(), 0)
         self.assertEqual(server.objects(), set())
 
+    def test_a_second_signal_ends_the_drain_at_once(self):
+        server = self.start({"server": {"drain_timeout": "10m"}})
+        client = self.connect(server).sign_in()
+        over = threading.Event()
+        self.addCleanup(over.set)
+
+        def waits():
+            yield pb.Put(blob=pb.Blob(hash=hash_of(b"12345"), part=pb.Part()))
+            yield pb.Put(piece=b"123")
+            over.wait(60)
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            upload = pool.submit(lambda: client.upload_messages(waits()))
+            rig.eventually(lambda: json.loads(server.http("/debug/requests")[1])["requests"], "a request")
+            server.signal(signal.SIGTERM)
+            rig.eventually(lambda: server.http("/readyz")[0] != 200, "the drain has begun")
+            server.signal(signal.SIGTERM)
+            self.assertEqual(server.wait(), 128 + signal.SIGTERM)
+            self.assertFails(Code.UNAVAILABLE, upload.result)
+            over.set()
+        server.start()  # nothing is in its way
+
     def test_the_service_manager_is_told(self):
         path = self.folder / "notify"
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
