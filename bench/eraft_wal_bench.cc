@@ -66,21 +66,26 @@ class LogUnderTest {
     wal_ = *std::move(opened);
   }
 
-  void Append(const raft::Slice& payload, uint32_t crc) {
+  // Seconds until it is durable, as the log says on its own thread.
+  double Append(const raft::Slice& payload, uint32_t crc) {
+    double durable = 0;
     {
       const std::lock_guard<std::mutex> lock(mutex_);
       answered_ = false;
     }
-    const absl::Status accepted =
-        wal_->Append(1, {.entries = {EntryOf(next_++, payload, crc)}}, [this](const absl::Status& status) {
-          SLIPWAY_CHECK(status.ok());
-          const std::lock_guard<std::mutex> lock(mutex_);
-          answered_ = true;
-          changed_.notify_one();
-        });
+    const double begun = Now();
+    const absl::Status accepted = wal_->Append(1, {.entries = {EntryOf(next_++, payload, crc)}},
+                                               [this, &durable](const absl::Status& status) {
+                                                 durable = Now();
+                                                 SLIPWAY_CHECK(status.ok());
+                                                 const std::lock_guard<std::mutex> lock(mutex_);
+                                                 answered_ = true;
+                                                 changed_.notify_one();
+                                               });
     SLIPWAY_CHECK(accepted.ok());
     std::unique_lock<std::mutex> lock(mutex_);
     changed_.wait(lock, [this] { return answered_; });
+    return durable - begun;
   }
   // Lets segments be used again, as in a node that takes snapshots.
   void Forget() {
@@ -139,10 +144,8 @@ Times Measure(LogUnderTest& log, RawFile& raw, size_t bytes, int count) {
   const uint32_t crc = base::Crc32c(payload.view());
   Times times;
   for (int i = 0; i < count; ++i) {
-    double begun = Now();
-    log.Append(payload, crc);
-    times.log.push_back(Now() - begun);
-    begun = Now();
+    times.log.push_back(log.Append(payload, crc));
+    const double begun = Now();
     raw.Append(text);
     times.raw.push_back(Now() - begun);
     if (i % 16 == 15) log.Forget();

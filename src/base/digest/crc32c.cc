@@ -32,7 +32,7 @@ constexpr uint32_t Product(uint32_t a, uint32_t b) {
 }
 
 // x^(8 * bytes): what `bytes` zero bytes multiply a CRC with.
-constexpr uint32_t ZeroBytes(size_t bytes) {
+constexpr uint32_t ZeroBytes(uint64_t bytes) {
   uint32_t result = uint32_t{1} << 31;  // 1
   uint32_t power = uint32_t{1} << 23;   // x^8
   for (; bytes != 0; bytes >>= 1) {
@@ -163,6 +163,12 @@ uint32_t ByInstruction(BytesView, uint32_t) {
 
 uint32_t Crc32c(BytesView data, uint32_t crc) {
   return crc32c::HasInstruction() ? crc32c::ByInstruction(data, crc) : crc32c::ByTable(data, crc);
+}
+
+// The complements at both ends cancel, so this is the sum of the first message, moved over the
+// second one's length, and of the second.
+uint32_t Crc32cOfBoth(uint32_t first, uint32_t second, uint64_t second_bytes) {
+  return crc32c::Product(crc32c::ZeroBytes(second_bytes), first) ^ second;
 }
 
 }  // namespace slipway::base

@@ -131,6 +131,21 @@ TEST(Crc32c, AgreesWithOneBitAtATimeForAnyLengthAndAlignment) {
   }
 }
 
+TEST(Crc32c, OfBothIsThatOfTheWhole) {
+  std::mt19937 random(11);
+  Bytes data(70'000);
+  for (uint8_t& byte : data) byte = static_cast<uint8_t>(random());
+  for (const size_t bytes : {size_t{0}, size_t{1}, size_t{255}, size_t{4096}, size_t{70'000}}) {
+    const BytesView whole(data.data(), bytes);
+    for (const size_t cut : {size_t{0}, bytes / 3, bytes}) {
+      EXPECT_EQ(
+          Crc32cOfBoth(Crc32c(whole.subspan(0, cut)), Crc32c(whole.subspan(cut)), bytes - cut),
+          Crc32c(whole))
+          << bytes << " cut at " << cut;
+    }
+  }
+}
+
 TEST(Crc32c, GoesOnFromTheFirstPart) {
   const Bytes data = RandomBytes(6, 20000);
   const uint32_t whole = BitByBit(data, 0);

@@ -136,10 +136,14 @@ std::optional<RecordHeader> PeekRecordHeader(base::BytesView bytes) {
   return header;
 }
 
-uint32_t RecordCrc(base::BytesView record, uint32_t seed) {
+uint32_t RecordCrc(base::BytesView record, uint32_t seed, const SummedPart& known) {
   if (SLIPWAY_MUTANT("wal-recycled-accepted")) seed = 0;
   const uint32_t length = base::Crc32c(record.subspan(0, kCrcAt), seed);
-  return base::Crc32c(record.subspan(kSequenceAt), length);
+  if (known.bytes == 0) return base::Crc32c(record.subspan(kSequenceAt), length);
+  const uint32_t before =
+      base::Crc32c(record.subspan(kSequenceAt, known.offset - kSequenceAt), length);
+  return base::Crc32c(record.subspan(known.offset + known.bytes),
+                      base::Crc32cOfBoth(before, known.crc, known.bytes));
 }
 
 std::string SegmentName(uint64_t number) { return absl::StrCat(number, ".wal"); }

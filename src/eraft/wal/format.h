@@ -88,8 +88,15 @@ void EncodeRecordHeader(const RecordHeader& header, uint8_t* out);
 // The header at the start of `bytes`, if one can be there: a known type, no reserved bits, and a
 // record that does not reach beyond `bytes`. Says nothing about the CRC.
 std::optional<RecordHeader> PeekRecordHeader(base::BytesView bytes);
+// A part of a record whose CRC is known.
+struct SummedPart {
+  uint64_t offset = 0;  // in the record
+  uint64_t bytes = 0;   // 0: there is none
+  uint32_t crc = 0;
+};
 // The CRC that a record must have; `record` whole with padding, `seed` the CRC of the one before.
-uint32_t RecordCrc(base::BytesView record, uint32_t seed);
+// `known` is not read again.
+uint32_t RecordCrc(base::BytesView record, uint32_t seed, const SummedPart& known = {});
 
 inline constexpr absl::string_view kWalDirectory = "wal";
 // Files that wait to become segments. One is made ahead; a second is kept when a segment is retired

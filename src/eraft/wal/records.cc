@@ -21,6 +21,8 @@ constexpr uint64_t kEntriesHeadBytes = 16;  // first index, count, runs
 constexpr uint64_t kRunBytes = 16;          // term, count, zero
 constexpr uint64_t kEntryBytes = 12;        // length, CRC, kind, three zeros
 constexpr uint64_t kHardStateBytes = 24;
+// Summing so many bytes takes longer than to reckon with a sum that is there.
+constexpr uint64_t kSummedBytesMin = 32 << 10;
 
 absl::Status Malformed(RecordType type, absl::string_view why) {
   return absl::DataLossError(absl::StrCat(RecordTypeName(type), " record: ", why));
@@ -321,20 +323,25 @@ uint64_t EncodedBytes(const Batch& batch) {
   return bytes;
 }
 
-BatchBuilder::BatchBuilder() { Begin(RecordType::kBatch, 0, 0, kBatchPayloadBytes); }
+BatchBuilder::BatchBuilder(base::Bytes buffer) : buffer_(std::move(buffer)) {
+  Begin(RecordType::kBatch, 0, 0, kBatchPayloadBytes);
+}
 
 uint8_t* BatchBuilder::Begin(RecordType type, raft::GroupId group, uint8_t flags,
                              uint64_t payload_bytes) {
-  const uint64_t offset = bytes_.size();
-  offsets_.push_back(offset);
-  bytes_.resize(offset + RecordBytes(payload_bytes));
+  const uint64_t offset = used_;
+  begun_.push_back({offset, {}});
+  used_ += RecordBytes(payload_bytes);
+  if (buffer_.size() < used_) buffer_.resize(used_);
   RecordHeader header;
   header.length = static_cast<uint32_t>(payload_bytes);
   header.type = type;
   header.flags = flags;
   header.group = group;
-  EncodeRecordHeader(header, bytes_.data() + offset);
-  return bytes_.data() + offset + kRecordHeaderBytes;
+  uint8_t* const record = buffer_.data() + offset;
+  EncodeRecordHeader(header, record);
+  std::fill(record + kRecordHeaderBytes + payload_bytes, record + (used_ - offset), uint8_t{0});
+  return record + kRecordHeaderBytes;
 }
 
 void BatchBuilder::AddEntries(raft::GroupId group, absl::Span<const raft::Entry> entries,
@@ -358,6 +365,12 @@ void BatchBuilder::AddEntries(raft::GroupId group, absl::Span<const raft::Entry>
     out.PutBytes(base::Bytes(3));
   }
   for (const raft::Entry& entry : entries) out.PutBytes(entry.payload.view());
+  // Its CRC was checked when it was given; a long one is not read through a second time.
+  const raft::Entry& last = entries.back();
+  if (last.payload.size() >= kSummedBytesMin) {
+    const uint64_t end = kRecordHeaderBytes + EntriesPayloadBytes(entries);
+    begun_.back().known = {end - last.payload.size(), last.payload.size(), last.payload_crc};
+  }
 }
 
 void BatchBuilder::AddLastEntry(raft::GroupId group, raft::Index last) {
@@ -409,18 +422,18 @@ void BatchBuilder::Add(raft::GroupId group, const Batch& batch) {
 
 BatchBuilder::Built BatchBuilder::Finish(const Place& place) {
   Built built;
-  Writer batch(bytes_.data() + kRecordHeaderBytes);
+  Writer batch(buffer_.data() + kRecordHeaderBytes);
   batch.Put(place.durable_sequence);
   batch.Put(static_cast<uint32_t>(records()));
   batch.Put(uint32_t{0});
-  batch.Put(static_cast<uint64_t>(bytes_.size()));
-  built.bytes = std::move(bytes_);
+  batch.Put(used_);
+  built.buffer = std::move(buffer_);
+  built.bytes = BytesView(built.buffer).subspan(0, used_);
   uint32_t seed = place.seed;
   uint64_t sequence = place.sequence;
-  for (const uint64_t offset : offsets_) {
-    uint8_t* const at = built.bytes.data() + offset;
-    const std::optional<RecordHeader> begun =
-        PeekRecordHeader(BytesView(at, built.bytes.size() - offset));
+  for (const auto& [offset, known] : begun_) {
+    uint8_t* const at = built.buffer.data() + offset;
+    const std::optional<RecordHeader> begun = PeekRecordHeader(BytesView(at, used_ - offset));
     SLIPWAY_CHECK(begun.has_value());
     RecordRef ref;
     ref.offset = place.offset + offset;
@@ -430,7 +443,7 @@ BatchBuilder::Built BatchBuilder::Finish(const Place& place) {
     ref.header.epoch_low = place.epoch_low;
     ref.payload = BytesView(at + kRecordHeaderBytes, ref.header.length);
     EncodeRecordHeader(ref.header, at);
-    ref.header.crc = RecordCrc(BytesView(at, RecordBytes(ref.header.length)), seed);
+    ref.header.crc = RecordCrc(BytesView(at, RecordBytes(ref.header.length)), seed, known);
     StoreLittle(at + sizeof(uint32_t), ref.header.crc);
     seed = ref.header.crc;
     built.records.push_back(ref);

@@ -101,14 +101,15 @@ uint64_t EntriesRecordBytes(absl::Span<const raft::Entry> entries);
 // Records of several groups behind one batch header.
 class BatchBuilder {
  public:
-  BatchBuilder();
+  // `buffer` is used again, whatever it holds, so that a batch need not have new memory.
+  explicit BatchBuilder(base::Bytes buffer = {});
   void Add(raft::GroupId group, const Batch& batch);
   void AddEntries(raft::GroupId group, absl::Span<const raft::Entry> entries, uint8_t flags);
   // Of a segment's first batch: up to `last` older segments hold the group's entries.
   void AddLastEntry(raft::GroupId group, raft::Index last);
   // Bytes so far, the batch header's included.
-  uint64_t bytes() const { return bytes_.size(); }
-  size_t records() const { return offsets_.size() - 1; }
+  uint64_t bytes() const { return used_; }
+  size_t records() const { return begun_.size() - 1; }
 
   struct Place {
     uint64_t offset = 0;  // of the batch in its segment
@@ -118,8 +119,9 @@ class BatchBuilder {
     uint64_t durable_sequence = 0;
   };
   struct Built {
-    base::Bytes bytes;
-    std::vector<RecordRef> records;  // the batch header first; views of `bytes`
+    base::Bytes buffer;              // at least as long as the batch
+    base::BytesView bytes;           // of `buffer`: the batch
+    std::vector<RecordRef> records;  // the batch header first; views of `buffer`
     uint32_t crc = 0;                // of the last record
   };
   // Fills in what depends on the place. Once.
@@ -127,8 +129,13 @@ class BatchBuilder {
 
  private:
   uint8_t* Begin(RecordType type, raft::GroupId group, uint8_t flags, uint64_t payload_bytes);
-  base::Bytes bytes_;
-  std::vector<uint64_t> offsets_;
+  base::Bytes buffer_;
+  uint64_t used_ = 0;
+  struct Begun {
+    uint64_t offset = 0;
+    SummedPart known;
+  };
+  std::vector<Begun> begun_;  // the records
 };
 
 }  // namespace slipway::eraft::wal

@@ -9,6 +9,13 @@
 #include "eraft/wal/limits.h"
 
 namespace slipway::eraft::wal {
+namespace {
+
+// Larger buffers are given back: a rare long batch need not cost its memory for ever.
+constexpr size_t kBufferKeptBytesMax = 4 << 20;
+
+}  // namespace
+
 WalWriter::WalWriter(Parts parts, ClusterId cluster, uint64_t segment_bytes)
     : parts_(parts),
       cluster_(cluster),
@@ -55,7 +62,7 @@ absl::Status WalWriter::Start(base::Dir& dir, const LogImage& image) {
   return image.torn_bytes > 0 ? Seal() : absl::OkStatus();
 }
 
-absl::Status WalWriter::WriteAndSync(const base::Bytes& bytes, uint64_t offset) {
+absl::Status WalWriter::WriteAndSync(base::BytesView bytes, uint64_t offset) {
   const std::string name = SegmentName(segment_->number);
   const auto failed = [&](const absl::Status& status, absl::string_view verb) {
     const absl::Status last = SyncFailed(status);
@@ -144,6 +151,7 @@ absl::Status WalWriter::Write(BatchBuilder builder) {
   parts_.log.Apply(built.records, segment_->number);
   parts_.metrics.batch_records.Observe(static_cast<double>(built.records.size()));
   parts_.metrics.batch_bytes.Observe(static_cast<double>(batch_bytes));
+  if (built.buffer.size() <= kBufferKeptBytesMax) buffer_ = std::move(built.buffer);
   return absl::OkStatus();
 }
 
@@ -181,7 +189,7 @@ void WalWriter::AddCopies(BatchBuilder& builder) {
 absl::Status WalWriter::Step(std::deque<Pending>& queue, std::vector<Pending>& written) {
   if (queue.empty()) return absl::OkStatus();
   if (!Fits(BatchBuilder(), queue.front().bytes)) SLIPWAY_RETURN_IF_ERROR(BeginSegment());
-  BatchBuilder builder;
+  BatchBuilder builder(std::move(buffer_));
   bool vote = false;
   const auto take = [&] {
     Pending& next = queue.front();

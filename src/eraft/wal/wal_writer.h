@@ -63,7 +63,7 @@ class WalWriter {
  private:
   absl::Status BeginSegment();
   absl::Status Write(BatchBuilder builder);
-  absl::Status WriteAndSync(const base::Bytes& bytes, uint64_t offset);
+  absl::Status WriteAndSync(base::BytesView bytes, uint64_t offset);
   void AddCopies(BatchBuilder& builder);
   bool Fits(const BatchBuilder& builder, uint64_t more) const;
 
@@ -74,6 +74,7 @@ class WalWriter {
 
   std::shared_ptr<Segment> segment_;  // being written
   base::Bytes header_;                // not yet written: goes with the first batch
+  base::Bytes buffer_;                // of the batch before, for the next one
   uint64_t offset_ = 0;               // of the next batch
   uint64_t epoch_ = 0;
   uint64_t number_ = 0;
