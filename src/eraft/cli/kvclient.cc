@@ -11,6 +11,7 @@
 #include "absl/strings/str_format.h"
 #include "base/json/json.h"
 #include "base/status.h"
+#include "eraft/cli/bench_commands.h"
 #include "eraft/cli/connection_flags.h"
 #include "eraft/cli/eraftctl.h"
 #include "eraft/client/kv_client.h"
@@ -184,6 +185,7 @@ KvClientProgram::KvClientProgram(const std::string& version) : flags_(std::make_
   program_->globals().Example(
       "kvclient -addrs kv-0:5001,kv-1:5001,kv-2:5001 -op get -key greeting");
   program_->globals().Example("kvclient -op status", "a table of all nodes");
+  program_->globals().Example("kvclient bench 1000 10", "1000 puts by 10 clients at a time");
   base::cli::Command& run = program_->Add("", "Does one operation");
   run.Description(
       "Exit codes: 0 done, 1 refused or failed, 2 usage, 3 timed out or unreachable (the text says "
@@ -193,6 +195,7 @@ KvClientProgram::KvClientProgram(const std::string& version) : flags_(std::make_
   run.Text("--value", "VALUE", &flags_->value, "Value, of put and append");
   flags_->connection.Declare(run);
   run.Run([this](Invocation& in) { return flags_->Run(in); });
+  AddBenchCommand(*program_, flags_->connection);
 }
 
 KvClientProgram::~KvClientProgram() = default;
