@@ -125,6 +125,7 @@ void Disk::Remember(NameOp& op) const {
                                    [&](const NameChange& c) { return c.inode == old->second; });
     const auto inside = by_dir_.find(old->second);
     if (stays || inside == by_dir_.end()) continue;
+    op.gone.push_back(old->second);
     op.after.insert(op.after.end(), inside->second.begin(), inside->second.end());
   }
   RememberMoves(op);
@@ -231,10 +232,12 @@ void Disk::Close(uint64_t id, Ids& closure) const {
   }
 }
 
-// Whether the names of `old` are all written again by `op`: then its sync is about them too, for
-// what is written of a directory is its entries as they are, not their history.
+// Whether the names of `old` are all written again by `op`, or go with their directory: then its
+// sync is about them too, for what is written of a directory is its entries as they are, not their
+// history.
 bool Disk::Supersedes(const NameOp& op, const NameOp& old) {
   return std::all_of(old.changes.begin(), old.changes.end(), [&](const NameChange& was) {
+    if (std::count(op.gone.begin(), op.gone.end(), was.dir) > 0) return true;
     return std::any_of(op.changes.begin(), op.changes.end(), [&](const NameChange& now) {
       return now.dir == was.dir && now.name == was.name;
     });

@@ -118,6 +118,7 @@ class Disk {
   struct NameOp {
     std::vector<NameChange> changes;
     std::vector<uint64_t> after;  // operations that are durable before this one is
+    std::vector<Inode> gone;      // directories that it takes away
     bool doomed = false;
     absl::Time at;
   };

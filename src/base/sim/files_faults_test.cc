@@ -124,6 +124,29 @@ TEST(SimFiles, ANameThatIsWrittenAgainAfterAFailedSyncIsDurable) {
   EXPECT_EQ(files.AfterReboot(Loss::kLoseAllUnsynced).Tree(), "dir  0755 d\n");
 }
 
+TEST(SimFiles, ADirectoryWhoseSyncFailedCanBeRemovedAndMadeAnew) {
+  Files files(1);
+  const auto root = Root(files);
+  files.Settle();
+  ASSERT_OK(root->MakeDir("new"));
+  Create(*root, "new/f", "first")->Sync().IgnoreError();
+  {
+    const auto made = root->OpenDir("new");
+    ASSERT_OK(made);
+    ASSERT_OK_AND_ASSIGN(const auto temp, (*made)->CreateTemp());
+    ASSERT_OK((*made)->Publish(*temp, "f", RenameMode::kReplace));
+    files.FailAt(1, ErrnoError(EIO, "disk"));
+    EXPECT_FALSE((*made)->Sync().ok());
+  }
+  ASSERT_OK(root->Remove("new/f"));
+  ASSERT_OK(root->Remove("new"));
+  ASSERT_OK(root->Sync());
+  ASSERT_OK(root->MakeDir("new"));
+  ASSERT_OK(root->Rename("new", *root, "d", RenameMode::kNoReplace));
+  ASSERT_OK(root->Sync());
+  EXPECT_EQ(files.AfterReboot(Loss::kLoseAllUnsynced).Tree(), "dir  0755 d\n");
+}
+
 TEST(SimFiles, ALyingDiskSaysOkAndForgets) {
   for (const Lie lie : {Lie::kFileSync, Lie::kDirSync, Lie::kEverySync}) {
     Files files(1);
