@@ -33,6 +33,8 @@ class Raft::Core {
   void ReadIndex(uint64_t context);
   absl::Status TransferLeader(NodeId peer);
   absl::Status Campaign();
+  const Options& options() const { return options_; }
+  void SetTimers(const Options& options);  // takes the timers of it
 
   void OnPersisted(Term term, Index index);
   void OnHardStatePersisted(const HardState& state);
@@ -162,7 +164,7 @@ class Raft::Core {
   bool MaySleep(const Message& heartbeat) const;
   void MaybeSleep();
 
-  const Options options_;
+  Options options_;  // changed by SetTimers only
   uint64_t random_;
 
   // Paper, figure 2: state of every server.

@@ -20,6 +20,16 @@ void Raft::Core::ResetElectionTimer() {
   election_timeout_ = options_.election_ticks + static_cast<int>(shortest);
 }
 
+void Raft::Core::SetTimers(const Options& options) {
+  const int elapsed = election_elapsed_;
+  options_.election_ticks = options.election_ticks;
+  options_.heartbeat_ticks = options.heartbeat_ticks;
+  options_.hibernate_ticks = options.hibernate_ticks;
+  ResetElectionTimer();
+  election_elapsed_ = elapsed;  // changed again and again it must not wait for ever
+  if (options_.hibernate_ticks == 0 && hibernating_) Wake();
+}
+
 void Raft::Core::Tick(bool log_stalled) {
   // Over when a write succeeds (E109), or when the one that stood still had nothing of this group.
   stalled_ = log_stalled || (stalled_ && !writes_.empty());

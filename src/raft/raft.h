@@ -146,6 +146,9 @@ class Raft {
   // leader; InvalidArgument: not a voter.
   absl::Status TransferLeader(NodeId peer);
 
+  // Other timers from now on (E31); what has elapsed counts on. InvalidArgument: as for Create.
+  absl::Status SetTimers(int election_ticks, int heartbeat_ticks, int hibernate_ticks);
+
   // As if the election timeout had passed; heeds no lease. FailedPrecondition: not electable.
   absl::Status Campaign();
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -234,6 +235,21 @@ TEST(Sleep, WhoHoldsMoreThanIsCommittedStaysAwake) {
   one.Take(sleep);
   one.Take(sleep);  // the entry is applied by now
   EXPECT_TRUE(one.raft->GetStatus().hibernating);
+}
+
+// E31: told other times it waits by them, whatever it had waited for before.
+TEST(Timers, AreThoseOfTheLastCall) {
+  One one;  // stands within 10 to 20 ticks
+  for (const auto& [election, heartbeat, hibernate] :
+       {std::tuple{4, 1, 0}, {10, 0, 0}, {10, 1, -1}}) {
+    EXPECT_FALSE(one.raft->SetTimers(election, heartbeat, hibernate).ok());
+  }
+  ASSERT_OK(one.raft->SetTimers(100, 20, 0));
+  for (int tick = 0; tick < 99; ++tick) one.raft->Tick();
+  EXPECT_EQ(one.raft->role(), Role::kFollower);
+  ASSERT_OK(one.raft->SetTimers(10, 1, 0));  // it has waited for longer than that
+  one.raft->Tick();
+  EXPECT_EQ(one.raft->role(), Role::kPreCandidate);
 }
 
 // E102: who comes back with an older term learns the newer one, or nobody could be elected: its log
