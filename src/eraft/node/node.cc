@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "eraft/node/group.h"
+#include "eraft/node/quarantine.h"
 #include "eraft/wal/node_files.h"
 #include "eraft/wal/two_copy.h"
 #include "raft/membership.h"
@@ -64,6 +65,7 @@ absl::StatusOr<uint64_t> CheckIdentity(const NodeWorld& world, const NodeOptions
   SLIPWAY_ASSIGN_OR_RETURN(const wal::Identity found, wal::DecodeIdentity(state.newest->payload));
   if (found.cluster == own.cluster && found.node == own.node && found.engine == own.engine) {
     // Mends a copy that is damaged.
+    QuarantineCopies(world.dir, world.clock.Wall(), wal::kIdentityName);
     SLIPWAY_RETURN_IF_ERROR(wal::TwoCopyFile::Open(world.dir, wal::kIdentityName).status());
     return found.incarnation;
   }
@@ -124,10 +126,15 @@ absl::Status Node::Impl::Open(wal::WalRecovery* recovery) {
   wal::WalOptions log;
   log.cluster = options.cluster;
   log.segment_bytes = options.wal_segment_bytes;
-  SLIPWAY_ASSIGN_OR_RETURN(
-      context_.wal,
-      wal::Wal::Open(log, {world.dir, world.wal_pool, world.pool, world.clock, world.metrics},
-                     recovery));
+  QuarantineCopies(world.dir, world.clock.Wall(), wal::kHardName);
+  wal::WalRecovery found;
+  auto opened = wal::Wal::Open(
+      log, {world.dir, world.wal_pool, world.pool, world.clock, world.metrics}, &found);
+  if (recovery != nullptr) *recovery = found;
+  if (!opened.ok()) {
+    return QuarantineLog(world.dir, world.clock.Wall(), opened.status(), found.report);
+  }
+  context_.wal = *std::move(opened);
   context_.fail = [this](const absl::Status& status) { Fail(status); };
   context_.wal->OnFailure([this, jobs = context_.jobs](const absl::Status& status) {
     jobs->Post([this, status] { Fail(status); });
@@ -313,6 +320,8 @@ bool Node::failed() const { return !impl_->context_.failed.ok(); }
 uint64_t Node::incarnation() const { return impl_->incarnation_; }
 
 absl::Duration Node::LogWait() const { return impl_->context_.wal->OldestWait(); }
+
+bool Node::LogIsFull() const { return absl::IsResourceExhausted(impl_->context_.wal->status()); }
 
 absl::Status Node::Stop() { return impl_->Stop(); }
 

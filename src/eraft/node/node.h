@@ -194,6 +194,8 @@ class Node {
   uint64_t incarnation() const;
   // How long the oldest write that the log has not answered has waited (E28); zero: none does.
   absl::Duration LogWait() const;
+  // Whether the log waits for room on the disk (E167).
+  bool LogIsFull() const;
 
   // Ends: what waits is answered, engines and log are closed in order. Blocks, as Open does.
   absl::Status Stop();

@@ -3,8 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/testing/status_matchers.h"
 #include "eraft/node/scripted_node.h"
@@ -90,6 +92,11 @@ TEST(NodeScript, AnInstallMayBeginWhileASnapshotIsLookedAt) {
   node.RunFor(absl::Seconds(1));
   EXPECT_FALSE(node.node().failed());
   EXPECT_EQ(node.Status().kv.applied, theirs.index);
+  // E168: what was bad is kept for people to look at.
+  const auto all = node.files().List();
+  EXPECT_TRUE(std::any_of(all.begin(), all.end(), [](const auto& file) {
+    return absl::StrContains(file.first, "quarantine/") && absl::EndsWith(file.first, "_MANIFEST");
+  }));
 }
 
 // E161: a transfer that waited for another one does not begin when the office is gone; its offer

@@ -7,6 +7,7 @@
 #include "base/mutant.h"
 #include "base/status.h"
 #include "eraft/node/group.h"
+#include "eraft/node/quarantine.h"
 
 namespace slipway::eraft {
 namespace {
@@ -156,10 +157,16 @@ void Group::CheckSnapshot(const SnapshotName& name) {
   taking_snapshot_ = true;
   auto damaged = std::make_shared<bool>(false);
   context_.jobs->Run(
-      [place = place_, name, damaged] {
+      [place = place_, name, damaged, now = context_.world.clock.Wall()] {
         const absl::Status found = VerifySnapshot(*place.dir, name);
         *damaged = absl::IsDataLoss(found) || absl::IsNotFound(found);
-        if (*damaged) RemoveSnapshot(*place.dir, name).IgnoreError();
+        if (!*damaged) return;
+        if (!SLIPWAY_MUTANT("node-no-quarantine")) {
+          Quarantine(*place.dir, now, absl::StrCat("snapshot ", ToString(name), " is damaged"),
+                     "it is removed and another one taken", DamageOf(*place.dir, name))
+              .IgnoreError();
+        }
+        RemoveSnapshot(*place.dir, name).IgnoreError();
       },
       [this, name, damaged] {
         taking_snapshot_ = false;
@@ -269,8 +276,17 @@ void Group::GiveUpInstall(const absl::Status& status) {
   if (snapshot_ == name) snapshot_.reset();
   if (absl::IsUnavailable(status)) return Fatal(status);  // the disk is gone
   // Damaged, or of another engine: another one comes.
-  context_.jobs->Run([place = place_, name] { RemoveSnapshot(*place.dir, name).IgnoreError(); },
-                     [] {});
+  context_.jobs->Run(
+      [place = place_, name, now = context_.world.clock.Wall(), damaged = absl::IsDataLoss(status),
+       why = std::string(status.message())] {
+        if (damaged) {
+          Quarantine(*place.dir, now, absl::StrCat("snapshot ", ToString(name), ": ", why),
+                     "it is removed; the leader sends another one", DamageOf(*place.dir, name))
+              .IgnoreError();
+        }
+        RemoveSnapshot(*place.dir, name).IgnoreError();
+      },
+      [] {});
   raft_->OnInstalled(mark, /*ok=*/false);
   StartQueries();
   StartApply();
