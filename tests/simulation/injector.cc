@@ -248,9 +248,21 @@ void Injector::Misdirect(const Fault& fault, Machine& machine) {
   took_effect_ = MayDamage(machine) && machine.up();
   if (!took_effect_) return;
   machine.NoteDamage();
+  const uint64_t before = machine.disk().counts().faults.misdirected;
   machine.disk().MisdirectAt(static_cast<int>(1 + fault.choice % 20));
-  spared_until_[machine.id()] = now() + kVouchedAfter;
-  After(kVouchedAfter, [this, &machine] { Kill(machine, sim::Loss::kSeeded, kDownMin); });
+  AwaitMisdirected(machine, before);
+}
+
+// The write may be long in coming, and the time until it is vouched for begins with it.
+void Injector::AwaitMisdirected(Machine& machine, uint64_t before) {
+  spared_until_[machine.id()] = now() + 2 * kVouchedAfter;
+  After(kVouchedAfter, [this, &machine, before] {
+    if (machine.disk().counts().faults.misdirected == before) {
+      AwaitMisdirected(machine, before);
+      return;
+    }
+    After(kVouchedAfter, [this, &machine] { Kill(machine, sim::Loss::kSeeded, kDownMin); });
+  });
 }
 
 // ---- Clocks ----

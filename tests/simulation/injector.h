@@ -62,6 +62,7 @@ class Injector {
   bool MayDamage(Machine& machine);
   void FlipBit(const Fault& fault, Machine& machine);
   void Misdirect(const Fault& fault, Machine& machine);
+  void AwaitMisdirected(Machine& machine, uint64_t before);
   void FillDisk(const Fault& fault, Machine& machine);
   void ChangeMembers(const Fault& fault);
   void Flap(uint64_t id, absl::Duration every, absl::Duration until);
