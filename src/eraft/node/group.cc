@@ -239,6 +239,12 @@ void Group::OnFrame(raft::NodeId peer, FrameBody body) {
   if (sender != senders_.end()) sender->second->OnAnswer(std::get<SnapshotAnswer>(body));
 }
 
+void Group::OnPeerSilent(raft::NodeId peer) {
+  if (raft_->leader() != peer) return;  // for what is lost on the way there is Send's answer
+  raft_->OnUnreachable(peer);
+  SchedulePump();
+}
+
 absl::Status Group::ProposeMembership(const raft::Membership& target) {
   const absl::Status status = raft_->ProposeMembership(target).status();
   SchedulePump();

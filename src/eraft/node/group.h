@@ -48,6 +48,7 @@ class Group {
   std::shared_ptr<KvMachine> machine() const { return store_.machine; }
 
   void Tick(bool log_stalled);
+  void OnPeerSilent(raft::NodeId peer);
   void OnFrame(raft::NodeId peer, FrameBody body);
   // Answers everything with errors; nothing goes on.
   void Fail(const absl::Status& status);

@@ -42,7 +42,7 @@ struct NodeContext {
   }
 
   const NodeWorld world;
-  const NodeOptions options;
+  NodeOptions options;  // the times change by Node::SetTimers, the rest never
   const std::shared_ptr<Jobs> jobs;
   base::Counter& frames_refused;
   std::unique_ptr<wal::Wal> wal;

@@ -94,6 +94,8 @@ class Node::Impl {
   // Why a call to `group` cannot be; OK: it can.
   absl::Status Check(GroupId group) const;
   absl::Status Stop();
+  void OnPeerSilent(raft::NodeId peer);
+  absl::Status SetTimers(const Timers& timers);
 
   NodeContext context_;
   std::function<void(absl::Status)> on_fatal_;
@@ -126,6 +128,7 @@ absl::Status Node::Impl::Open(wal::WalRecovery* recovery) {
   wal::WalOptions log;
   log.cluster = options.cluster;
   log.segment_bytes = options.wal_segment_bytes;
+  log.linger = options.wal_linger;
   QuarantineCopies(world.dir, world.clock.Wall(), wal::kHardName);
   wal::WalRecovery found;
   auto opened = wal::Wal::Open(
@@ -201,6 +204,31 @@ void Node::Impl::Tick() {
   for (const auto& [id, group] : groups_) {
     if (context_.failed.ok()) group->Tick(stalled);
   }
+}
+
+void Node::Impl::OnPeerSilent(raft::NodeId peer) {
+  if (!context_.failed.ok() || stopped_) return;
+  for (const auto& [id, group] : groups_) group->OnPeerSilent(peer);
+}
+
+absl::Status Node::Impl::SetTimers(const Timers& timers) {
+  SLIPWAY_RETURN_IF_ERROR(context_.failed);
+  if (timers.tick <= absl::ZeroDuration()) {
+    return absl::InvalidArgumentError("set timers: a tick must take some time");
+  }
+  for (const auto& [id, group] : groups_) {
+    SLIPWAY_RETURN_IF_ERROR(group->raft().SetTimers(timers.election_ticks, timers.heartbeat_ticks,
+                                                    timers.hibernate_ticks));
+    group->SchedulePump();
+  }
+  context_.options.tick = timers.tick;
+  context_.options.raft.election_ticks = timers.election_ticks;
+  context_.options.raft.heartbeat_ticks = timers.heartbeat_ticks;
+  context_.options.raft.hibernate_ticks = timers.hibernate_ticks;
+  if (timer_ == 0) return absl::OkStatus();
+  context_.world.loop.Cancel(std::exchange(timer_, 0));
+  ScheduleTick();
+  return absl::OkStatus();
 }
 
 void Node::Impl::OnFrame(raft::NodeId peer, base::Bytes bytes) {
@@ -304,6 +332,10 @@ absl::Status Node::TakeSnapshot(GroupId group) {
   SLIPWAY_RETURN_IF_ERROR(impl_->Check(group));
   return impl_->Find(group)->TakeSnapshot();
 }
+
+void Node::OnPeerSilent(raft::NodeId peer) { impl_->OnPeerSilent(peer); }
+
+absl::Status Node::SetTimers(const Timers& timers) { return impl_->SetTimers(timers); }
 
 absl::StatusOr<GroupStatus> Node::GetStatus(GroupId group) const {
   SLIPWAY_RETURN_IF_ERROR(impl_->Check(group));

@@ -94,6 +94,7 @@ struct NodeOptions {
   raft::Options raft;                             // `id` and `seed` are set by the node
   double clock_drift_max = 0.05;                  // between any two nodes' clocks (E141)
   uint64_t wal_segment_bytes = wal::kSegmentBytesDefault;
+  absl::Duration wal_linger;  // as wal::WalOptions::linger
   // A snapshot is taken after so much applied since the last (E32) …
   uint64_t snapshot_entries = 1'000'000;
   uint64_t snapshot_bytes = uint64_t{256} << 20;
@@ -184,6 +185,18 @@ class Node {
   absl::Status Campaign(GroupId group);
   // Takes a snapshot now, whatever the thresholds say. FailedPrecondition: one is being taken.
   absl::Status TakeSnapshot(GroupId group);
+
+  // The node `peer` is dead or cannot be reached: groups that it led and that sleep wake, and elect
+  // another (E108). To be said again while it is so; costs nothing where nothing sleeps.
+  void OnPeerSilent(raft::NodeId peer);
+  // Other times for all groups from now on, and none for those that read by leases: these rest on
+  // times that are the same everywhere (E31). InvalidArgument: the election timeout is below five
+  // heartbeats.
+  struct Timers {
+    absl::Duration tick;
+    int heartbeat_ticks = 1, election_ticks = 10, hibernate_ticks = 0;
+  };
+  absl::Status SetTimers(const Timers& timers);
 
   absl::StatusOr<GroupStatus> GetStatus(GroupId group) const;
   // The state machine of now: an install replaces it. Null: no such group, or it is being replaced.

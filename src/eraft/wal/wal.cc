@@ -67,6 +67,7 @@ struct Wal::State : std::enable_shared_from_this<Wal::State> {
   absl::Status OpenHard();
   absl::Status Schedule() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   void ScheduleUpkeep() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+  void Linger() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   void RunStep();
   void Finish(std::vector<Pending> written, std::deque<Pending> rest, const absl::Status& status);
   void Fail(const absl::Status& status);
@@ -145,12 +146,24 @@ absl::Status Wal::State::Schedule() {
   return absl::OkStatus();
 }
 
+// Wakes up early only for the end: that many requests came is no reason, they all go at once.
+void Wal::State::Linger() {
+  if (options.linger <= absl::ZeroDuration()) return;
+  const absl::Duration until = parts.clock.Monotonic() + options.linger;
+  while (!gone && !closed) {
+    const absl::Duration left = until - parts.clock.Monotonic();
+    if (left <= absl::ZeroDuration()) return;
+    changed.WaitFor(mutex, left);
+  }
+}
+
 void Wal::State::RunStep() {
   std::deque<Pending> taken;
   absl::Status status;
   bool hard_wanted = false;
   {
     base::MutexLock lock(mutex);
+    Linger();
     if (gone) {
       scheduled = false;
       return;
@@ -272,6 +285,7 @@ Wal::~Wal() {
   {
     base::MutexLock lock(state_->mutex);
     state_->closed = state_->gone = true;
+    state_->changed.NotifyAll();
     while (state_->running || state_->upkeep_running) state_->changed.Wait(state_->mutex);
     left.swap(state_->queue);
   }
@@ -401,6 +415,7 @@ absl::Status Wal::Close() {
     base::MutexLock lock(s.mutex);
     if (s.closed) return s.failed;
     s.closed = true;
+    s.changed.NotifyAll();
   }
   // The pool is helped where it has no threads; and what it had refused to take is done here.
   for (;;) {

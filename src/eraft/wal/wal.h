@@ -34,6 +34,9 @@ struct WalOptions {
   ClusterId cluster{};
   uint64_t segment_bytes = kSegmentBytesDefault;  // multiple of 4 KiB, kSegmentBytesMin to …Max
   uint64_t queue_bytes_max = kQueueBytesDefault;
+  // A write waits so long for more that may go with it (E110): fewer syncs, each answer later. The
+  // writer's thread sleeps meanwhile. Zero: not at all.
+  absl::Duration linger;
 };
 
 // Everything borrowed; outlives the log.

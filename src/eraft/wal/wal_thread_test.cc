@@ -1,5 +1,6 @@
 // The log with real threads and real files; for the thread sanitizer, too.
 #include <atomic>
+#include <future>
 #include <thread>
 
 #include "base/os/clock.h"
@@ -32,9 +33,31 @@ class RealWal : public ::testing::Test {
   WalOptions options_;
   std::unique_ptr<base::Dir> dir_;
   base::Metrics metrics_;
-  base::os::ThreadPool writer_pool_{"wal", 1, 4};
-  base::os::ThreadPool background_pool_{"wal-files", 1, 4};
+  // Room for a job of each log that ended before its job had its turn.
+  base::os::ThreadPool writer_pool_{"wal", 1, 100};
+  base::os::ThreadPool background_pool_{"wal-files", 1, 100};
 };
+
+TEST_F(RealWal, ALingeringLogWaitsForMoreButNotAtItsEnd) {  // E110
+  options_.linger = absl::Milliseconds(30);
+  ASSERT_OK_AND_ASSIGN(std::unique_ptr<Wal> wal, Open());
+  base::Clock& clock = world_.world().clock;
+  const absl::Duration begun = clock.Monotonic();
+  std::promise<absl::Status> first;
+  ASSERT_OK(wal->Append(1, {.entries = MakeEntries(1, 1, 1, 100)},
+                        [&](absl::Status status) { first.set_value(std::move(status)); }));
+  EXPECT_OK(first.get_future().get());
+  EXPECT_GE(clock.Monotonic() - begun, options_.linger);
+  ASSERT_OK(wal->Close());
+  wal.reset();
+  options_.linger = absl::Hours(1);
+  ASSERT_OK_AND_ASSIGN(wal, Open());
+  std::promise<absl::Status> second;
+  ASSERT_OK(wal->Append(1, {.entries = MakeEntries(2, 1, 1, 100)},
+                        [&](absl::Status status) { second.set_value(std::move(status)); }));
+  ASSERT_OK(wal->Close());
+  EXPECT_OK(second.get_future().get());
+}
 
 TEST_F(RealWal, ThreadsAppendReadAndTruncateAtOnce) {
   ASSERT_OK_AND_ASSIGN(std::unique_ptr<Wal> wal, Open());
