@@ -1,0 +1,51 @@
+// The scenarios (spec 5.2), by name. Thread-safe: free functions.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "eraft/chaos/run.h"
+
+namespace slipway::eraft::chaos {
+
+enum class Needs : uint8_t {
+  kNothing,
+  kShim,
+  kMounts,
+  kLoopDevices,
+  kShimAndLoopDevices,
+  kFaketime
+};
+
+struct Scenario {
+  std::string name;
+  std::string id;       // of the requirement
+  std::string summary;  // one line
+  Needs needs = Needs::kNothing;
+  std::function<absl::Status(Run&)> run;  // Internal: a promise was broken
+};
+
+const std::vector<Scenario>& Scenarios();
+// By name or id; null: there is none.
+const Scenario* FindScenario(absl::string_view name);
+
+// ---- One for each file of scenarios ----
+std::vector<Scenario> CrashScenarios();    // processes die, stand still, lose each other
+std::vector<Scenario> PowerScenarios();    // disks lose what was not synced
+std::vector<Scenario> DiskScenarios();     // disks fail, are full, slow, or gone
+std::vector<Scenario> NetworkScenarios();  // links that carry one way, flap, or are missing
+std::vector<Scenario> ClockScenarios();    // processes and clocks that stand still or run away
+std::vector<Scenario> LoadScenarios();     // much, and much at once
+std::vector<Scenario> MemberScenarios();   // members come and go
+
+// Small logs and snapshots, so that all of them happen in a short run.
+std::vector<std::string> SmallLogs();
+// --election-timeout where nothing is said.
+inline constexpr absl::Duration kElectionTimeout = absl::Seconds(1);
+// A node that does not lead; CHECK: there is one.
+int AnyFollower(Run& run, int leader);
+
+}  // namespace slipway::eraft::chaos
