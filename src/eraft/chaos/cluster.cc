@@ -172,6 +172,7 @@ absl::Status Cluster::StartAll() {
 
 absl::Status Cluster::Kill(int node) {
   if (at(node).process == nullptr) return absl::OkStatus();
+  if (!IsUp(node)) return EndedByItself(node);
   const absl::Status killed = at(node).process->Kill(SIGKILL);
   if (!killed.ok() && !absl::IsNotFound(killed)) return killed;
   return AwaitExit(node, kPatience).status();
@@ -180,8 +181,20 @@ absl::Status Cluster::Pause(int node) {
   SLIPWAY_RETURN_IF_ERROR(at(node).process->Kill(SIGSTOP));
   at(node).paused = true;
   const int process = pid(node);
-  return WaitFor(absl::StrCat("node ", node, " stands still"), kPatience, world_.clock, cancel_,
-                 [&] { return StandsStill(process); });
+  bool ended = false;
+  SLIPWAY_RETURN_IF_ERROR(
+      WaitFor(absl::StrCat("node ", node, " stands still"), kPatience, world_.clock, cancel_, [&] {
+        ended = !IsUp(node);
+        return ended || StandsStill(process);
+      }));
+  return ended ? EndedByItself(node) : absl::OkStatus();
+}
+
+absl::Status Cluster::EndedByItself(int node) {
+  SLIPWAY_ASSIGN_OR_RETURN(const base::ExitStatus status, AwaitExit(node, kPatience));
+  return absl::InternalError(absl::StrCat(
+      "node ", node, " ended by itself, with ", status.signal != 0 ? "signal " : "exit code ",
+      status.signal != 0 ? status.signal : status.code, ": ", EndOf(node)));
 }
 
 // The signal stops each thread when it is back from the call that it is in.
@@ -211,6 +224,11 @@ absl::StatusOr<base::ExitStatus> Cluster::AwaitExit(int node, absl::Duration tim
   proxy_->SetProcess(node, 0);
   proxy_->SetBackend(node, 0);
   return status;
+}
+
+absl::Status Cluster::CheckAlive(int node) {
+  const bool fine = at(node).process == nullptr || IsUp(node);
+  return fine ? absl::OkStatus() : EndedByItself(node);
 }
 
 bool Cluster::IsUp(int node) {

@@ -43,14 +43,17 @@ class Cluster {
   absl::Status StartNode(int node);
   absl::Status Launch(int node);        // without waiting
   absl::Status AwaitServing(int node);  // after Launch
-  absl::Status Kill(int node);          // SIGKILL; gone when this returns
-  absl::Status Pause(int node);         // SIGSTOP; all threads stand still when this returns
-  absl::Status Resume(int node);        // SIGCONT
+  // SIGKILL; gone when this returns. Internal: it had ended by itself.
+  absl::Status Kill(int node);
+  absl::Status Pause(int node);   // SIGSTOP; all threads stand still when this returns
+  absl::Status Resume(int node);  // SIGCONT
   // Waits for a node to end by itself.
   absl::StatusOr<base::ExitStatus> AwaitExit(int node, absl::Duration timeout);
   // Whether the process is there (paused too). One that ended by itself is no longer.
   bool IsUp(int node);
   bool IsPaused(int node) const { return nodes_[static_cast<size_t>(node)].paused; }
+  // Internal: it has ended by itself. OK where it was killed, or its end was waited for.
+  absl::Status CheckAlive(int node);
   int pid(int node) const;
 
   // A node that waits to be taken in by the running cluster; its number.
@@ -93,6 +96,7 @@ class Cluster {
   absl::Status OpenAdmin();
   absl::Status LearnClusterId();
   bool StandsStill(int pid);
+  absl::Status EndedByItself(int node);
   std::vector<std::string> CommandOf(int node) const;
   std::map<std::string, std::string> EnvironmentOf(int node) const;
   std::string EndOf(int node);  // the last of its log

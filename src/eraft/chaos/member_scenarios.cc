@@ -10,10 +10,13 @@ namespace slipway::eraft::chaos {
 namespace {
 
 constexpr absl::Duration kChangeIn = absl::Seconds(60);
+constexpr absl::Duration kHandOverIn = absl::Seconds(10);
 constexpr absl::Duration kOutageMax = absl::Seconds(3);
 
 struct Members {
   std::set<uint64_t> voters, learners;
+  std::set<uint64_t> heard;  // by the leader
+  uint64_t leader = 0;
 };
 
 // Nothing: nobody tells, or a change of voters is under way.
@@ -23,12 +26,25 @@ std::optional<Members> MembersNow(Run& run) {
   const auto group = run.cluster().Groups()[static_cast<size_t>(*leader)];
   if (!group.has_value()) return std::nullopt;
   Members members;
+  members.leader = Cluster::IdOf(*leader);
   for (const client::MemberInfo& member : group->members) {
     if (member.role == client::MemberRole::kLeaving) return std::nullopt;
     const bool votes = member.role == client::MemberRole::kVoter;
     (votes ? members.voters : members.learners).insert(member.node);
+    if (member.active) members.heard.insert(member.node);
   }
   return members;
+}
+
+// Who leads is removed after it has given its office to one who stays.
+void HandOver(Run& run, const Members& now, const std::set<uint64_t>& wanted) {
+  if (wanted.contains(now.leader)) return;
+  for (const uint64_t id : wanted) {
+    if (!now.voters.contains(id) || !now.heard.contains(id)) continue;
+    // Whether it worked shows when the change is asked for.
+    run.cluster().admin().TransferLeader(id, 0, kHandOverIn).status().IgnoreError();
+    return;
+  }
 }
 
 // Until the voters are those. A leader that dies in between leaves learners behind, or has told
@@ -39,6 +55,7 @@ absl::Status ChangeTo(Run& run, const std::set<uint64_t>& wanted) {
   while (run.now() < deadline) {
     if (const auto now = MembersNow(run); now.has_value()) {
       if (now->voters == wanted && now->learners.empty()) return absl::OkStatus();
+      HandOver(run, *now, wanted);
       client::MembershipChange change;
       for (const uint64_t id : wanted) {
         if (now->voters.contains(id)) continue;

@@ -79,6 +79,7 @@ absl::Status Run::Heal() {
   cluster_->proxy().HealAll();
   for (int i = 0; i < cluster_->size(); ++i) {
     if (cluster_->IsPaused(i)) SLIPWAY_RETURN_IF_ERROR(cluster_->Resume(i));
+    SLIPWAY_RETURN_IF_ERROR(cluster_->CheckAlive(i));
   }
   return cluster_->AwaitLeader(kHealIn).status();
 }

@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <list>
+#include <map>
 #include <set>
 #include <string>
 #include <thread>
@@ -22,6 +23,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "base/check.h"
 #include "base/os/fd.h"
 #include "base/os/thread.h"
@@ -47,40 +49,44 @@ std::string ReadWhole(const char* path) {
   return text;
 }
 
-// The inode of the socket whose own port is `local` and whose other end is `remote`; empty: none.
-std::string SocketInode(uint16_t local, uint16_t remote) {
+// The inodes of this machine's TCP sockets by the ports of their own and the other end.
+std::map<std::pair<uint32_t, uint32_t>, std::string> SocketInodes() {
+  std::map<std::pair<uint32_t, uint32_t>, std::string> inodes;
+  const auto port_of = [](absl::string_view address) {
+    uint32_t port = 0;
+    const size_t colon = address.rfind(':');
+    const bool read =
+        colon != absl::string_view::npos && absl::SimpleHexAtoi(address.substr(colon + 1), &port);
+    return read ? port : 0;
+  };
   for (const char* table : {"/proc/net/tcp", "/proc/net/tcp6"}) {
     const std::string text = ReadWhole(table);
     for (absl::string_view line : absl::StrSplit(text, '\n')) {
       const std::vector<absl::string_view> words = absl::StrSplit(line, ' ', absl::SkipEmpty());
       if (words.size() < 10) continue;
-      const auto port_of = [](absl::string_view address) {
-        uint32_t port = 0;
-        const size_t colon = address.rfind(':');
-        const bool read = colon != absl::string_view::npos &&
-                          absl::SimpleHexAtoi(address.substr(colon + 1), &port);
-        return read ? port : 0;
-      };
-      if (port_of(words[1]) == local && port_of(words[2]) == remote) return std::string(words[9]);
+      inodes[{port_of(words[1]), port_of(words[2])}] = std::string(words[9]);
     }
   }
-  return "";
+  return inodes;
 }
 
-bool HasSocket(int pid, const std::string& inode) {
+// The inodes of the sockets that a process has open.
+std::set<std::string> SocketsOf(int pid) {
+  std::set<std::string> inodes;
   const std::string folder = absl::StrCat("/proc/", pid, "/fd");
   DIR* dir = opendir(folder.c_str());
-  if (dir == nullptr) return false;
-  const std::string wanted = absl::StrCat("socket:[", inode, "]");
-  bool found = false;
-  while (const dirent* entry = found ? nullptr : readdir(dir)) {  // NOLINT(concurrency-mt-unsafe)
+  if (dir == nullptr) return inodes;
+  while (const dirent* entry = readdir(dir)) {  // NOLINT(concurrency-mt-unsafe)
     char target[128];
     const ssize_t size =
         readlinkat(dirfd(dir), entry->d_name, target, sizeof(target));  // of a socket: short
-    found = size > 0 && absl::string_view(target, static_cast<size_t>(size)) == wanted;
+    absl::string_view name(target, static_cast<size_t>(std::max<ssize_t>(size, 0)));
+    if (absl::ConsumePrefix(&name, "socket:[") && absl::ConsumeSuffix(&name, "]")) {
+      inodes.insert(std::string(name));
+    }
   }
   closedir(dir);
-  return found;
+  return inodes;
 }
 
 // One direction of a connection.
@@ -94,6 +100,8 @@ struct Stream {
 struct Connection {
   Fd client, server;
   Stream up, down;
+  std::pair<uint32_t, uint32_t> ports;  // of its client's end, of the front
+  bool known = false;                   // who the client is
   bool connecting = true;
   bool dead = false;
 };
@@ -185,6 +193,11 @@ class Proxy : public FaultProxy {
     [[maybe_unused]] const ssize_t put = write(wake_.get(), &one, sizeof(one));
   }
 
+  void NoteRound(uint64_t changes) {
+    const MutexLock lock(mutex_);
+    changes_seen_ = changes;
+    seen_.NotifyAll();
+  }
   // Until the thread goes by what is set now, so that nothing passes a link that was cut before.
   void AwaitRound() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     const uint64_t wanted = ++changes_;
@@ -195,16 +208,18 @@ class Proxy : public FaultProxy {
   void Run() {
     while (true) {
       std::vector<pollfd> polled;
+      uint64_t changes = 0;
       {
         const MutexLock lock(mutex_);
         if (stopping_) return;
         open_ = connections_.size();
         cuts_now_ = cuts_;
-        changes_seen_ = changes_;
-        seen_.NotifyAll();
+        changes = changes_;
         polled.push_back({wake_.get(), POLLIN, 0});
         for (const Front& front : fronts_) polled.push_back({front.listener.get(), POLLIN, 0});
       }
+      Identify();
+      NoteRound(changes);
       const size_t fronts = polled.size() - 1;
       for (const Connection& connection : connections_) AddTo(polled, connection);
       if (poll(polled.data(), polled.size(), -1) < 0) SLIPWAY_CHECK(errno == EINTR);
@@ -302,31 +317,50 @@ class Proxy : public FaultProxy {
       if (!client.valid()) return;
       uint16_t backend = 0;
       uint16_t own_port = 0;
-      std::vector<int> pids;
       {
         const MutexLock lock(mutex_);
         backend = fronts_[front].backend;
         own_port = fronts_[front].port;
-        for (const Front& each : fronts_) pids.push_back(each.pid);
       }
       if (backend == 0) continue;
-      const int from = Who(ntohs(peer.sin_port), own_port, pids);
-      Connect(std::move(client), from, static_cast<int>(front), backend);
+      Connection connection;
+      connection.client = std::move(client);
+      connection.ports = {ntohs(peer.sin_port), own_port};
+      connection.up.to = connection.down.from = static_cast<int>(front);
+      Connect(std::move(connection), backend);
     }
   }
-  static int Who(uint16_t peer_port, uint16_t own_port, const std::vector<int>& pids) {
-    const std::string inode = SocketInode(peer_port, own_port);
-    for (size_t i = 0; i < pids.size() && !inode.empty(); ++i) {
-      if (pids[i] > 0 && HasSocket(pids[i], inode)) return static_cast<int>(i);
+
+  // Finds out whose the connections are. Reading the kernel's tables takes it milliseconds, so it
+  // is done only while a link is cut, and once for all that are new.
+  void Identify() {
+    if (cuts_now_.empty() || std::all_of(connections_.begin(), connections_.end(),
+                                         [](const Connection& c) { return c.known; })) {
+      return;
     }
-    return kNobody;
+    std::map<std::string, int> front_of;
+    {
+      const MutexLock lock(mutex_);
+      for (size_t i = 0; i < fronts_.size(); ++i) {
+        if (fronts_[i].pid == 0) continue;
+        for (const std::string& inode : SocketsOf(fronts_[i].pid)) {
+          front_of[inode] = static_cast<int>(i);
+        }
+      }
+    }
+    const auto inodes = SocketInodes();
+    for (Connection& connection : connections_) {
+      if (std::exchange(connection.known, true)) continue;
+      const auto inode = inodes.find(connection.ports);
+      if (inode == inodes.end()) continue;
+      const auto front = front_of.find(inode->second);
+      if (front == front_of.end()) continue;
+      connection.up.from = connection.down.to = front->second;
+    }
   }
-  void Connect(Fd client, int from, int to, uint16_t backend) {
-    Connection connection;
-    connection.client = std::move(client);
+
+  void Connect(Connection connection, uint16_t backend) {
     connection.server = Fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    connection.up.from = connection.down.to = from;
-    connection.up.to = connection.down.from = to;
     const int on = 1;
     for (const Fd* fd : {&connection.client, &connection.server}) {
       setsockopt(fd->get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
