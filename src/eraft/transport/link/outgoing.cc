@@ -140,7 +140,7 @@ LaneStatus Outgoing::status() const {
 
 void Outgoing::Dial() {
   state_ = State::kDialing;
-  greeted_ = false;
+  greeted_ = broken_ = false;
   deadline_ = world_->clock.Monotonic() + kGreetTimeout;
   const uint64_t number = ++attempt_;
   const absl::Status submitted =
@@ -158,6 +158,8 @@ void Outgoing::OnDialed(uint64_t number, absl::StatusOr<std::shared_ptr<ClientSt
     return;
   }
   if (!stream.ok()) return Fail(stream.status());
+  // Its end may come before itself; gRPC's memory of it may be gone. OnClosed says why, soon.
+  if (broken_ && !SLIPWAY_MUTANT("transport-write-after-broken")) return;
   stream_ = *std::move(stream);
   state_ = State::kGreeting;
   Write({.seq = ++seq_, .hello = MakeHello(world_->own, peer_, lane_)});
@@ -267,6 +269,7 @@ void Outgoing::OnBroken(uint64_t number) {
   const base::MutexLock lock(mutex_);
   if (number != attempt_) return;
   stream_ = nullptr;
+  broken_ = true;
 }
 
 void Outgoing::OnClosed(uint64_t number, const absl::Status& status) {

@@ -108,6 +108,7 @@ class Outgoing final : public std::enable_shared_from_this<Outgoing> {
   bool greeted_ ABSL_GUARDED_BY(mutex_) = false;  // of this attempt: its greeting came
   bool opened_ ABSL_GUARDED_BY(mutex_) = false;   // ever
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
+  bool broken_ ABSL_GUARDED_BY(mutex_) = false;  // of this attempt: nothing may be written any more
   int failures_ ABSL_GUARDED_BY(mutex_) = 0;  // since it was open
   uint64_t seq_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t probe_ns_ ABSL_GUARDED_BY(mutex_) = 0;       // whose echo is waited for; 0: none
