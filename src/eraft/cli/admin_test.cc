@@ -120,6 +120,10 @@ class FakeAdmin : public client::AdminClient {
     cluster_.done.push_back(absl::StrCat("set ", address, " ", name, " ", value));
     return "1s";
   }
+  absl::Status Backup(const std::string&, uint64_t, const std::vector<std::string>&,
+                      client::BackupSink&) override {
+    return absl::UnimplementedError("see backup_commands_test.cc");
+  }
 
  private:
   Cluster& cluster_;

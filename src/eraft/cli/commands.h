@@ -40,6 +40,12 @@ void AddMemberCommands(base::cli::Program& program, const std::shared_ptr<AdminC
 // doctor (E35).
 void AddDoctorCommand(base::cli::Program& program, const std::shared_ptr<AdminContext>& context);
 
+// backup, backup verify, restore (E193, E194), unsafe-recover (E170).
+void AddBackupCommands(base::cli::Program& program, const std::shared_ptr<AdminContext>& context,
+                       const std::string& version);
+// drill: whether a backup can be restored, and in what time (E194).
+void AddDrillCommand(base::cli::Program& program, const std::shared_ptr<AdminContext>& context);
+
 // ---- What they are made of ----
 
 using Infos = std::vector<client::FromNode<client::NodeInfo>>;

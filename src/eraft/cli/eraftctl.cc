@@ -56,6 +56,8 @@ EraftCtl::EraftCtl(const std::string& version, OpenAdmin open) {
   AddClusterCommands(*program_, context);
   AddMemberCommands(*program_, context);
   AddDoctorCommand(*program_, context);
+  AddBackupCommands(*program_, context, version);
+  AddDrillCommand(*program_, context);
   AddWalCommands(*program_);
 }
 

@@ -76,6 +76,19 @@ GroupInfo FromProto(const pb::Group& in) {
   return out;
 }
 
+absl::Status Take(pb::BackupChunk chunk, BackupSink& sink) {
+  if (chunk.has_header()) {
+    const pb::BackupHeader& header = chunk.header();
+    BackupInfo info = {header.cluster_id(), header.node_id(), header.group(), header.term(),
+                       header.index(), header.engine(), {}};
+    for (const pb::Member& member : header.members()) info.members.push_back(FromProto(member));
+    return sink.OnInfo(info);
+  }
+  return sink.OnPiece({std::move(*chunk.mutable_file()), chunk.offset(),
+                       std::move(*chunk.mutable_data()), chunk.crc32c(), chunk.last(),
+                       std::move(*chunk.mutable_sha256()), chunk.unchanged()});
+}
+
 // Asks all addresses at once and waits for the answers, which come by their deadline.
 template <class Request, class Response>
 class Round {
@@ -256,6 +269,23 @@ class GrpcAdminClient final : public AdminClient {
           return stub.SetOption(&context, request, &response);
         }));
     return response.before();
+  }
+  absl::Status Backup(const std::string& address, uint64_t rate,
+                      const std::vector<std::string>& known, BackupSink& sink) override {
+    pb::BackupRequest request;
+    request.set_bytes_per_second(rate);
+    for (const std::string& hash : known) request.add_have_sha256(hash);
+    absl::Status taken;
+    const absl::Status status =
+        At(address, absl::InfiniteDuration(), nullptr,
+           [&](pb::Admin::Stub& stub, grpc::ClientContext& context) {
+             const auto reader = stub.Backup(&context, request);
+             pb::BackupChunk chunk;
+             while (taken.ok() && reader->Read(&chunk)) taken = Take(std::move(chunk), sink);
+             if (!taken.ok()) context.TryCancel();
+             return reader->Finish();
+           });
+    return taken.ok() ? status : taken;
   }
 
  private:

@@ -79,6 +79,31 @@ struct MembershipChange {
   bool force = false;
 };
 
+// What a backup is of (E193).
+struct BackupInfo {
+  std::string cluster;  // its 16 bytes
+  uint64_t node = 0, group = 0, term = 0, index = 0;
+  std::string engine;
+  std::vector<MemberInfo> members;
+};
+// A part of one of its files.
+struct BackupPiece {
+  std::string file;
+  uint64_t offset = 0;
+  std::string data;
+  uint32_t crc32c = 0;
+  bool last = false;       // of this file
+  std::string sha256;      // of the whole file, 32 bytes; with `last`
+  bool unchanged = false;  // it was named as known: there is no data
+};
+// Takes them as they come, in order; the first error ends the call.
+class BackupSink {
+ public:
+  virtual ~BackupSink() = default;
+  virtual absl::Status OnInfo(const BackupInfo& info) = 0;
+  virtual absl::Status OnPiece(BackupPiece piece) = 0;
+};
+
 // A write answers with the server's error: Aborted (another change came first), FailedPrecondition,
 // PermissionDenied, …; Unavailable, DeadlineExceeded.
 class AdminClient {
@@ -107,6 +132,10 @@ class AdminClient {
   virtual absl::StatusOr<std::string> SetOption(const std::string& address, const std::string& name,
                                                 const std::string& value,
                                                 absl::Duration timeout) = 0;
+  // All that was acknowledged before the call, without the files whose SHA-256 are `known`; sent at
+  // `rate` bytes a second, 0: as fast as it goes. Errors of the sink, and of the server.
+  virtual absl::Status Backup(const std::string& address, uint64_t rate,
+                              const std::vector<std::string>& known, BackupSink& sink) = 0;
 };
 
 }  // namespace slipway::eraft::client
