@@ -6,6 +6,7 @@
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/listener.h>
 #include <rocksdb/rate_limiter.h>
+#include <rocksdb/slice_transform.h>
 #include <rocksdb/sst_file_writer.h>
 #include <rocksdb/table.h>
 #include <rocksdb/utilities/checkpoint.h>
@@ -20,6 +21,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/sync/mutex.h"
+#include "eraft/store/keys.h"
+#include "eraft/store/row_cache.h"
 
 namespace slipway::eraft {
 namespace {
@@ -27,6 +30,26 @@ namespace {
 // Each key carries a checksum from the batch through the memtable to the file (E163).
 constexpr size_t kProtectionBytesPerKey = 8;
 constexpr uint64_t kIngestFileBytes = uint64_t{256} << 20;
+
+constexpr double kMemtableFilterShare = 0.02;
+constexpr uint64_t kRowCacheBytesMax = 16 << 20;
+
+// Rows that are added in the order of their keys: answers of a session, and what else comes with a
+// number at the end. Where the last one went is where the next one goes.
+class RisingKeys : public rocksdb::SliceTransform {
+ public:
+  const char* Name() const override { return "slipway.RisingKeys"; }
+  bool InDomain(const rocksdb::Slice& key) const override {
+    return key.size() == kAnswerKeyBytes && key[kKindAt] == static_cast<char>(KeyKind::kSession);
+  }
+  rocksdb::Slice Transform(const rocksdb::Slice& key) const override {
+    return {key.data(), key.size() - sizeof(CommandId)};
+  }
+
+ private:
+  static constexpr size_t kKindAt = 5;           // behind format and group
+  static constexpr size_t kAnswerKeyBytes = 26;  // kind, shard, client and command follow
+};
 
 rocksdb::Slice ToSlice(absl::string_view text) { return {text.data(), text.size()}; }
 absl::string_view FromSlice(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
@@ -171,6 +194,9 @@ class RocksEngine : public Engine {
   };
   absl::Status CheckOpen() const;
   absl::Status IngestFile(Iterator& source, const std::string& file);
+  // Before a write: what it changes is asked of RocksDB from now on. After it: it is known.
+  void ForgetRows(const Batch& batch) ABSL_LOCKS_EXCLUDED(rows_mutex_);
+  void KnowRows(const Batch& batch) ABSL_LOCKS_EXCLUDED(rows_mutex_);
 
   const std::string root_;
   const std::string path_;
@@ -178,6 +204,9 @@ class RocksEngine : public Engine {
   std::unique_ptr<rocksdb::DB> db_;
   std::atomic<bool> closed_{false};
   std::atomic<uint64_t> ingested_files_{0};
+  base::Mutex write_mutex_;  // the rows that are known are those of the last write
+  base::Mutex rows_mutex_;
+  RowCache rows_ ABSL_GUARDED_BY(rows_mutex_){kRowCacheBytesMax};
   base::Mutex durable_mutex_;
   Durable durable_ ABSL_GUARDED_BY(durable_mutex_);
 };
@@ -206,11 +235,45 @@ absl::Status RocksEngine::Write(const Batch& batch) {
     }
     SLIPWAY_RETURN_IF_ERROR(ToStatus(added, "write"));
   }
-  return ToStatus(db_->Write(NoOwnLog(), &out), "write");
+  const base::MutexLock lock(write_mutex_);
+  ForgetRows(batch);
+  SLIPWAY_RETURN_IF_ERROR(ToStatus(db_->Write(NoOwnLog(), &out), "write"));
+  KnowRows(batch);
+  return absl::OkStatus();
+}
+
+void RocksEngine::ForgetRows(const Batch& batch) {
+  const base::MutexLock lock(rows_mutex_);
+  for (const Batch::Change& change : batch.changes()) {
+    if (change.kind == Batch::Kind::kDeleteRange) return rows_.Clear();
+    rows_.Set(change.key, std::nullopt);
+  }
+}
+
+// Rows come in here only, never where one is read: what a reader has found may be old by then.
+void RocksEngine::KnowRows(const Batch& batch) {
+  const base::MutexLock lock(rows_mutex_);
+  for (const Batch::Change& change : batch.changes()) {
+    switch (change.kind) {
+      case Batch::Kind::kPut:
+        rows_.Set(change.key, change.value);
+        break;
+      case Batch::Kind::kDelete:
+        rows_.Set(change.key, std::nullopt);
+        break;
+      case Batch::Kind::kDeleteRange:
+        rows_.Clear();
+        break;
+    }
+  }
 }
 
 absl::StatusOr<std::optional<std::string>> RocksEngine::Get(absl::string_view key) {
   SLIPWAY_RETURN_IF_ERROR(CheckOpen());
+  {
+    const base::MutexLock lock(rows_mutex_);
+    if (const std::string* const row = rows_.Find(key)) return *row;
+  }
   return Lookup(*db_, rocksdb::ReadOptions(), key);
 }
 
@@ -269,6 +332,10 @@ absl::Status RocksEngine::IngestFile(Iterator& source, const std::string& file) 
 
 absl::Status RocksEngine::Ingest(Iterator& source) {
   SLIPWAY_RETURN_IF_ERROR(CheckOpen());
+  {
+    const base::MutexLock lock(rows_mutex_);
+    rows_.Clear();
+  }
   while (source.valid()) {
     // In the engine's own directory, so that moving it in is a rename; a left-over is overwritten.
     const std::string file = absl::StrCat(root_, "/", path_, "/ingest-", ingested_files_++, ".tmp");
@@ -341,6 +408,10 @@ rocksdb::Options Home::MakeOptions() const {
   options.memtable_protection_bytes_per_key = kProtectionBytesPerKey;
   options.atomic_flush = true;  // should there ever be a second column family (E151)
   options.write_buffer_size = options_.write_buffer_bytes;
+  // A row that is not there, such as the answer to a command that is new, is not searched for.
+  options.memtable_whole_key_filtering = true;
+  options.memtable_prefix_bloom_size_ratio = kMemtableFilterShare;
+  options.memtable_insert_with_hint_prefix_extractor = std::make_shared<RisingKeys>();
   options.max_background_jobs = std::max(options_.threads, 1);
   options.compression = ToRocks(options_.compression);
   options.rate_limiter = limiter_;
