@@ -127,6 +127,7 @@ class Group {
   void SendSnapshots();
   void CheckSnapshot(const SnapshotName& name);
   void StartInstall(const raft::SnapshotMark& mark);
+  void PrepareNext();
   void ContinueInstall();
   void CommitPrepared();
   void OnInstalled(const absl::StatusOr<GroupStore>& store);
@@ -180,6 +181,9 @@ class Group {
   absl::Duration snapshot_retry_ = -absl::InfiniteDuration();
   std::optional<SnapshotName> snapshot_;
   std::optional<PendingInstall> install_;
+  // The log does not durably say yet that the last install is over. Until then kv.new must not be
+  // that of another one: a crash would take it for what the open intent speaks of.
+  bool install_ending_ = false;
   std::map<raft::NodeId, std::unique_ptr<SnapshotSender>> senders_;
   std::vector<std::unique_ptr<SnapshotSender>> done_senders_;  // may be on the stack
   SnapshotReceiver receiver_;

@@ -95,6 +95,7 @@ struct PendingInstall {
   raft::SnapshotMark mark;
   SnapshotName name;
   InstallIntent intent;
+  bool preparing = false;
   bool prepared = false;  // kv.new is whole
   bool begun = false;     // the intent is on its way to the log
 };

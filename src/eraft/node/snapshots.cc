@@ -187,9 +187,16 @@ void Group::OnReceived(const SnapshotName& name, raft::Message message) {
   Pump();
 }
 
-// The engine serves on while kv.new is built.
 void Group::StartInstall(const raft::SnapshotMark& mark) {
   install_ = PendingInstall{.mark = mark, .name = {id_, mark.term, mark.index}, .intent = {}};
+  PrepareNext();
+}
+
+// The engine serves on while kv.new is built.
+void Group::PrepareNext() {
+  const bool waits = install_ending_ && !SLIPWAY_MUTANT("node-install-over-open-intent");
+  if (!install_.has_value() || install_->preparing || waits) return;
+  install_->preparing = true;
   auto intent = std::make_shared<absl::StatusOr<InstallIntent>>();
   context_.jobs->Run([place = place_, name = install_->name,
                       intent] { *intent = PrepareInstall(*place.dir, *place.engine, name); },
@@ -248,7 +255,11 @@ void Group::OnInstalled(const absl::StatusOr<GroupStore>& store) {
   if (!held) batch.truncate_suffix_from = 1;
   batch.snapshot_done = wal::SnapshotDone{.index = mark.index, .term = mark.term};
   batch.truncate_prefix = mark;
-  AppendRecord(std::move(batch), [] {});
+  install_ending_ = true;
+  AppendRecord(std::move(batch), [this] {
+    install_ending_ = false;
+    PrepareNext();
+  });
   install_.reset();
   log_start_ = mark;
   snapshot_ = SnapshotName{id_, mark.term, mark.index};

@@ -213,6 +213,8 @@ absl::Status MemoryEngine::Flush() {
   SLIPWAY_ASSIGN_OR_RETURN(Frozen map, Freeze());
   absl::Status written = WriteState(path_, map);
   base::MutexLock lock(mutex_);
+  // Without room nothing has changed: the state before is there, and this one can be written later.
+  if (absl::IsResourceExhausted(written)) return written;
   if (!written.ok()) {
     refusal_ = base::Annotate(written, "the engine gave up after a failed flush");
     return refusal_;
