@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""The commands of README.md, docs/deploy-tool.md and docs/operating.md work, in their order, for who types them (S35)."""
+"""The commands of README.md, docs/deploy-tool.md, docs/operating.md and docs/eraft/operations.md work, in their order, for who types them (S35)."""
 import os
 import pathlib
 import re
@@ -7,6 +7,7 @@ import subprocess
 import unittest
 
 import rig
+from casd_rig import free_port
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 GUIDE = ROOT / "docs" / "deploy-tool.md"
@@ -28,7 +29,7 @@ class DocsCommands(unittest.TestCase):
         (folder / "work").mkdir()
         for program in programs:
             os.symlink(rig.BUILD / "bin" / program, folder / "bin" / program)
-        environment = {k: v for k, v in os.environ.items() if not k.startswith(("DEPLOY_TOOL", "ZAKO"))} | (extra or {})
+        environment = {k: v for k, v in os.environ.items() if not k.startswith(("DEPLOY_TOOL", "ZAKO", "ERAFT"))} | (extra or {})
         environment.update(PATH=f"{folder}/bin:{os.environ['PATH']}", HOME=str(folder / "home"), NO_COLOR="1")
         found = blocks(path)
         self.assertTrue(found)
@@ -49,6 +50,14 @@ class DocsCommands(unittest.TestCase):
                             {"CAS_LISTEN": "localhost:0", "HTTP_LISTEN": "localhost:0"})
         for words in ("config ok", "[+] storage ok", '"msg":"drained"', "changed TLS files are in force",
                       "zako_tls_reload_failures_total 1"):
+            self.assertIn(words, out)
+
+    @unittest.skipUnless((rig.BUILD / "bin" / "kvserver").exists(), "kvserver is not built")
+    def test_commands_for_operators_of_kvserver(self):  # S35, E40, E429
+        addresses = {f"NODE_{name}": f"localhost:{free_port()}" for name in "ABCD"}
+        out = self.run_page(ROOT / "docs" / "eraft" / "operations.md", ("kvserver", "kvclient", "eraftctl"), addresses)
+        for words in ("config ok", "whole: cluster", "their data is that of the backup", "new cluster", "no alarms",
+                      "Get(greeting) -> hello again", "is the only member now"):
             self.assertIn(words, out)
 
     def test_commands_of_the_guide(self):  # D5, S35

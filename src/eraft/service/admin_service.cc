@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/bytes.h"
 #include "base/status.h"
+#include "eraft/service/backup_stream.h"
 #include "eraft/service/calls.h"
 #include "eraft/service/limits.h"
 #include "eraft/service/membership_change.h"
@@ -213,6 +214,11 @@ class AdminService final : public pb::Admin::CallbackService, public base::net::
       });
     }
     return reactor;
+  }
+
+  grpc::ServerWriteReactor<pb::BackupChunk>* Backup(grpc::CallbackServerContext* context,
+                                                    const pb::BackupRequest* request) override {
+    return BackupStream::Start(parts_, raw_, *context, *request);
   }
 
   grpc::ServerUnaryReactor* SetOption(grpc::CallbackServerContext* context,

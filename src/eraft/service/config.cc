@@ -4,12 +4,9 @@
 #include <set>
 #include <utility>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "base/bytes.h"
-#include "base/digest/sha256.h"
 #include "base/log/log.h"
 #include "base/status.h"
 #include "eraft/service/limits.h"
@@ -332,18 +329,6 @@ void BindKvServerConfig(base::ConfigReader& reader, KvServerConfig& config) {
   BindSecurity(reader, config);
   BindProcess(reader, config);
   BindLater(reader);
-}
-
-wal::ClusterId ClusterIdOf(absl::string_view token) {
-  wal::ClusterId id{};
-  const auto hex = base::FromHex(absl::AsciiStrToLower(token));
-  if (hex.ok() && hex->size() == id.size()) {
-    std::copy(hex->begin(), hex->end(), id.begin());
-    return id;
-  }
-  const base::Sha256Digest digest = base::Sha256Of(base::AsBytes(token));
-  std::copy_n(digest.begin(), id.size(), id.begin());
-  return id;
 }
 
 absl::StatusOr<KvServerPlan> PlanKvServer(const KvServerConfig& config,

@@ -94,10 +94,6 @@ struct KvServerPlan {
 absl::StatusOr<KvServerPlan> PlanKvServer(const KvServerConfig& config,
                                           base::Environment& environment);
 
-// Of the text that names a cluster (E123): the first 16 bytes of its SHA-256, or what its 32 hex
-// digits say.
-wal::ClusterId ClusterIdOf(absl::string_view token);
-
 // The log as the configuration wants it; again after a change. Errors name --log-file.
 absl::Status SetUpLog(const KvServerConfig& config, base::Clock& clock);
 

@@ -13,6 +13,7 @@
 #include "base/cli/program.h"
 #include "base/sim/world.h"
 #include "base/testing/status_matchers.h"
+#include "eraft/node/cluster.h"
 #include "eraft/service/flags.h"
 
 namespace slipway::eraft {

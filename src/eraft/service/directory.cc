@@ -6,11 +6,9 @@
 #include <vector>
 
 #include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "absl/strings/str_split.h"
 #include "base/bytes.h"
 #include "base/log/log.h"
 #include "base/status.h"
@@ -21,9 +19,6 @@
 namespace slipway::eraft {
 namespace {
 
-constexpr char kMembersName[] = "MEMBERS";
-constexpr char kLockName[] = "LOCK";
-constexpr uint64_t kMembersBytesMax = 1 << 20;
 constexpr uint32_t kDirMode = 0700;
 
 std::string Hex(const wal::ClusterId& cluster) { return base::ToHex(base::BytesView(cluster)); }
@@ -126,6 +121,7 @@ absl::Status CheckIdentity(const wal::Identity& found, const KvServerConfig& con
   }
   data.cluster = found.cluster;
   if (found.cluster == plan.cluster) return absl::OkStatus();
+  const bool same = data.members == AddressesOf(plan);
   // The list of members may change in the life of a cluster; then the stored one wins (E170).
   const bool known = std::any_of(data.members.begin(), data.members.end(), [&](const auto& member) {
     return std::find(plan.members.begin(), plan.members.end(), member.second) != plan.members.end();
@@ -136,6 +132,7 @@ absl::Status CheckIdentity(const wal::Identity& found, const KvServerConfig& con
                                "if the members have all moved, give --cluster-token ",
                                Hex(found.cluster)));
   }
+  if (same) return absl::OkStatus();  // restored from a backup: the same members, another id
   SLIPWAY_LOG(kWarn, "the stored members are not those of --cluster; the stored ones are in force",
               {{"stored", Listed(data.members)}, {"given", absl::StrJoin(plan.members, ",")}});
   return absl::OkStatus();
@@ -180,33 +177,6 @@ absl::Status Identify(base::World& world, const KvServerConfig& config, const Kv
 }
 
 }  // namespace
-
-std::string EncodeMembers(const Addresses& members) {
-  std::string text;
-  for (const auto& [id, address] : members) absl::StrAppend(&text, id, " ", address, "\n");
-  return text;
-}
-
-absl::StatusOr<Addresses> DecodeMembers(absl::string_view text) {
-  Addresses members;
-  for (const absl::string_view line : absl::StrSplit(text, '\n', absl::SkipEmpty())) {
-    const std::pair<absl::string_view, absl::string_view> parts =
-        absl::StrSplit(line, absl::MaxSplits(' ', 1));
-    raft::NodeId id = raft::kNoNode;
-    if (!absl::SimpleAtoi(parts.first, &id) || id == raft::kNoNode || parts.second.empty()) {
-      return absl::DataLossError(
-          "the file MEMBERS has a line that is no member; mend it by hand, "
-          "or remove it: then --cluster counts");
-    }
-    members[id] = std::string(parts.second);
-  }
-  return members;
-}
-
-absl::Status WriteMembers(base::Dir& dir, const Addresses& members) {
-  return base::Annotate(base::WriteFileDurably(dir, kMembersName, EncodeMembers(members), 0600),
-                        "write MEMBERS");
-}
 
 absl::StatusOr<DataDirectory> OpenDataDirectory(base::World& world, const KvServerConfig& config,
                                                 const KvServerPlan& plan) {

@@ -10,8 +10,8 @@
 #include "absl/status/statusor.h"
 #include "base/files.h"
 #include "base/world.h"
+#include "eraft/node/cluster.h"
 #include "eraft/service/config.h"
-#include "eraft/service/replica.h"
 
 namespace slipway::eraft {
 
@@ -29,10 +29,5 @@ struct DataDirectory {
 // DataLoss: IDENTITY cannot be read; Aborted: a process has it; PermissionDenied.
 absl::StatusOr<DataDirectory> OpenDataDirectory(base::World& world, const KvServerConfig& config,
                                                 const KvServerPlan& plan);
-
-// The file MEMBERS: a line "<id> <address>" for each, ascending.
-std::string EncodeMembers(const Addresses& members);
-absl::StatusOr<Addresses> DecodeMembers(absl::string_view text);  // DataLoss
-absl::Status WriteMembers(base::Dir& dir, const Addresses& members);
 
 }  // namespace slipway::eraft

@@ -14,8 +14,6 @@
 namespace slipway::eraft {
 namespace {
 
-constexpr uint64_t kEnoughBytes = 256 * base::kMiB;
-constexpr uint64_t kEnoughDivisor = 20;                     // 5 %
 constexpr absl::Duration kMeasureEvery = absl::Seconds(5);  // walks directories
 constexpr absl::Duration kWarnEvery = absl::Minutes(10);
 constexpr uint64_t kPageBytes = 4096;
@@ -23,7 +21,7 @@ constexpr uint64_t kPageBytes = 4096;
 }  // namespace
 
 bool IsShortOfSpace(const base::Space& space, bool was_short) {
-  const uint64_t enough = std::min(kEnoughBytes, space.total_bytes / kEnoughDivisor);
+  const uint64_t enough = EnoughBytesOf(space);
   return space.free_bytes < (was_short ? enough : enough / 2);
 }
 
@@ -59,17 +57,48 @@ void Housekeeping::Run(const std::vector<PeerStatus>& peers) {
   TellMetrics();
 }
 
+void Housekeeping::MakeRoom() {
+  const auto space = dir_.FreeSpace();
+  // Not made here, which takes a while, only given up.
+  if (space.ok() && space->free_bytes < EnoughBytesOf(*space)) LookAtReserve(*space, false);
+}
+
+void Housekeeping::LookAtReserve(const base::Space& space, bool log_waits) {
+  const uint64_t before = reserve_.held_bytes();
+  const absl::Status status = reserve_.Look(space, log_waits);
+  const uint64_t now = reserve_.held_bytes();
+  replica_.metrics().reserve_bytes.Set(static_cast<double>(now));
+  if (!status.ok() && status.message() != reserve_error_) {
+    SLIPWAY_LOG(kWarn, "the reserve on the disk is not as it should be",
+                {{"error", std::string(status.message())}});
+  }
+  reserve_error_ = std::string(status.message());
+  if (now < before) {
+    SLIPWAY_LOG(kWarn, "the disk is full; the reserve is given up",
+                {{"bytes", before}, {"free", space.free_bytes}});
+  } else if (now > before) {
+    SLIPWAY_LOG(kInfo, "bytes are held in reserve for a full disk", {{"bytes", now}});
+  }
+}
+
 void Housekeeping::LookAtDisk() {
   if (const auto space = dir_.FreeSpace(); space.ok()) {
     free_bytes_ = space->free_bytes;
     replica_.metrics().disk_free_bytes.Set(static_cast<double>(space->free_bytes));
-    replica_.SetAlarm(Alarm::kNoSpace, IsShortOfSpace(*space, replica_.alarm(Alarm::kNoSpace)));
+    const bool log_waits = replica_.view()->log_full;
+    LookAtReserve(*space, log_waits);
+    // What is owed to the reserve is not for clients: else giving it up would end the alarm.
+    base::Space own = *space;
+    own.free_bytes -= std::min(own.free_bytes, reserve_.owed_bytes());
+    replica_.SetAlarm(Alarm::kNoSpace,
+                      log_waits || IsShortOfSpace(own, replica_.alarm(Alarm::kNoSpace)));
   }
   const absl::Duration now = replica_.now();
   if (now - measured_at_ < kMeasureEvery) return;
   measured_at_ = now;
-  const auto bytes = BytesBeneath(dir_);
+  auto bytes = BytesBeneath(dir_);
   if (!bytes.ok()) return;
+  *bytes -= std::min(*bytes, reserve_.held_bytes());  // is no data
   storage_bytes_ = *bytes;
   if (const auto engine = dir_.OpenDir(kEngineDir); engine.ok()) {
     const auto engine_bytes = BytesBeneath(**engine);

@@ -12,6 +12,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "base/files.h"
+#include "eraft/node/reserve.h"
 #include "eraft/service/metrics.h"
 #include "eraft/service/replica.h"
 #include "eraft/transport/transport.h"
@@ -36,7 +37,10 @@ class Housekeeping {
     absl::Duration heartbeat;
   };
   Housekeeping(Replica& replica, base::Dir& dir, base::Files& files, Options options)
-      : replica_(replica), dir_(dir), files_(files), options_(options) {}
+      : replica_(replica), dir_(dir), files_(files), options_(options), reserve_(dir) {}
+
+  // Before the node opens: on a full disk the reserve is given up. Blocks.
+  void MakeRoom();
 
   // Blocks; one call at a time, on a pool.
   void Run(const std::vector<PeerStatus>& peers);
@@ -45,6 +49,7 @@ class Housekeeping {
 
  private:
   void LookAtDisk();
+  void LookAtReserve(const base::Space& space, bool log_waits);
   void LookAtMemory();
   void LookAtPeers(const std::vector<PeerStatus>& peers);
   void TellMetrics();
@@ -53,6 +58,8 @@ class Housekeeping {
   base::Dir& dir_;
   base::Files& files_;
   const Options options_;
+  Reserve reserve_;
+  std::string reserve_error_;  // told once
   std::atomic<uint64_t> storage_bytes_{0}, free_bytes_{0};
   uint64_t evicted_ = 0, repeated_ = 0;  // as they were told
   absl::Duration measured_at_ = -absl::InfiniteDuration();

@@ -257,6 +257,7 @@ absl::Status KvServerImpl::Open() {
                         Housekeeping::Options{.quota_bytes = config_.quota_bytes,
                                               .memory_soft_limit = config_.memory_soft_limit,
                                               .heartbeat = config_.heartbeat_interval});
+  housekeeping_->MakeRoom();
   SLIPWAY_RETURN_IF_ERROR(OpenTransport());
   SLIPWAY_RETURN_IF_ERROR(OpenNode());
   parts_.reset(new ServiceParts{*replica_, *this, *access_, *slow_, audit_.get(), world_.aux_pool,

@@ -37,6 +37,8 @@ class KvServerImpl final : public KvServer, public ServerControl {
   absl::StatusOr<Info> GetInfo() override;
   uint64_t storage_bytes() override { return housekeeping_->storage_bytes(); }
   absl::StatusOr<std::string> SetOption(absl::string_view name, absl::string_view value) override;
+  base::Owned<BackupSource> OpenBackup(raft::Index at_least, std::set<base::Sha256Digest> known,
+                                       BackupHeader& header) override;
   void BeginDrain(std::function<void(absl::Status)> done) override;
 
  private:
@@ -103,6 +105,7 @@ class KvServerImpl final : public KvServer, public ServerControl {
   std::string log_level_ ABSL_GUARDED_BY(mutex_);
   absl::Status fatal_ ABSL_GUARDED_BY(mutex_);
   std::string tokens_error_;     // of housekeeping, told once
+  std::atomic<uint64_t> backup_number_{0};
   raft::Term gave_up_term_ = 0;  // of the loop: handed over for want of room
   absl::Duration gave_up_at_ = -absl::InfiniteDuration();
 };

@@ -5,16 +5,10 @@
 #include <cstdint>
 
 #include "absl/time/time.h"
-#include "eraft/store/keys.h"
+#include "eraft/node/cluster.h"
 
 namespace slipway::eraft {
 
-inline constexpr GroupId kKvGroup = 1;
-inline constexpr ShardId kUserShard = 0;
-// What the cluster keeps about itself: keys `member/<id in decimal>`, values addresses.
-inline constexpr ShardId kSystemShard = 0xFFFFFFFF;
-
-inline constexpr size_t kMembersMax = 64;
 inline constexpr size_t kMessageBytesMax = 10 << 20;  // a value of 8 MiB, its key, and room
 
 inline constexpr absl::Duration kLegacyAnswerMax = absl::Milliseconds(500);  // E60
@@ -31,6 +25,10 @@ inline constexpr uint64_t kPipelineMessageBytesMax = 1 << 20;  // unless one res
 // Of one SCAN: with one value more it still fits a message.
 inline constexpr uint64_t kScanAnswerBytesMax = 1 << 20;
 inline constexpr uint64_t kScanKeysMax = 100'000;
+
+inline constexpr int kBackupsMax = 2;  // that are taken from one node at a time
+// Until the snapshot for one is there: its bytes are all read once.
+inline constexpr absl::Duration kBackupPrepareMax = absl::Hours(1);
 
 inline constexpr absl::Duration kTransferMax = absl::Seconds(2);  // at a drain (E195)
 inline constexpr absl::Duration kLookEvery = absl::Milliseconds(50);

@@ -50,6 +50,7 @@ class ServiceMetrics {
         bytes(m.AddGauge("eraft_bytes", "Bytes of clients' keys and values.")),
         engine_bytes(m.AddGauge("eraft_engine_bytes", "Bytes of the engine's files.")),
         disk_free_bytes(m.AddGauge("eraft_disk_free_bytes", "Room on the disk of the data.")),
+        reserve_bytes(m.AddGauge("eraft_reserve_bytes", "Held back for a full disk.")),
         metrics_(m) {}
 
   base::Gauge& inflight;
@@ -66,6 +67,7 @@ class ServiceMetrics {
   base::Gauge& bytes;
   base::Gauge& engine_bytes;
   base::Gauge& disk_free_bytes;
+  base::Gauge& reserve_bytes;
 
   base::Gauge& alarm(Alarm alarm) {
     return metrics_.AddGauge("eraft_alarm", "1 while writes are refused for it.",

@@ -3,10 +3,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "absl/strings/strip.h"
 #include "base/log/log.h"
 #include "base/status.h"
 #include "eraft/service/limits.h"
@@ -14,8 +12,6 @@
 namespace slipway::eraft {
 namespace {
 
-constexpr absl::string_view kMemberPrefix = "member/";
-constexpr absl::string_view kMemberEnd = "member0";  // the first key behind all of them
 constexpr absl::Duration kSystemAnswerMax = absl::Seconds(10);
 
 absl::string_view ReasonName(raft::StepDownReason reason) {
@@ -41,15 +37,6 @@ absl::Status NotExecuted(const absl::Status& status) {
 }
 
 }  // namespace
-
-std::string MemberKey(raft::NodeId id) { return absl::StrCat(kMemberPrefix, id); }
-
-raft::NodeId MemberOfKey(absl::string_view key) {
-  raft::NodeId id = raft::kNoNode;
-  if (!absl::ConsumePrefix(&key, kMemberPrefix) || !absl::SimpleAtoi(key, &id))
-    return raft::kNoNode;
-  return id;
-}
 
 raft::NodeId BestSuccessor(const raft::Status& status, raft::NodeId self) {
   const raft::PeerProgress* best = nullptr;
@@ -117,6 +104,7 @@ void Replica::Look() {
   now->addresses = addresses_;
   now->taken = clock_.Monotonic();
   now->log_wait = node_->LogWait();
+  now->log_full = node_->LogIsFull();
   const std::shared_ptr<const ReplicaView> before = view();
   const std::shared_ptr<KvMachine> machine = node_->machine(kKvGroup);
   now->system = machine == nullptr ? before->system : machine->GetShard(kSystemShard);

@@ -21,14 +21,13 @@
 #include "base/clock.h"
 #include "base/loop.h"
 #include "base/sync/mutex.h"
+#include "eraft/node/cluster.h"
 #include "eraft/node/node.h"
 #include "eraft/service/metrics.h"
 #include "eraft/store/command.h"
 #include "eraft/store/limits.h"
 
 namespace slipway::eraft {
-
-using Addresses = std::map<raft::NodeId, std::string>;
 
 // What was true a moment ago.
 struct ReplicaView {
@@ -38,6 +37,7 @@ struct ReplicaView {
   ShardStats system;        // of the shard with the addresses
   absl::Duration taken;     // monotonic
   absl::Duration log_wait;  // of the oldest write that the log has not answered
+  bool log_full = false;    // it waits for room on the disk
 
   bool leads() const { return status.raft.role == raft::Role::kLeader; }
   std::string AddressOf(raft::NodeId id) const;  // empty: not known
@@ -135,9 +135,5 @@ class Replica {
 
 // The voter that is to lead after this node: heard from, and furthest ahead. kNoNode: none.
 raft::NodeId BestSuccessor(const raft::Status& status, raft::NodeId self);
-
-// "member/7"; and back, kNoNode for anything else.
-std::string MemberKey(raft::NodeId id);
-raft::NodeId MemberOfKey(absl::string_view key);
 
 }  // namespace slipway::eraft

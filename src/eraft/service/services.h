@@ -1,9 +1,11 @@
 // The gRPC services of kvserver over what does the work. gRPC stays in the .cc files.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -17,6 +19,7 @@
 #include "base/pool.h"
 #include "base/random.h"
 #include "base/sync/mutex.h"
+#include "eraft/backup/backup_source.h"
 #include "eraft/node/node.h"
 #include "eraft/service/access.h"
 #include "eraft/service/replica.h"
@@ -69,6 +72,11 @@ class ServerControl {
   // FailedPrecondition: not while the server is as it is.
   virtual absl::StatusOr<std::string> SetOption(absl::string_view name,
                                                 absl::string_view value) = 0;
+  // A backup of the newest snapshot, which is of entry `at_least` or a later one, without the files
+  // that are `known`. `header` tells what it is of. Blocks; errors of BackupSource::Open.
+  virtual base::Owned<BackupSource> OpenBackup(raft::Index at_least,
+                                               std::set<base::Sha256Digest> known,
+                                               BackupHeader& header) = 0;
   // Hands leadership over and takes nothing new; `done` on the loop when nothing is under way any
   // more, or the time for it is over.
   virtual void BeginDrain(std::function<void(absl::Status)> done) = 0;
@@ -87,6 +95,7 @@ struct ServiceParts {
   uint64_t stream_commands_max;  // of one pipeline, under way
   uint64_t range_bytes_max;
   absl::Duration session_ttl;
+  std::atomic<int> backups{0};  // that are being taken
 };
 
 // Each serves one listener. Thread-safe; gRPC threads only hand over.
