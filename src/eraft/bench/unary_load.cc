@@ -98,7 +98,7 @@ void UnaryLoad::Take(const client::UnaryAnswer& answer) {
   End(index, answer.err.empty() ? "no answer" : answer.err.substr(0, 32));
 }
 
-void UnaryLoad::Again(uint64_t index, absl::Duration wait, std::string trouble) {
+void UnaryLoad::Again(uint64_t index, absl::Duration wait, const std::string& trouble) {
   const absl::Duration at = clock_.Monotonic() + wait;
   if (at >= clients_[index].deadline) return End(index, absl::StrCat("timeout, ", trouble));
   waiting_.emplace(at, index);

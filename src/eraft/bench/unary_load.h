@@ -49,7 +49,7 @@ class UnaryLoad {
   absl::Duration WaitMax() const;
   void Take(const client::UnaryAnswer& answer);
   // Sends again after `wait`, or gives up.
-  void Again(uint64_t index, absl::Duration wait, std::string trouble);
+  void Again(uint64_t index, absl::Duration wait, const std::string& trouble);
   void End(uint64_t index, std::string error);
 
   const UnaryLoadOptions options_;
