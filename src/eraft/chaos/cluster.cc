@@ -49,6 +49,7 @@ std::string Cluster::address(int node) const {
 }
 std::vector<std::string> Cluster::addresses() const {
   std::vector<std::string> all;
+  all.reserve(nodes_.size());
   for (int i = 0; i < size(); ++i) all.push_back(address(i));
   return all;
 }

@@ -91,9 +91,9 @@ constexpr absl::Duration kMeasured = absl::Seconds(10);
 uint64_t ResidentBytes(Run& run, int node) {
   const auto proc = run.world().files.OpenRoot(absl::StrCat("/proc/", run.cluster().pid(node)));
   if (!proc.ok()) return 0;
-  const auto text = base::ReadFile(**proc, "statm", 4096);
+  const std::string text = base::ReadFile(**proc, "statm", 4096).value_or("");
   uint64_t pages = 0;
-  const std::vector<absl::string_view> words = absl::StrSplit(text.value_or(""), ' ');
+  const std::vector<absl::string_view> words = absl::StrSplit(text, ' ');
   if (words.size() < 2 || !absl::SimpleAtoi(words[1], &pages)) return 0;
   return pages * 4096;
 }
