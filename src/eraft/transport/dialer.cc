@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "base/net/grpc/channel.h"
 #include "base/net/grpc/grpc_client.h"
 #include "base/status.h"
@@ -31,8 +32,9 @@ class Call final : public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::ByteBu
         stub_(channel_->raw().channel),
         events_(std::move(events)) {}
 
-  void Begin() {
+  void Begin(const std::string& token) {
     self_ = shared_from_this();
+    if (!token.empty()) context_.AddMetadata("authorization", absl::StrCat("Bearer ", token));
     stub_.PrepareBidiStreamingCall(&context_, kMethod, grpc::StubOptions(), this);
     AddHold();  // Write comes from anywhere; let go when the reads end
     StartRead(&incoming_);
@@ -76,9 +78,13 @@ class Call final : public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::ByteBu
 
 class GrpcDialer final : public link::Dialer {
  public:
-  GrpcDialer(base::net::TlsOptions tls, base::Files& files, base::Clock& clock,
+  GrpcDialer(base::net::TlsOptions tls, std::string token, base::Files& files, base::Clock& clock,
              link::Running running)
-      : tls_(std::move(tls)), files_(files), clock_(clock), running_(std::move(running)) {}
+      : tls_(std::move(tls)),
+        token_(std::move(token)),
+        files_(files),
+        clock_(clock),
+        running_(std::move(running)) {}
 
   absl::StatusOr<std::shared_ptr<link::ClientStream>> Dial(
       const std::string& address, std::shared_ptr<link::ClientEvents> events) override {
@@ -89,12 +95,13 @@ class GrpcDialer final : public link::Dialer {
     SLIPWAY_ASSIGN_OR_RETURN(auto channel,
                              base::net::Channel::Open(options, files_, clock_.Wall()));
     auto call = std::make_shared<Call>(std::move(channel), std::move(events), running_.Hold());
-    call->Begin();
+    call->Begin(token_);
     return std::shared_ptr<link::ClientStream>(std::move(call));
   }
 
  private:
   const base::net::TlsOptions tls_;
+  const std::string token_;
   base::Files& files_;
   base::Clock& clock_;
   link::Running running_;
@@ -102,9 +109,11 @@ class GrpcDialer final : public link::Dialer {
 
 }  // namespace
 
-std::unique_ptr<link::Dialer> MakeGrpcDialer(base::net::TlsOptions tls, base::Files& files,
-                                             base::Clock& clock, link::Running running) {
-  return std::make_unique<GrpcDialer>(std::move(tls), files, clock, std::move(running));
+std::unique_ptr<link::Dialer> MakeGrpcDialer(base::net::TlsOptions tls, std::string token,
+                                             base::Files& files, base::Clock& clock,
+                                             link::Running running) {
+  return std::make_unique<GrpcDialer>(std::move(tls), std::move(token), files, clock,
+                                      std::move(running));
 }
 
 }  // namespace slipway::eraft

@@ -4,8 +4,10 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "base/net/grpc/grpc_service.h"
+#include "eraft/transport/caller.h"
 #include "eraft/transport/grpc_streams.h"
 #include "eraft/transport/slices.h"
 #include "slipway/eraft/transport/v1/transport.grpc.pb.h"
@@ -23,7 +25,7 @@ class Call final : public Reactor, public link::ServerStream {
        const std::shared_ptr<link::Inbox>& inbox, std::shared_ptr<void> running)
       : running_(std::move(running)),
         context_(context),
-        logic_(std::make_shared<link::Incoming>(inbox, *this, std::move(from))) {}
+        logic_(std::make_shared<link::Incoming>(inbox, *this, std::move(from), NamesOf(context))) {}
   void Begin() { logic_->Start(); }
   void Refuse(const absl::Status& status) { logic_->End(status); }
 
@@ -56,11 +58,8 @@ class Call final : public Reactor, public link::ServerStream {
 class TransportService final : public Generated::WithRawCallbackMethod_Stream<Generated::Service>,
                                public base::net::Service {
  public:
-  TransportService(std::shared_ptr<link::Inbox> inbox, link::Running running,
-                   bool certificate_required)
-      : inbox_(std::move(inbox)),
-        running_(std::move(running)),
-        certificate_required_(certificate_required) {
+  TransportService(std::shared_ptr<link::Inbox> inbox, link::Running running, Admit admit)
+      : inbox_(std::move(inbox)), running_(std::move(running)), admit_(std::move(admit)) {
     raw_.service = this;
   }
   Raw& raw() override { return raw_; }
@@ -68,30 +67,23 @@ class TransportService final : public Generated::WithRawCallbackMethod_Stream<Ge
   Reactor* Stream(grpc::CallbackServerContext* context) override {
     const base::net::Call caller = base::net::ReadCall(*context);
     auto* const call = new Call(*context, caller.peer, inbox_, running_.Hold());
-    if (certificate_required_ && caller.subject.empty()) {
-      call->Refuse(
-          absl::UnauthenticatedError("take stream: a node shows a certificate; set its peer TLS, "
-                                     "or TLS, certificate and key"));
-    } else {
-      call->Begin();
-    }
+    const absl::Status admitted = admit_ ? admit_(caller) : absl::OkStatus();
+    admitted.ok() ? call->Begin() : call->Refuse(admitted);
     return call;
   }
 
  private:
   const std::shared_ptr<link::Inbox> inbox_;
   link::Running running_;
-  const bool certificate_required_;
+  const Admit admit_;
   Raw raw_;
 };
 
 }  // namespace
 
 std::unique_ptr<base::net::Service> MakeTransportService(std::shared_ptr<link::Inbox> inbox,
-                                                         link::Running running,
-                                                         bool certificate_required) {
-  return std::make_unique<TransportService>(std::move(inbox), std::move(running),
-                                            certificate_required);
+                                                         link::Running running, Admit admit) {
+  return std::make_unique<TransportService>(std::move(inbox), std::move(running), std::move(admit));
 }
 
 }  // namespace slipway::eraft

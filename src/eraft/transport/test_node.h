@@ -48,6 +48,8 @@ struct TestNodeOptions {
   size_t bulk_bytes_max = 32 << 20;
   base::net::TlsOptions client_tls, server_tls;
   bool certificate_required = false;
+  bool unary = false;
+  std::string token, wanted_token;
   std::string address = "127.0.0.1:0";
   base::net::ServerOptions server;
 };
@@ -66,6 +68,14 @@ class TestNode {
         .certificate_required = options_.certificate_required,
         .bulk_bytes_max = options_.bulk_bytes_max};
     transport.cluster.fill(options_.cluster);
+    transport.token = options_.token;
+    transport.unary = options_.unary;
+    if (!options_.wanted_token.empty()) {
+      transport.admit = [wanted = "Bearer " + options_.wanted_token](const base::net::Call& call) {
+        return call.authorization == wanted ? absl::OkStatus()
+                                            : absl::UnauthenticatedError("no token of a node");
+      };
+    }
     transport_ = PeerTransport::Open(
                      transport, {loop_, clock_, pool_, random_, files_, metrics_, *incarnations_})
                      .value();
@@ -131,7 +141,7 @@ class TestNode {
   void StartServer() {
     base::net::Listener listener;
     listener.addresses = {options_.address};
-    listener.services = {&transport_->service()};
+    listener.services = {&transport_->service(), &transport_->unary_service()};
     if (options_.server_tls.enabled()) {
       options_.server_tls.reload = absl::Milliseconds(20);
       watcher_ = base::net::TlsWatcher::Start(options_.server_tls, files_, clock_, tls_loop_, pool_,

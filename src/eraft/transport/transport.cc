@@ -1,5 +1,6 @@
 #include "eraft/transport/transport.h"
 
+#include <algorithm>
 #include <map>
 #include <utility>
 
@@ -29,12 +30,21 @@ absl::Status Check(const TransportOptions& options) {
   return absl::OkStatus();
 }
 
+// Both of its greetings say it; after a change of its version one of them is old. The lower one is
+// the careful answer.
+uint32_t LevelOf(const link::Hub::Peer& peer) {
+  const uint32_t ours = peer.messages.feature_level, theirs = peer.seen.feature_level;
+  return ours == 0 || theirs == 0 ? std::max(ours, theirs) : std::min(ours, theirs);
+}
+
 class GrpcTransport final : public PeerTransport {
  public:
   GrpcTransport(const std::shared_ptr<const link::LinkWorld>& links, const TransportWorld& world,
-                bool certificate_required)
+                Admit admit)
       : hub_(std::make_shared<link::Hub>(links, world.loop, world.metrics)),
-        service_(MakeTransportService(hub_->inbox(), links->running, certificate_required)) {
+        service_(MakeTransportService(hub_->inbox(), links->running, admit)),
+        unary_service_(
+            MakeUnaryService({hub_->inbox(), world.loop, links->running, std::move(admit)})) {
     hub_->Start();
   }
   ~GrpcTransport() override { hub_->Stop(); }
@@ -46,6 +56,7 @@ class GrpcTransport final : public PeerTransport {
     hub_->inbox()->Receive(std::move(receiver));
   }
   base::net::Service& service() override { return *service_; }
+  base::net::Service& unary_service() override { return *unary_service_; }
 
   void SetPeers(std::vector<PeerAddress> peers) override {
     std::map<raft::NodeId, std::string> addresses;
@@ -59,27 +70,37 @@ class GrpcTransport final : public PeerTransport {
     result.reserve(peers.size());
     for (link::Hub::Peer& peer : peers) {
       const bool told = !peer.messages.error.empty();
-      result.push_back(
-          {.id = peer.id,
-           .address = std::move(peer.messages.address),
-           .connected = peer.messages.open,
-           .rtt = peer.messages.rtt,
-           .rtt_p99 = peer.messages.rtt_p99,
-           .clock_difference = peer.messages.clock_difference,
-           .feature_level = std::max(peer.messages.feature_level, peer.seen.feature_level),
-           .error = std::move(told ? peer.messages.error : peer.seen.refusal),
-           .dropped_frames = peer.messages.dropped + peer.snapshots.dropped});
+      result.push_back({.id = peer.id,
+                        .address = std::move(peer.messages.address),
+                        .connected = peer.messages.open,
+                        .rtt = peer.messages.rtt,
+                        .rtt_p99 = peer.messages.rtt_p99,
+                        .clock_difference = peer.messages.clock_difference,
+                        .feature_level = LevelOf(peer),
+                        .error = std::move(told ? peer.messages.error : peer.seen.refusal),
+                        .dropped_frames = peer.messages.dropped + peer.snapshots.dropped,
+                        .leaving = peer.seen.leaving});
       if (result.back().error.empty()) result.back().error = std::move(peer.snapshots.error);
     }
     return result;
   }
 
+  void AnnounceLeaving() override { hub_->AnnounceLeaving(); }
   void Stop() override { hub_->Stop(); }
 
  private:
   const std::shared_ptr<link::Hub> hub_;
-  const std::unique_ptr<base::net::Service> service_;
+  const std::unique_ptr<base::net::Service> service_, unary_service_;
 };
+
+std::unique_ptr<link::Dialer> MakeDialer(const TransportOptions& options,
+                                         const TransportWorld& world, link::Running running) {
+  if (!options.unary) {
+    return MakeGrpcDialer(options.tls, options.token, world.files, world.clock, running);
+  }
+  return MakeUnaryDialer(
+      {options.tls, options.token, world.files, world.clock, world.random, running});
+}
 
 }  // namespace
 
@@ -100,10 +121,18 @@ base::Owned<PeerTransport> PeerTransport::Open(const TransportOptions& options,
                       .pool = world.pool,
                       .random = world.random,
                       .incarnations = world.incarnations,
-                      .dialer = MakeGrpcDialer(options.tls, world.files, world.clock, running),
+                      .dialer = MakeDialer(options, world, running),
                       .teller = std::make_shared<link::Teller>(world.clock),
                       .running = running});
-  return std::make_unique<GrpcTransport>(links, world, options.certificate_required);
+  Admit admit = [required = options.certificate_required,
+                 admit = options.admit](const base::net::Call& caller) -> absl::Status {
+    if (required && caller.subject.empty()) {
+      return absl::UnauthenticatedError(
+          "take stream: a node shows a certificate; set its peer TLS, or TLS, certificate and key");
+    }
+    return admit ? admit(caller) : absl::OkStatus();
+  };
+  return std::make_unique<GrpcTransport>(links, world, std::move(admit));
 }
 
 }  // namespace slipway::eraft

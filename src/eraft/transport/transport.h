@@ -10,6 +10,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -20,6 +21,7 @@
 #include "base/files.h"
 #include "base/loop.h"
 #include "base/metrics/metrics.h"
+#include "base/net/call.h"
 #include "base/net/grpc/server.h"
 #include "base/net/tls.h"
 #include "base/pool.h"
@@ -50,6 +52,13 @@ struct TransportOptions {
   // A stream that comes without a certificate which the Listener has checked is refused. For a
   // Listener that peers share with clients who need none (client_auth `request`).
   bool certificate_required = false;
+  // What this node shows of itself with each stream, as a bearer token; and what it asks of others'
+  // streams. Empty, null: nothing. Never logged.
+  std::string token;
+  std::function<absl::Status(const base::net::Call&)> admit;
+  // Messages go as unary calls of raftpb.RaftService, for tests and whoever looks on (E124). Both
+  // ways are taken, whatever is sent.
+  bool unary = false;
   // Of each queue, that is of each peer and lane.
   size_t control_frames_max = 4096;
   size_t bulk_bytes_max = 32 << 20;
@@ -77,6 +86,7 @@ struct PeerStatus {
   uint32_t feature_level = 0;  // of the peer; 0: it never greeted
   std::string error;           // why there is no connection, or why the peer's greeting was refused
   uint64_t dropped_frames = 0;  // refused, or given up while there was no connection
+  bool leaving = false;         // it said that it is about to stop
 };
 
 class PeerTransport : public base::Transport {
@@ -89,12 +99,16 @@ class PeerTransport : public base::Transport {
   // flood of other calls cannot keep a peer out (E174); they have limits of their own. The server
   // takes messages of 2 MiB at least.
   virtual base::net::Service& service() = 0;
+  // Likewise: raftpb.RaftService, for peers that send by unary calls.
+  virtual base::net::Service& unary_service() = 0;
   // The members but for this node, whose entry is passed over. Streams to those that are new are
   // opened; of those that are gone ended, and their incarnation is forgotten; another address is
   // connected to at once. Thread-safe.
   virtual void SetPeers(std::vector<PeerAddress> peers) = 0;
   // By id. Thread-safe.
   virtual std::vector<PeerStatus> Status() const = 0;
+  // Tells all peers that this node is about to stop (E195), once for all. Thread-safe.
+  virtual void AnnounceLeaving() = 0;
   // Ends all streams and waits for their ends. From then on nothing is sent and no frame comes, and
   // whoever calls is told UNAVAILABLE. Not from within the receiver. Idempotent.
   virtual void Stop() = 0;

@@ -1,6 +1,11 @@
 #include "eraft/transport/link/greeting.h"
 
+#include <algorithm>
+
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
 #include "base/bytes.h"
 #include "base/mutant.h"
 
@@ -9,6 +14,13 @@ namespace {
 
 absl::Status Refuse(const Hello& hello, absl::string_view why) {
   return absl::FailedPreconditionError(absl::StrCat("greet node ", hello.node, ": ", why));
+}
+
+// "[::1]:5001" -> "::1".
+std::string HostOf(absl::string_view address) {
+  absl::string_view host = address.substr(0, address.rfind(':'));
+  if (absl::ConsumePrefix(&host, "[")) absl::ConsumeSuffix(&host, "]");
+  return absl::AsciiStrToLower(host);
 }
 
 }  // namespace
@@ -44,6 +56,23 @@ absl::Status CheckHello(const Identity& own, const Hello& hello) {
                                own.feature_level_min, "; upgrade it"));
   }
   return absl::OkStatus();
+}
+
+absl::Status CheckNames(const Hello& hello, const std::vector<std::string>& names,
+                        const std::map<raft::NodeId, std::string>& members) {
+  std::vector<raft::NodeId> named;
+  for (const auto& [id, address] : members) {
+    const std::string host = HostOf(address);
+    const bool is = std::any_of(names.begin(), names.end(), [&](const std::string& name) {
+      return absl::AsciiStrToLower(name) == host;
+    });
+    if (is && id == hello.node) return absl::OkStatus();
+    if (is) named.push_back(id);
+  }
+  if (named.empty() || SLIPWAY_MUTANT("transport-any-name")) return absl::OkStatus();
+  return Refuse(hello, absl::StrCat("its certificate is that of node ", absl::StrJoin(named, ", "),
+                                    " by its name; give each node one with the host of its own "
+                                    "address, or one name that is no host of a member"));
 }
 
 absl::Status CheckIncarnation(const Hello& hello, std::optional<uint64_t> known) {

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "eraft/transport/link/wire.h"
@@ -24,6 +26,11 @@ Hello MakeHello(const Identity& own, raft::NodeId peer, Lane lane);
 
 // Whether `hello` is meant for this node and of its cluster. FailedPrecondition with the reason.
 absl::Status CheckHello(const Identity& own, const Hello& hello);
+// Whether a certificate with `names` may be of node `speaker`. A name that is the host of members,
+// whose addresses are `members`, is theirs, and then it must be one of them who speaks; names that
+// no member has bind nobody. Empty: there is no certificate.
+absl::Status CheckNames(const Hello& hello, const std::vector<std::string>& names,
+                        const std::map<raft::NodeId, std::string>& members);
 // Whether the data of the node that says `hello` are those that are known of it; nullopt: none are.
 absl::Status CheckIncarnation(const Hello& hello, std::optional<uint64_t> known);
 

@@ -96,7 +96,8 @@ void Hub::SetPeers(std::map<raft::NodeId, std::string> peers) {
       }
     }
   }
-  inbox_->SetPeers(expected);
+  peers[world_->own.self] = world_->own.address;
+  inbox_->SetPeers(expected, std::move(peers));
   for (const auto& [link, address] : kept) link->SetAddress(address);
   for (const auto& [id, links] : gone) {
     for (const auto& link : links.lanes) link->Stop();
@@ -132,6 +133,18 @@ std::vector<Hub::Peer> Hub::Status() const {
                       .seen = inbox_->SeenOf(id)});
   }
   return result;
+}
+
+void Hub::AnnounceLeaving() {
+  world_->leaving->store(true);
+  std::vector<std::shared_ptr<Outgoing>> lanes;
+  {
+    const base::MutexLock lock(mutex_);
+    for (const auto& [id, links] : peers_) {
+      lanes.push_back(links.lanes[static_cast<size_t>(Lane::kMessages)]);
+    }
+  }
+  for (const auto& lane : lanes) lane->Announce();
 }
 
 void Hub::Stop() {

@@ -37,6 +37,7 @@ class Hub final : public std::enable_shared_from_this<Hub> {
   // As PeerTransport's.
   void SetPeers(std::map<raft::NodeId, std::string> peers);
   std::vector<Peer> Status() const;
+  void AnnounceLeaving();
   void Stop();
 
   const std::shared_ptr<Inbox>& inbox() const { return inbox_; }

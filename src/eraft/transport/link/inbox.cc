@@ -22,11 +22,13 @@ void Inbox::Receive(Receiver receiver) {
   receiver_ = std::move(receiver);
 }
 
-void Inbox::SetPeers(const std::map<raft::NodeId, PeerMetrics*>& peers) {
+void Inbox::SetPeers(const std::map<raft::NodeId, PeerMetrics*>& peers,
+                     std::map<raft::NodeId, std::string> addresses) {
   std::vector<std::shared_ptr<Incoming>> gone;
   {
     const base::MutexLock lock(mutex_);
     peers_ = peers;
+    addresses_ = std::move(addresses);
     for (auto it = streams_.begin(); it != streams_.end();) {
       if (peers_.count(it->first.first) != 0) {
         ++it;
@@ -105,7 +107,10 @@ absl::StatusOr<PeerMetrics*> Inbox::AddPeer(const std::shared_ptr<Incoming>& str
     metrics = peer->second;
     strangers_.erase(stream);
     older = std::exchange(streams_[Key(hello.node, hello.lane)], stream);
-    seen_[hello.node] = {.feature_level = hello.feature_level};
+    Seen& seen = seen_[hello.node];
+    // Messages come from the beginning of a process, snapshots whenever there are some.
+    const bool leaving = seen.leaving && hello.lane != Lane::kMessages;
+    seen = {.feature_level = hello.feature_level, .leaving = leaving};
   }
   if (older != nullptr) {
     older->End(absl::AbortedError("take frames: the peer has opened a newer stream"));
@@ -124,6 +129,16 @@ void Inbox::Remove(const std::shared_ptr<Incoming>& stream) {
 bool Inbox::Expects(raft::NodeId peer) const {
   const base::MutexLock lock(mutex_);
   return peers_.count(peer) != 0;
+}
+
+std::map<raft::NodeId, std::string> Inbox::Addresses() const {
+  const base::MutexLock lock(mutex_);
+  return addresses_;
+}
+
+void Inbox::NoteLeaving(raft::NodeId peer) {
+  const base::MutexLock lock(mutex_);
+  if (peers_.count(peer) != 0) seen_[peer].leaving = true;
 }
 
 void Inbox::NoteRefusal(raft::NodeId peer, const absl::Status& status) {

@@ -27,8 +27,10 @@ class Inbox;
 // One stream: its greeting first, then frames, with an echo for whoever asks for it.
 class Incoming final : public std::enable_shared_from_this<Incoming> {
  public:
-  // `from`: the caller's address, for the log. `stream` lives until Finish.
-  Incoming(std::shared_ptr<Inbox> inbox, ServerStream& stream, std::string from);
+  // `from`: the caller's address, for the log; `names`: of its certificate, which was checked;
+  // empty: it has none. `stream` lives until Finish.
+  Incoming(std::shared_ptr<Inbox> inbox, ServerStream& stream, std::string from,
+           std::vector<std::string> names);
 
   // ---- From the stream; OnMessage, OnReadEnd one at a time ----
   void Start();
@@ -58,6 +60,7 @@ class Incoming final : public std::enable_shared_from_this<Incoming> {
   const std::shared_ptr<Inbox> inbox_;
   ServerStream& stream_;
   const std::string from_;
+  const std::vector<std::string> names_;
   Assembler assembler_;  // of the reader
 
   base::Mutex mutex_;
@@ -83,8 +86,10 @@ class Inbox final : public std::enable_shared_from_this<Inbox> {
 
   const LinkWorld& world() const { return *world_; }
   void Receive(Receiver receiver);
-  // Whose streams are taken, with what counts theirs; those of others end.
-  void SetPeers(const std::map<raft::NodeId, PeerMetrics*>& peers);
+  // Whose streams are taken, with what counts theirs; those of others end. `addresses`: theirs and
+  // this node's.
+  void SetPeers(const std::map<raft::NodeId, PeerMetrics*>& peers,
+                std::map<raft::NodeId, std::string> addresses);
   void Tick();
   // Ends all streams; none is taken and no frame is handed over any more. Not within the receiver.
   void Stop();
@@ -93,6 +98,7 @@ class Inbox final : public std::enable_shared_from_this<Inbox> {
   struct Seen {
     uint32_t feature_level = 0;  // of one that was taken
     std::string refusal;         // of one that was not, since then
+    bool leaving = false;        // said since then: it is about to stop
   };
   Seen SeenOf(raft::NodeId peer) const;
 
@@ -102,10 +108,12 @@ class Inbox final : public std::enable_shared_from_this<Inbox> {
   // FailedPrecondition: nobody expects this peer. Ends the stream that it had for this lane.
   absl::StatusOr<PeerMetrics*> AddPeer(const std::shared_ptr<Incoming>& stream, const Hello& hello);
   void Remove(const std::shared_ptr<Incoming>& stream);
+  void NoteLeaving(raft::NodeId peer);
   void NoteRefusal(raft::NodeId peer, const absl::Status& status);
   void Deliver(raft::NodeId peer, std::vector<base::Bytes> frames, size_t bytes,
                std::shared_ptr<Incoming> from);
   bool Expects(raft::NodeId peer) const;
+  std::map<raft::NodeId, std::string> Addresses() const;
 
  private:
   using Key = std::pair<raft::NodeId, Lane>;
@@ -117,6 +125,7 @@ class Inbox final : public std::enable_shared_from_this<Inbox> {
   mutable base::Mutex mutex_;
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
   std::map<raft::NodeId, PeerMetrics*> peers_ ABSL_GUARDED_BY(mutex_);
+  std::map<raft::NodeId, std::string> addresses_ ABSL_GUARDED_BY(mutex_);
   std::map<raft::NodeId, Seen> seen_ ABSL_GUARDED_BY(mutex_);
   std::set<std::shared_ptr<Incoming>> strangers_ ABSL_GUARDED_BY(mutex_);
   std::map<Key, std::shared_ptr<Incoming>> streams_ ABSL_GUARDED_BY(mutex_);

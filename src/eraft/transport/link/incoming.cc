@@ -9,10 +9,12 @@
 
 namespace slipway::eraft::link {
 
-Incoming::Incoming(std::shared_ptr<Inbox> inbox, ServerStream& stream, std::string from)
+Incoming::Incoming(std::shared_ptr<Inbox> inbox, ServerStream& stream, std::string from,
+                   std::vector<std::string> names)
     : inbox_(std::move(inbox)),
       stream_(stream),
       from_(std::move(from)),
+      names_(std::move(names)),
       heard_at_(inbox_->world().clock.Monotonic()) {}
 
 void Incoming::Start() {
@@ -62,6 +64,7 @@ void Incoming::Greet(const Message& message) {
   const Hello& hello = *message.envelope.hello;
   const LinkWorld& world = inbox_->world();
   absl::Status status = CheckHello(world.own, hello);
+  if (status.ok() && !names_.empty()) status = CheckNames(hello, names_, inbox_->Addresses());
   if (!status.ok()) return Refuse(hello, status);
   // Before its incarnation is remembered: only members' are.
   if (!inbox_->Expects(hello.node)) return Admit(hello);
@@ -128,6 +131,7 @@ void Incoming::Take(const Message& message, size_t bytes) {
       unhandled_bytes_ += bytes;
     }
   }
+  if (message.envelope.leaving) inbox_->NoteLeaving(peer);
   // Before the next is read: frames stay in order.
   if (count > 0) inbox_->Deliver(peer, std::move(frames), bytes, shared_from_this());
   const base::MutexLock lock(mutex_);

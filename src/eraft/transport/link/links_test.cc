@@ -128,6 +128,65 @@ TEST_F(Links, GreetingsThatDoNotGoTogetherAreRefusedOnBothSides) {  // E123
   }
 }
 
+TEST_F(Links, EachAnnouncesItsLevelAndHearsTheOthers) {  // E125
+  MakeTwo({.feature_level = 1}, {.feature_level = 2});
+  EXPECT_TRUE(BothConnected());
+  EXPECT_EQ(hub(1).StatusOf(2).messages.feature_level, 2u);
+  EXPECT_EQ(hub(1).StatusOf(2).seen.feature_level, 2u);
+  EXPECT_EQ(hub(2).StatusOf(1).messages.feature_level, 1u);
+  MakeTwo({.feature_level = 2}, {.feature_level = 2});  // upgraded
+  EXPECT_EQ(hub(2).StatusOf(1).messages.feature_level, 2u);
+}
+
+// A certificate with the host of a member's address speaks for that member and no other; one with a
+// name that is no member's host binds nobody (E27, E123).
+TEST_F(Links, ACertificateSpeaksForTheMemberItNames) {
+  MakeTwo();
+  EXPECT_TRUE(BothConnected());
+  struct Case {
+    std::vector<std::string> names;
+    bool taken;
+  };
+  for (const Case& c : {Case{{"node1"}, true},
+                        {{"other", "NODE1", "node2"}, true},
+                        {{"eraft.example"}, true},
+                        {{"node2"}, false},
+                        {{"x", "node2"}, false}}) {
+    world_.net.Certify(1, c.names);
+    MakeTwo();
+    world_.RunFor(absl::Seconds(2));
+    EXPECT_EQ(hub(1).Connected(2), c.taken) << c.names.front();
+    if (!c.taken) {
+      EXPECT_THAT(hub(1).ErrorOf(2), HasSubstr("its certificate is that of node 2"));
+      EXPECT_THAT(hub(2).StatusOf(1).seen.refusal, HasSubstr("greet node 1: its certificate"));
+    }
+    EXPECT_TRUE(hub(2).Connected(1));
+  }
+}
+
+TEST_F(Links, WhoIsAboutToStopSaysSoAtOnceAndUntilItStartsAnew) {  // E195
+  MakeTwo();
+  EXPECT_FALSE(hub(2).StatusOf(1).seen.leaving);
+  hub(1).hub().AnnounceLeaving();
+  world_.RunFor(absl::Milliseconds(1));  // not with the next probe
+  EXPECT_TRUE(hub(2).StatusOf(1).seen.leaving);
+  EXPECT_FALSE(hub(1).StatusOf(2).seen.leaving);
+  ASSERT_OK(hub(1).Send(2, std::string(10, 's'), FrameClass::kSnapshot));  // a stream more
+  world_.RunFor(absl::Milliseconds(100));
+  EXPECT_TRUE(hub(2).StatusOf(1).seen.leaving);
+  world_.net.Cut(1, 2, true);
+  world_.RunFor(absl::Seconds(30));
+  world_.net.Cut(1, 2, false);
+  world_.RunFor(absl::Seconds(3));
+  ASSERT_TRUE(hub(1).Connected(2));
+  EXPECT_TRUE(hub(2).StatusOf(1).seen.leaving);  // told again on a new stream
+  Make({.id = 1});
+  hub(1).Know({1, 2});
+  world_.RunFor(absl::Seconds(3));
+  ASSERT_TRUE(hub(1).Connected(2));
+  EXPECT_FALSE(hub(2).StatusOf(1).seen.leaving);
+}
+
 TEST_F(Links, AnAddressOfAnotherNodeIsNoticed) {  // E123
   Make({.id = 1});
   Make({.id = 3});

@@ -71,6 +71,11 @@ void Outgoing::SetAddress(const std::string& address) {
   next_try_ = world_->clock.Monotonic();
 }
 
+void Outgoing::Announce() {
+  const base::MutexLock lock(mutex_);
+  Flush();
+}
+
 void Outgoing::Tick() {
   const base::MutexLock lock(mutex_);
   const absl::Duration now = world_->clock.Monotonic();
@@ -235,7 +240,8 @@ void Outgoing::Flush() {
   if (state_ != State::kOpen || writing_ || stream_ == nullptr) return;
   const absl::Duration since = world_->clock.Monotonic() - probe_at_;
   const bool probe = probe_ns_ == 0 && since >= (queue_.empty() ? kProbeInterval : kProbeGapMin);
-  if (queue_.empty() && !probe) return;
+  const bool announce = world_->leaving->load() && !announced_;
+  if (queue_.empty() && !probe && !announce) return;
   Envelope envelope{.seq = ++seq_};
   if (probe) {
     probe_at_ = world_->clock.Monotonic();
@@ -246,7 +252,9 @@ void Outgoing::Flush() {
   Write(envelope);
 }
 
-void Outgoing::Write(const Envelope& envelope) {
+void Outgoing::Write(Envelope envelope) {
+  // Not with a greeting: that is of who speaks, and comes before anything is believed.
+  if (!envelope.hello.has_value()) envelope.leaving = announced_ = world_->leaving->load();
   MessageWriter writer(envelope);
   if (state_ == State::kOpen) {
     metrics_.sent_frames.Increment(static_cast<double>(queue_.Fill(&writer)));
@@ -294,7 +302,7 @@ void Outgoing::EndAttempt() {
   ++attempt_;  // from here on its events are passed over
   if (stream_ != nullptr) stream_->Cancel();
   stream_ = nullptr;
-  writing_ = false;
+  writing_ = announced_ = false;
   if (lane_ == Lane::kMessages) metrics_.connected.Set(0);
   CountDropped(queue_.Reset());
 }

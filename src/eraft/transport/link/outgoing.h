@@ -3,6 +3,7 @@
 // made under its lock, which is a leaf but for those of streams, pool and incarnations.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -36,6 +37,8 @@ struct LinkWorld {
   std::shared_ptr<Dialer> dialer;
   std::shared_ptr<Teller> teller;
   Running running;
+  // This node is about to stop, which every message says from then on.
+  std::shared_ptr<std::atomic<bool>> leaving = std::make_shared<std::atomic<bool>>(false);
 
   // Hands a job to the pool and counts it as running.
   absl::Status Submit(base::Task job) const;
@@ -59,6 +62,8 @@ class Outgoing final : public std::enable_shared_from_this<Outgoing> {
   absl::Status Send(base::FrameClass frame_class, base::Bytes frame);
   // Another one: connects to it at once.
   void SetAddress(const std::string& address);
+  // Says at once what LinkWorld::leaving says.
+  void Announce();
   // Every kTick.
   void Tick();
   // Ends the stream; nothing is sent any more.
@@ -85,7 +90,7 @@ class Outgoing final : public std::enable_shared_from_this<Outgoing> {
   void TakeEcho(const Envelope& envelope) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void CheckAlive(absl::Duration now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Flush() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void Write(const Envelope& envelope) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Write(Envelope envelope) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Ends the attempt; the next one after a while.
   void Fail(const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void EndAttempt() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -109,7 +114,8 @@ class Outgoing final : public std::enable_shared_from_this<Outgoing> {
   bool opened_ ABSL_GUARDED_BY(mutex_) = false;   // ever
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
   bool broken_ ABSL_GUARDED_BY(mutex_) = false;  // of this attempt: nothing may be written any more
-  int failures_ ABSL_GUARDED_BY(mutex_) = 0;  // since it was open
+  bool announced_ ABSL_GUARDED_BY(mutex_) = false;  // of this attempt: that the node leaves
+  int failures_ ABSL_GUARDED_BY(mutex_) = 0;        // since it was open
   uint64_t seq_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t probe_ns_ ABSL_GUARDED_BY(mutex_) = 0;       // whose echo is waited for; 0: none
   uint64_t probe_wall_ns_ ABSL_GUARDED_BY(mutex_) = 0;  // when it left

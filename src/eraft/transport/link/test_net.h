@@ -7,6 +7,7 @@
 #include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "base/loop.h"
 #include "base/sync/mutex.h"
@@ -49,11 +50,22 @@ class TestNet {
     const base::MutexLock lock(mutex_);
     return cut_.count({from, to}) != 0;
   }
+  // The names of the certificate that `from` shows.
+  void Certify(raft::NodeId from, std::vector<std::string> names) {
+    const base::MutexLock lock(mutex_);
+    names_[from] = std::move(names);
+  }
+  std::vector<std::string> NamesOf(raft::NodeId from) const {
+    const base::MutexLock lock(mutex_);
+    const auto found = names_.find(from);
+    return found == names_.end() ? std::vector<std::string>() : found->second;
+  }
   base::Loop& loop() { return loop_; }
 
  private:
   base::Loop& loop_;
   mutable base::Mutex mutex_;
+  std::map<raft::NodeId, std::vector<std::string>> names_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, std::shared_ptr<Inbox>> inboxes_ ABSL_GUARDED_BY(mutex_);
   std::set<std::pair<raft::NodeId, raft::NodeId>> cut_ ABSL_GUARDED_BY(mutex_);
 };
@@ -171,7 +183,8 @@ class TestDialer final : public Dialer {
       self.server_hold = Running(inbox->world().running).Hold();
       self.server = std::make_unique<TestServerStream>(pipe);
       self.self = pipe.lock();
-      self.incoming = std::make_shared<Incoming>(inbox, *self.server, "test");
+      self.incoming =
+          std::make_shared<Incoming>(inbox, *self.server, "test", self.net.NamesOf(self.from));
       self.incoming->Start();
     });
     return std::make_shared<TestClientStream>(std::move(pipe));

@@ -42,6 +42,7 @@ struct Envelope {
   uint64_t sent_ns = 0;  // the sender's monotonic clock; 0: no echo is asked for
   uint64_t echo_ns = 0;  // sent_ns of a message that came
   uint64_t wall_ns = 0;  // the sender's time of day
+  bool leaving = false;  // the sender is about to stop (E195)
   std::optional<Hello> hello;
   friend bool operator==(const Envelope&, const Envelope&) = default;
 };

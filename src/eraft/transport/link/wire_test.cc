@@ -40,8 +40,12 @@ absl::StatusOr<Message> Parse(const base::Bytes& bytes) {
 }
 
 TEST(Wire, AMessageIsReadAsItWasWrittenWhereverItsBytesAreCut) {
-  MessageWriter writer(
-      {.seq = 300, .sent_ns = 1, .echo_ns = ~0ull, .wall_ns = 5, .hello = SomeHello()});
+  MessageWriter writer({.seq = 300,
+                        .sent_ns = 1,
+                        .echo_ns = ~0ull,
+                        .wall_ns = 5,
+                        .leaving = true,
+                        .hello = SomeHello()});
   writer.AddPart(Frame(3), 0, 3, false, true);
   writer.AddPart(Frame(5000, 9), 1000, 4000, true, false);
   writer.AddPart(Frame(0), 0, 0, false, false);
@@ -57,6 +61,7 @@ TEST(Wire, AMessageIsReadAsItWasWrittenWhereverItsBytesAreCut) {
     EXPECT_EQ(message.envelope.sent_ns, 1u);
     EXPECT_EQ(message.envelope.echo_ns, ~0ull);
     EXPECT_EQ(message.envelope.wall_ns, 5u);
+    EXPECT_TRUE(message.envelope.leaving);
     EXPECT_EQ(message.envelope.hello, SomeHello());
     ASSERT_EQ(message.parts.size(), 3u);
     EXPECT_TRUE(message.parts[0].urgent);
