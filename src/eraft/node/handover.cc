@@ -26,7 +26,8 @@ raft::NodeId BestSuccessor(const raft::Status& status, raft::NodeId self,
                            absl::Span<const PeerSight> peers) {
   const raft::PeerProgress* best = nullptr;
   for (const raft::PeerProgress& peer : status.peers) {
-    if (!peer.active || !MayLead(peer, self, peers)) continue;
+    // Of a group that sleeps nobody is heard from, and all were there when it fell asleep.
+    if (!(peer.active || status.hibernating) || !MayLead(peer, self, peers)) continue;
     if (best == nullptr || peer.match > best->match) best = &peer;
   }
   return best == nullptr ? raft::kNoNode : best->id;

@@ -128,6 +128,16 @@ TEST_F(HandoverTest, WhoDoesNotLeadHasNothingToHandOver) {
   EXPECT_EQ(left.took, absl::ZeroDuration());
 }
 
+TEST(Successor, IsFoundWhileTheGroupSleeps) {
+  raft::Status status;
+  status.role = raft::Role::kLeader;
+  status.peers = {{.id = 2, .match = 5, .active = false}, {.id = 3, .match = 6, .active = false}};
+  const std::vector<PeerSight> peers = {{2, true, false}, {3, false, false}};
+  EXPECT_EQ(BestSuccessor(status, 1, peers), raft::kNoNode);
+  status.hibernating = true;
+  EXPECT_EQ(BestSuccessor(status, 1, peers), 2u);
+}
+
 TEST(Quorum, IsOfThoseWhoStay) {
   raft::Status status;
   status.membership = Voters({1, 2, 3});
