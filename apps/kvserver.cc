@@ -116,9 +116,7 @@ absl::Status Serve(const eraft::KvServerSettings& settings, const base::cli::Ser
   base::Metrics metrics;
   End end;
   base::os::ThreadLoop loop("kv");
-  const int workers =
-      config.apply_workers > 0 ? config.apply_workers : std::max(2, world.pool.threads());
-  base::os::ThreadPool pool("kv", workers, kQueueMax);
+  base::os::ThreadPool pool("kv", eraft::ApplyWorkersOf(config, world.pool.threads()), kQueueMax);
   base::os::ThreadPool wal_pool("wal", 1, kQueueMax);
   base::os::ThreadPool aux_pool("aux", kAuxThreads, kQueueMax);
   SLIPWAY_ASSIGN_OR_RETURN(

@@ -6,9 +6,12 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "base/mutant.h"
 
 namespace slipway::eraft {
 namespace {
+
+constexpr absl::string_view kPeerRole = "peer";
 
 bool FromThisMachine(absl::string_view peer) {
   return absl::StartsWith(peer, "ipv4:127.") || absl::StartsWith(peer, "ipv6:[::1]:") ||
@@ -55,19 +58,39 @@ absl::StatusOr<Caller> Access::Identify(const base::net::Call& call) const {
         options_.insecure_admin || (!options_.encrypted && FromThisMachine(call.peer));
     return Caller{call.subject, admin ? Role::kAdmin : Role::kWrite};
   }
+  if (SLIPWAY_MUTANT("kv-token-unchecked")) return Caller{"", Role::kAdmin};
+  const absl::StatusOr<base::net::TokenGrant> grant = GrantOf(call);
+  if (!grant.ok()) return grant.status();
+  return Caller{grant->subject, RoleOf(*grant)};
+}
+
+absl::StatusOr<base::net::TokenGrant> Access::GrantOf(const base::net::Call& call) const {
   const std::optional<absl::string_view> token = base::net::BearerTokenOf(call.authorization);
   if (!token.has_value() || token->empty()) {
     return absl::UnauthenticatedError(
         "check token: there is none; send it as authorization: Bearer");
   }
-  const std::optional<base::net::TokenGrant> grant = tokens_->Find(*token);
+  std::optional<base::net::TokenGrant> grant = tokens_->Find(*token);
   if (!grant.has_value()) return absl::UnauthenticatedError("check token: nobody here has it");
-  return Caller{grant->subject, RoleOf(*grant)};
+  return *std::move(grant);
+}
+
+absl::Status Access::CheckPeer(const base::net::Call& call) const {
+  if (tokens_ == nullptr) return absl::OkStatus();
+  absl::StatusOr<base::net::TokenGrant> grant = GrantOf(call);
+  absl::Status status = grant.status();
+  if (status.ok() &&
+      std::find(grant->roles.begin(), grant->roles.end(), kPeerRole) == grant->roles.end()) {
+    status = absl::PermissionDeniedError(
+        "check role: a node shows a token of the role peer; set its --peer-token-file");
+  }
+  if (!status.ok()) failures_.Increment();
+  return status;
 }
 
 absl::StatusOr<Caller> Access::Check(const base::net::Call& call, Role needed) const {
   absl::StatusOr<Caller> caller = Identify(call);
-  if (caller.ok() && caller->role < needed) {
+  if (caller.ok() && caller->role < needed && !SLIPWAY_MUTANT("kv-role-unchecked")) {
     caller = absl::PermissionDeniedError(absl::StrCat(
         "check role: you have ", RoleText(caller->role), ", this needs ", RoleText(needed),
         tokens_ == nullptr ? "; without tokens only callers on the server's own machine have it, "

@@ -13,7 +13,7 @@
 
 namespace slipway::eraft {
 
-// Each includes those before it. Tokens of peers have none of them.
+// Each includes those before it. A token of the role peer has none of them: see CheckPeer.
 enum class Role : uint8_t { kNone, kRead, kWrite, kAdmin };
 absl::string_view RoleText(Role role);
 
@@ -38,10 +38,15 @@ class Access {
   // Unauthenticated, PermissionDenied.
   absl::StatusOr<Caller> Check(const base::net::Call& call, Role needed) const;
 
+  // Whether a caller may be another node: its token has the role peer. Unauthenticated,
+  // PermissionDenied.
+  absl::Status CheckPeer(const base::net::Call& call) const;
+
   static std::vector<std::string> RoleNames() { return {"read", "write", "admin", "peer"}; }
 
  private:
   absl::StatusOr<Caller> Identify(const base::net::Call& call) const;
+  absl::StatusOr<base::net::TokenGrant> GrantOf(const base::net::Call& call) const;
 
   const Options options_;
   const base::net::TokenFile* const tokens_;

@@ -281,9 +281,10 @@ class AdminService final : public pb::Admin::CallbackService, public base::net::
       return absl::AbortedError(absl::StrCat("transfer: decided in term ", request.expected_term(),
                                              ", this is term ", status.raft.term, "; look again"));
     }
-    const raft::NodeId to = request.node_id() != 0
-                                ? request.node_id()
-                                : BestSuccessor(status.raft, parts_.replica.options().self);
+    const raft::NodeId to =
+        request.node_id() != 0
+            ? request.node_id()
+            : BestSuccessor(status.raft, parts_.replica.options().self, parts_.control.Sights());
     if (to == raft::kNoNode) {
       return absl::FailedPreconditionError("transfer: no other voter is heard from");
     }

@@ -19,7 +19,6 @@ using Config = KvServerConfig;
 constexpr absl::string_view kDefaultMembers[] = {"localhost:5001", "localhost:5002",
                                                  "localhost:5003"};
 constexpr int kHttpPortDistance = 10'000;
-constexpr int kElectionHeartbeatsMin = 5;  // E31
 constexpr int kTicksPerHeartbeat = 5;
 
 constexpr std::pair<absl::string_view, EngineKind> kEngines[] = {{"rocksdb", EngineKind::kRocksDb},
@@ -27,6 +26,7 @@ constexpr std::pair<absl::string_view, EngineKind> kEngines[] = {{"rocksdb", Eng
                                                                  {"memory", EngineKind::kMemory}};
 constexpr std::pair<absl::string_view, ReadMode> kReadModes[] = {
     {"readindex", ReadMode::kLinearizable}, {"lease", ReadMode::kLease}};
+constexpr std::pair<absl::string_view, bool> kTransports[] = {{"stream", false}, {"unary", true}};
 constexpr std::pair<absl::string_view, Compression> kCompressions[] = {
     {"none", Compression::kNone},
     {"snappy", Compression::kSnappy},
@@ -92,8 +92,16 @@ void BindRaft(base::ConfigReader& reader, Config& config) {
               "Entries kept behind a snapshot, for slow followers");
   reader.Size("snapshot_rate", &config.snapshot_rate,
               "Bytes of snapshots sent in a second; 0: all");
+  reader.Enum<bool>("raft_transport", &config.unary_transport, kTransports,
+                    "How messages go to other nodes; unary for tests");
   reader.Size("wal_segment", &config.wal_segment, "Bytes of a file of the log", base::kMiB,
               base::kGiB);
+  reader.Duration("wal_linger", &config.wal_linger,
+                  "The log waits so long for more before it writes; 0: not at all",
+                  absl::ZeroDuration(), absl::Milliseconds(100));
+  reader.Bool("wal_direct", &config.wal_direct, "Write the log past the system's cache");
+  reader.Bool("auto_promote", &config.auto_promote,
+              "A learner that has caught up becomes a voter by itself");
 }
 
 void BindLimits(base::ConfigReader& reader, Config& config) {
@@ -122,6 +130,8 @@ void BindSecurity(base::ConfigReader& reader, Config& config) {
   reader.Text(
       "auth_token_file", &config.auth_token_file,
       "Lines <sha256 hex of the token> <subject> <role>[,role]; read again when it changes");
+  reader.Text("peer_token_file", &config.peer_token_file,
+              "A token that this node shows to its peers; theirs must have the role peer");
   reader.Texts("admin_san", &config.admin_san, "Names in certificates of administrators");
   reader.Bool("insecure_admin", &config.insecure_admin,
               "Administration from other machines without TLS and tokens");
@@ -141,6 +151,10 @@ void BindProcess(base::ConfigReader& reader, Config& config) {
               "Bytes that flushes and compactions write in a second; 0: all");
   reader.Int("apply_workers", &config.apply_workers, 0, 256,
              "Threads that apply, read and take snapshots; 0: from the cores");
+  reader.Int("raft_workers", &config.raft_workers, 0, 256,
+             "Threads of the protocol; 0: one, which a single group needs");
+  reader.Int("grpc_threads", &config.grpc_threads, 0, 256,
+             "Threads that take calls; 0: as gRPC has it");
   reader.Duration("drain_timeout", &config.drain_timeout, "For what is under way, at a stop");
   reader.Text("log_level", &config.log_level, "debug, info, warn, error, off", CheckLevel);
   reader.Text("log_format", &config.log_format, "text or json", CheckFormat);
@@ -152,10 +166,9 @@ void BindProcess(base::ConfigReader& reader, Config& config) {
 // Keys of the specification that later versions will read.
 void BindLater(base::ConfigReader& reader) {
   for (const absl::string_view key :
-       {"client_listen", "wal_linger", "wal_direct", "max_request_bytes", "max_txn_ops",
-        "auto_compaction_mode", "auto_compaction_retention", "watch_progress_interval",
-        "grpc_keepalive_min_time", "auto_repair", "auto_promote", "scrub_interval", "gc_rate",
-        "raft_workers", "grpc_threads"}) {
+       {"client_listen", "max_request_bytes", "max_txn_ops", "auto_compaction_mode",
+        "auto_compaction_retention", "watch_progress_interval", "grpc_keepalive_min_time",
+        "auto_repair", "scrub_interval", "gc_rate"}) {
     reader.Later(key);
   }
 }
@@ -266,20 +279,6 @@ absl::Status PlanAddresses(const Config& config, KvServerPlan& plan) {
                     tls || !config.peer_tls.cert.empty());
 }
 
-absl::Status PlanTiming(const Config& config, KvServerPlan& plan) {
-  const std::string election = base::FormatGoDuration(config.election_timeout);
-  if (config.election_timeout < kElectionHeartbeatsMin * config.heartbeat_interval) {
-    return Refuse("--election-timeout", election, "below ", kElectionHeartbeatsMin,
-                  " times --heartbeat-interval ", base::FormatGoDuration(config.heartbeat_interval),
-                  "; a late heartbeat would cost an election");
-  }
-  plan.tick = config.heartbeat_interval / kTicksPerHeartbeat;
-  plan.heartbeat_ticks = kTicksPerHeartbeat;
-  plan.election_ticks = static_cast<int>(config.election_timeout / plan.tick);
-  plan.hibernate_ticks = static_cast<int>(config.hibernate_after / plan.tick);
-  return absl::OkStatus();
-}
-
 absl::Status CheckTls(absl::string_view name, const base::net::TlsOptions& tls) {
   const std::string flag = absl::StrCat("--", name, "-cert");
   if (tls.cert.empty() != tls.key.empty()) {
@@ -303,6 +302,10 @@ absl::Status CheckRest(const Config& config) {
   if (!config.peer_tls.cert.empty() && config.peer_listen.empty()) {
     return Refuse("--peer-tls-cert", config.peer_tls.cert,
                   "peers and clients share one listener; give peers one by --peer-listen");
+  }
+  if (!config.peer_token_file.empty() && config.auth_token_file.empty()) {
+    return Refuse("--peer-token-file", config.peer_token_file,
+                  "whose tokens peers may show is said by --auth-token-file");
   }
   if (!config.admin_san.empty() && config.tls.client_auth == base::net::ClientAuth::kNone) {
     return Refuse("--admin-san", absl::StrJoin(config.admin_san, ","),
@@ -331,6 +334,21 @@ void BindKvServerConfig(base::ConfigReader& reader, KvServerConfig& config) {
   BindLater(reader);
 }
 
+absl::StatusOr<Node::Timers> TimersOf(absl::Duration heartbeat, absl::Duration election,
+                                      absl::Duration hibernate_after) {
+  if (election < kElectionHeartbeatsMin * heartbeat) {
+    return Refuse("--election-timeout", base::FormatGoDuration(election), "below ",
+                  kElectionHeartbeatsMin, " times --heartbeat-interval ",
+                  base::FormatGoDuration(heartbeat), "; a late heartbeat would cost an election");
+  }
+  Node::Timers timers;
+  timers.tick = heartbeat / kTicksPerHeartbeat;
+  timers.heartbeat_ticks = kTicksPerHeartbeat;
+  timers.election_ticks = static_cast<int>(election / timers.tick);
+  timers.hibernate_ticks = static_cast<int>(hibernate_after / timers.tick);
+  return timers;
+}
+
 absl::StatusOr<KvServerPlan> PlanKvServer(const KvServerConfig& config,
                                           base::Environment& environment) {
   KvServerPlan plan;
@@ -338,7 +356,8 @@ absl::StatusOr<KvServerPlan> PlanKvServer(const KvServerConfig& config,
   SLIPWAY_ASSIGN_OR_RETURN(plan.index, IndexOf(config, plan.members.size(), environment));
   plan.id = plan.index + 1;
   SLIPWAY_RETURN_IF_ERROR(PlanAddresses(config, plan));
-  SLIPWAY_RETURN_IF_ERROR(PlanTiming(config, plan));
+  SLIPWAY_ASSIGN_OR_RETURN(plan.timers, TimersOf(config.heartbeat_interval, config.election_timeout,
+                                                 config.hibernate_after));
   SLIPWAY_RETURN_IF_ERROR(CheckRest(config));
   plan.data_dir =
       config.data_dir.empty() ? absl::StrCat(config.db, "_", plan.index) : config.data_dir;
@@ -375,14 +394,15 @@ NodeOptions NodeOptionsOf(const KvServerConfig& config, const KvServerPlan& plan
     for (raft::NodeId id = 1; id <= plan.members.size(); ++id) group.members.voters.push_back(id);
   }
   options.groups.push_back(std::move(group));
-  options.tick = plan.tick;
-  options.raft.heartbeat_ticks = plan.heartbeat_ticks;
-  options.raft.election_ticks = plan.election_ticks;
-  options.raft.hibernate_ticks = plan.hibernate_ticks;
+  options.tick = plan.timers.tick;
+  options.raft.heartbeat_ticks = plan.timers.heartbeat_ticks;
+  options.raft.election_ticks = plan.timers.election_ticks;
+  options.raft.hibernate_ticks = plan.timers.hibernate_ticks;
   options.raft.priority = config.priority;
   options.raft.uncommitted_bytes_max = config.max_uncommitted_bytes;
   options.clock_drift_max = config.max_clock_drift;
   options.wal_segment_bytes = config.wal_segment;
+  options.wal_linger = config.wal_linger;
   options.snapshot_entries = config.snapshot_threshold_entries;
   options.snapshot_bytes = config.snapshot_threshold_bytes;
   options.log_keep_entries = config.log_keep_entries;

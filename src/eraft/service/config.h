@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -34,6 +35,7 @@ struct KvServerConfig {
   std::string data_dir;
   std::string listen, peer_listen, advertise, http_listen;
   bool insecure = false;
+  bool unary_transport = false;  // --raft-transport unary
   EngineKind engine = EngineKind::kRocksDb;
 
   absl::Duration heartbeat_interval = absl::Milliseconds(100);
@@ -48,6 +50,8 @@ struct KvServerConfig {
   uint64_t log_keep_entries = 10'000;
   uint64_t snapshot_rate = 64 * base::kMiB;
   uint64_t wal_segment = 64 * base::kMiB;
+  absl::Duration wal_linger;  // E110
+  bool wal_direct = false;    // E111; see EffectiveSettings
 
   int max_inflight = 20'000;
   int max_connection_inflight = 1000;
@@ -61,12 +65,15 @@ struct KvServerConfig {
   int ready_max_lag = 4096;
 
   base::net::TlsOptions tls, peer_tls;
-  std::string auth_token_file;
+  std::string auth_token_file, peer_token_file;
   std::vector<std::string> admin_san;
   bool insecure_admin = false;
 
   RocksDbOptions storage;
-  int apply_workers = 0;  // 0: from the cores
+  int apply_workers = 0;                   // 0: from the cores
+  int raft_workers = 0, grpc_threads = 0;  // see EffectiveSettings
+
+  bool auto_promote = false;  // E169
 
   absl::Duration drain_timeout = absl::Seconds(10);
   std::string log_level = "info", log_format = "text", log_file;
@@ -87,8 +94,7 @@ struct KvServerPlan {
   std::string advertise;             // where peers and clients find this node
   wal::ClusterId cluster{};
   bool token_given = false;
-  absl::Duration tick;
-  int heartbeat_ticks = 1, election_ticks = 10, hibernate_ticks = 0;
+  Node::Timers timers;
   std::vector<std::string> warnings;
 };
 absl::StatusOr<KvServerPlan> PlanKvServer(const KvServerConfig& config,
@@ -96,6 +102,19 @@ absl::StatusOr<KvServerPlan> PlanKvServer(const KvServerConfig& config,
 
 // The log as the configuration wants it; again after a change. Errors name --log-file.
 absl::Status SetUpLog(const KvServerConfig& config, base::Clock& clock);
+
+// The times of the node under such a heartbeat interval and election timeout. InvalidArgument: less
+// than five heartbeats (E31).
+absl::StatusOr<Node::Timers> TimersOf(absl::Duration heartbeat, absl::Duration election,
+                                      absl::Duration hibernate_after);
+
+// Threads that apply and read, of `cores` that the process may use (E34).
+int ApplyWorkersOf(const KvServerConfig& config, int cores);
+
+// What the keys that say how much, or "from the cores", or that the engine may not know, come to
+// (E33, E34): names as the keys', with texts for people. `warnings` gets what is not as asked for.
+std::vector<std::pair<std::string, std::string>> EffectiveSettings(
+    const KvServerConfig& config, int cores, std::vector<std::string>* warnings);
 
 NodeOptions NodeOptionsOf(const KvServerConfig& config, const KvServerPlan& plan);
 

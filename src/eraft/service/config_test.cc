@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
 #include <sstream>
 #include <string>
 #include <utility>
@@ -69,8 +70,8 @@ TEST_F(ConfigTest, DefaultsAreThoseOfTheSpecification) {  // spec 6.4
   EXPECT_EQ(plan.data_dir, "kvserver-data_0");
   EXPECT_EQ(plan.listen, "localhost:5001");
   EXPECT_EQ(plan.http_listen, "localhost:15001");
-  EXPECT_EQ(plan.tick * plan.heartbeat_ticks, absl::Milliseconds(100));
-  EXPECT_EQ(plan.tick * plan.election_ticks, absl::Seconds(1));
+  EXPECT_EQ(plan.timers.tick * plan.timers.heartbeat_ticks, absl::Milliseconds(100));
+  EXPECT_EQ(plan.timers.tick * plan.timers.election_ticks, absl::Seconds(1));
   EXPECT_THAT(plan.warnings, IsEmpty());
 }
 
@@ -114,7 +115,7 @@ TEST_F(ConfigTest, WhatIsWrongIsNamedByFlagAndValue) {  // E10, E31
       {{"--tls-cert", "c.pem"}, {"--tls-key"}},
       {{"--admin-san", "ops"}, {"--admin-san", "--tls-client-auth"}},
       {{"--join"}, {"--join", "--cluster-token"}},
-      {{"--wal-linger", "1ms"}, {"wal-linger"}},
+      {{"--wal-linger", "1s"}, {"wal_linger"}},
       {{"--no-such-flag"}, {"--no-such-flag"}},
   };
   for (const auto& [args, parts] : rows) {
@@ -150,6 +151,49 @@ TEST_F(ConfigTest, CheckAndPrintStartNothing) {
   EXPECT_TRUE(check.settings.shown);
   const Ran print = Run({"--print-config", "-id", "1"});
   EXPECT_THAT(print.out, AllOf(HasSubstr("heartbeat_interval: 100ms"), HasSubstr("--id")));
+}
+
+TEST_F(ConfigTest, TimesAreCheckedTogether) {  // E31
+  const auto timers = TimersOf(absl::Milliseconds(20), absl::Milliseconds(200), absl::Seconds(10));
+  ASSERT_OK(timers);
+  EXPECT_EQ(timers->tick * timers->heartbeat_ticks, absl::Milliseconds(20));
+  EXPECT_EQ(timers->tick * timers->election_ticks, absl::Milliseconds(200));
+  EXPECT_EQ(timers->tick * timers->hibernate_ticks, absl::Seconds(10));
+  EXPECT_THAT(TimersOf(absl::Milliseconds(21), absl::Milliseconds(100), absl::ZeroDuration()),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("5 times")));
+}
+
+TEST_F(ConfigTest, WhatIsInForceIsShownAndWhatIsNotIsTold) {  // E33, E34, E110, E111
+  const auto shown = [this](const std::vector<std::string>& args,
+                            std::vector<std::string>* warnings) {
+    const Ran ran = Run(args);
+    EXPECT_EQ(ran.exit, 0) << ran.err;
+    const auto settings = EffectiveSettings(ran.settings.config, 3, warnings);
+    return std::map<std::string, std::string>(settings.begin(), settings.end());
+  };
+  std::vector<std::string> warnings;
+  auto found = shown({"--block-cache", "64MiB", "--compression", "zstd", "--engine-threads", "4",
+                      "--engine-rate-limit", "8MiB", "--wal-linger", "2ms"},
+                     &warnings);
+  EXPECT_EQ(found["block_cache"], "64MiB");
+  EXPECT_EQ(found["compression"], "zstd");
+  EXPECT_EQ(found["engine_threads"], "4");
+  EXPECT_EQ(found["engine_rate_limit"], "8MiB");
+  EXPECT_EQ(found["wal_linger"], "2ms");
+  EXPECT_EQ(found["apply_workers"], "3");
+  EXPECT_EQ(found["raft_workers"], "1");
+  EXPECT_THAT(warnings, IsEmpty());
+  found =
+      shown({"--engine", "leveldb", "--compression", "lz4", "--engine-threads", "4",
+             "--raft-workers", "4", "--grpc-threads", "8", "--wal-direct", "--apply-workers", "7"},
+            &warnings);
+  EXPECT_EQ(found["compression"], "snappy");
+  EXPECT_EQ(found["engine_threads"], "1");
+  EXPECT_EQ(found["raft_workers"], "1");
+  EXPECT_EQ(found["wal_direct"], "false");
+  EXPECT_EQ(found["apply_workers"], "7");
+  EXPECT_THAT(warnings, ElementsAre(HasSubstr("--engine-threads"), HasSubstr("--raft-workers"),
+                                    HasSubstr("--grpc-threads"), HasSubstr("--wal-direct")));
 }
 
 TEST_F(ConfigTest, NodeOptionsSayWhatTheFlagsSay) {  // E32, E105

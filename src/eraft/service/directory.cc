@@ -99,6 +99,17 @@ absl::Status CheckEmpty(base::Dir& dir, const std::string& path) {
   }
 }
 
+// Whether `list` may be one of the cluster whose members these were: that they share an address
+// says little, for two clusters may stand on one machine one after the other (E123).
+bool IsListOf(const Addresses& members, const std::vector<std::string>& list) {
+  const auto common = std::count_if(list.begin(), list.end(), [&](const std::string& address) {
+    return std::any_of(members.begin(), members.end(),
+                       [&](const auto& member) { return member.second == address; });
+  });
+  const size_t larger = std::max(members.size(), list.size());
+  return static_cast<size_t>(common) > larger / 2;
+}
+
 absl::Status CheckIdentity(const wal::Identity& found, const KvServerConfig& config,
                            const KvServerPlan& plan, DataDirectory& data) {
   const std::string engine(EngineKindName(config.engine));
@@ -123,10 +134,7 @@ absl::Status CheckIdentity(const wal::Identity& found, const KvServerConfig& con
   if (found.cluster == plan.cluster) return absl::OkStatus();
   const bool same = data.members == AddressesOf(plan);
   // The list of members may change in the life of a cluster; then the stored one wins (E170).
-  const bool known = std::any_of(data.members.begin(), data.members.end(), [&](const auto& member) {
-    return std::find(plan.members.begin(), plan.members.end(), member.second) != plan.members.end();
-  });
-  if (plan.token_given || !known) {
+  if (plan.token_given || !IsListOf(data.members, plan.members)) {
     return refuse(absl::StrCat("its members are ", Listed(data.members),
                                "; the directory of another cluster is named by --data-dir; "
                                "if the members have all moved, give --cluster-token ",

@@ -50,10 +50,10 @@ uint64_t ResidentBytes(base::Files& files) {
   return fields.size() > 1 && absl::SimpleAtoi(fields[1], &pages) ? pages * kPageBytes : 0;
 }
 
-void Housekeeping::Run(const std::vector<PeerStatus>& peers) {
+void Housekeeping::Run(const std::vector<PeerStatus>& peers, absl::Duration heartbeat) {
   LookAtDisk();
   LookAtMemory();
-  LookAtPeers(peers);
+  LookAtPeers(peers, heartbeat);
   TellMetrics();
 }
 
@@ -113,10 +113,10 @@ void Housekeeping::LookAtMemory() {
 }
 
 // E31.
-void Housekeeping::LookAtPeers(const std::vector<PeerStatus>& peers) {
+void Housekeeping::LookAtPeers(const std::vector<PeerStatus>& peers, absl::Duration heartbeat) {
   const absl::Duration now = replica_.now();
   for (const PeerStatus& peer : peers) {
-    if (!peer.connected || peer.rtt_p99 <= options_.heartbeat / 2) continue;
+    if (!peer.connected || peer.rtt_p99 <= heartbeat / 2) continue;
     const auto [warned, first] = warned_at_.emplace(peer.id, now);
     if (!first && now - warned->second < kWarnEvery) continue;
     warned->second = now;
@@ -125,7 +125,7 @@ void Housekeeping::LookAtPeers(const std::vector<PeerStatus>& peers) {
         {{"peer", peer.id},
          {"address", peer.address},
          {"rtt_p99", base::FormatGoDuration(absl::Trunc(peer.rtt_p99, absl::Microseconds(1)))},
-         {"heartbeat_interval", base::FormatGoDuration(options_.heartbeat)}});
+         {"heartbeat_interval", base::FormatGoDuration(heartbeat)}});
   }
 }
 

@@ -34,7 +34,6 @@ class Housekeeping {
   struct Options {
     uint64_t quota_bytes = 0;        // 0: none
     uint64_t memory_soft_limit = 0;  // 0: none
-    absl::Duration heartbeat;
   };
   Housekeeping(Replica& replica, base::Dir& dir, base::Files& files, Options options)
       : replica_(replica), dir_(dir), files_(files), options_(options), reserve_(dir) {}
@@ -43,7 +42,7 @@ class Housekeeping {
   void MakeRoom();
 
   // Blocks; one call at a time, on a pool.
-  void Run(const std::vector<PeerStatus>& peers);
+  void Run(const std::vector<PeerStatus>& peers, absl::Duration heartbeat);
   uint64_t storage_bytes() const { return storage_bytes_.load(std::memory_order_relaxed); }
   uint64_t free_bytes() const { return free_bytes_.load(std::memory_order_relaxed); }
 
@@ -51,7 +50,7 @@ class Housekeeping {
   void LookAtDisk();
   void LookAtReserve(const base::Space& space, bool log_waits);
   void LookAtMemory();
-  void LookAtPeers(const std::vector<PeerStatus>& peers);
+  void LookAtPeers(const std::vector<PeerStatus>& peers, absl::Duration heartbeat);
   void TellMetrics();
 
   Replica& replica_;

@@ -6,8 +6,10 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "base/bytes.h"
+#include "base/config/secret.h"
 #include "base/log/log.h"
 #include "base/net/listen_addresses.h"
+#include "eraft/node/features.h"
 #include "eraft/service/kvserver_impl.h"
 #include "eraft/service/limits.h"
 #include "eraft/store/leveldb_engine.h"
@@ -19,8 +21,6 @@ namespace slipway::eraft {
 namespace {
 
 constexpr char kPrefix[] = "eraft";
-constexpr absl::Duration kDrainLook = absl::Milliseconds(10);
-constexpr absl::Duration kGoodbye = absl::Milliseconds(500);  // for clients to leave at the end
 constexpr int kOtherCalls = 1000;  // health, administration, streams of pipelines
 
 // An error of a file that a key of the configuration names.
@@ -72,7 +72,9 @@ KvServerImpl::KvServerImpl(const KvServerConfig& config, const KvServerPlan& pla
       clock_(world_.world.clock),
       started_at_(clock_.Monotonic()),
       metrics_(world_.metrics),
-      log_level_(config.log_level) {
+      log_level_(config.log_level),
+      heartbeat_(config.heartbeat_interval),
+      election_(config.election_timeout) {
   world_.metrics
       .AddGauge("eraft_build_info", "What this process was built from.",
                 {{"version", world_.version}, {"commit", world_.commit}})
@@ -151,9 +153,21 @@ absl::Status KvServerImpl::OpenTransport() {
   options.cluster = data_.cluster;
   options.self = plan_.id;
   options.incarnation = data_.incarnation;
+  options.feature_level = kEntryLevel;
+  options.unary = config_.unary_transport;
   options.address = plan_.advertise;
   options.tls = config_.peer_tls.cert.empty() ? config_.tls : config_.peer_tls;
+  const bool shared = plan_.peer_listen.empty() || config_.peer_tls.cert.empty();
+  options.certificate_required =
+      (shared ? config_.tls : config_.peer_tls).client_auth != base::net::ClientAuth::kNone;
   base::World& world = world_.world;
+  if (!config_.peer_token_file.empty()) {
+    auto token = base::ReadSecretFile(world.files, config_.peer_token_file);
+    if (!token.ok()) return ConfigError("--peer-token-file", token.status());
+    if (!token->warning.empty()) SLIPWAY_LOG(kWarn, token->warning);
+    options.token = std::string(token->secret.Reveal());
+    options.admit = [this](const base::net::Call& call) { return access_->CheckPeer(call); };
+  }
   SLIPWAY_ASSIGN_OR_RETURN(
       transport_, PeerTransport::Open(options, {loop_, clock_, world_.aux_pool, world.random,
                                                 world.files, world_.metrics, *incarnations_}));
@@ -213,6 +227,7 @@ absl::Status KvServerImpl::StartGrpc() {
     listeners.push_back(std::move(peers));
   }
   listeners.back().services.push_back(&transport_->service());
+  listeners.back().services.push_back(&transport_->unary_service());
   base::net::ServerOptions options;
   options.message_bytes_max = kMessageBytesMax;
   options.calls_max = config_.max_inflight + kOtherCalls;
@@ -240,7 +255,9 @@ absl::Status KvServerImpl::StartHttp() {
 }
 
 absl::Status KvServerImpl::Open() {
-  for (const std::string& warning : plan_.warnings) SLIPWAY_LOG(kWarn, warning);
+  std::vector<std::string> warnings = plan_.warnings;
+  effective_ = EffectiveSettings(config_, world_.world.pool.threads(), &warnings);
+  for (const std::string& warning : warnings) SLIPWAY_LOG(kWarn, warning);
   SLIPWAY_RETURN_IF_ERROR(OpenSecurity());
   SLIPWAY_ASSIGN_OR_RETURN(data_, OpenDataDirectory(world_.world, config_, plan_));
   home_ = MakeHome(config_, data_);
@@ -248,6 +265,7 @@ absl::Status KvServerImpl::Open() {
       loop_, clock_, metrics_,
       Replica::Options{.self = plan_.id,
                        .addresses = data_.members,
+                       .given = absl::StrJoin(plan_.members, ","),
                        .sessions = {.ttl_ms = static_cast<uint64_t>(
                                         absl::ToInt64Milliseconds(config_.session_ttl)),
                                     .sessions_max = static_cast<uint64_t>(config_.max_sessions)},
@@ -255,13 +273,12 @@ absl::Status KvServerImpl::Open() {
                        .value_bytes_max = config_.max_value});
   housekeeping_.emplace(*replica_, *data_.dir, world_.world.files,
                         Housekeeping::Options{.quota_bytes = config_.quota_bytes,
-                                              .memory_soft_limit = config_.memory_soft_limit,
-                                              .heartbeat = config_.heartbeat_interval});
+                                              .memory_soft_limit = config_.memory_soft_limit});
   housekeeping_->MakeRoom();
   SLIPWAY_RETURN_IF_ERROR(OpenTransport());
   SLIPWAY_RETURN_IF_ERROR(OpenNode());
   parts_.reset(new ServiceParts{*replica_, *this, *access_, *slow_, audit_.get(), world_.aux_pool,
-                                config_.read_mode, plan_.tick,
+                                config_.read_mode, absl::ToInt64Microseconds(plan_.timers.tick),
                                 static_cast<uint64_t>(config_.max_connection_inflight),
                                 config_.max_range_bytes, config_.session_ttl});
   AddHealth();
@@ -271,6 +288,9 @@ absl::Status KvServerImpl::Open() {
   look_.emplace(loop_, kLookEvery, [this] { Look(); });
   housekeeping_ticker_.emplace(loop_, kHousekeepingEvery, [this] { StartHousekeeping(); });
   health_.SetPhase(base::net::Health::Phase::kServing);
+  for (const auto& [name, value] : effective_) {
+    SLIPWAY_LOG(kInfo, "setting in force", {{"name", name}, {"value", value}});
+  }
   SLIPWAY_LOG(kInfo, "serving",
               {{"id", plan_.index},
                {"node", plan_.id},
@@ -322,46 +342,6 @@ absl::Status KvServerImpl::Reload() {
 
 // ---- Down ----
 
-void KvServerImpl::BeginDrain(std::function<void(absl::Status)> done) {
-  health_.SetPhase(base::net::Health::Phase::kDraining);
-  loop_.Post([this, done = std::move(done)]() mutable {
-    const absl::Duration now = clock_.Monotonic();
-    if (!replica_->draining()) {
-      replica_->SetDraining();
-      SLIPWAY_LOG(kInfo, "draining", {{"under_way", replica_->inflight()}});
-    }
-    DrainOnLoop(std::move(done), now + kTransferMax, now + kTransferMax + config_.drain_timeout);
-  });
-}
-
-// Looks again until the office is handed over and nothing is under way.
-void KvServerImpl::DrainOnLoop(std::function<void(absl::Status)> done,
-                               absl::Duration transfer_until, absl::Duration until) {
-  const absl::Duration now = clock_.Monotonic();
-  replica_->Look();
-  const auto view = replica_->view();
-  Node* node = replica_->node();
-  bool wait = false;
-  if (node != nullptr && view->leads() && now < transfer_until) {
-    const raft::NodeId to = BestSuccessor(view->status.raft, plan_.id);
-    wait = to != raft::kNoNode;
-    if (wait && view->status.raft.transfer_to == raft::kNoNode) {
-      const absl::Status begun = node->TransferLeader(kKvGroup, to);
-      SLIPWAY_LOG(kInfo, "hands leadership over", {{"to", to}, {"result", begun.ToString()}});
-    }
-  }
-  if (node != nullptr && replica_->inflight() > 0) wait = true;
-  if (!wait || now >= until) {
-    return done(replica_->inflight() == 0 || node == nullptr
-                    ? absl::OkStatus()
-                    : absl::DeadlineExceededError(absl::StrCat("drain: ", replica_->inflight(),
-                                                               " requests are still under way")));
-  }
-  loop_.After(kDrainLook, [this, done = std::move(done), transfer_until, until]() mutable {
-    DrainOnLoop(std::move(done), transfer_until, until);
-  });
-}
-
 void KvServerImpl::StopNode(bool orderly) {
   if (!replica_.has_value()) return;
   OnLoop([this, orderly] {
@@ -376,36 +356,6 @@ void KvServerImpl::StopNode(bool orderly) {
     }
     node_.reset();
   });
-}
-
-void KvServerImpl::Drain() {
-  {
-    base::MutexLock lock(mutex_);
-    if (std::exchange(drained_, true)) return;
-  }
-  struct Waiter {
-    base::Mutex mutex;
-    base::CondVar changed;
-    bool done ABSL_GUARDED_BY(mutex) = false;
-  };
-  auto waiter = std::make_shared<Waiter>();
-  BeginDrain([waiter](const absl::Status& status) {
-    if (!status.ok()) SLIPWAY_LOG(kWarn, std::string(status.message()));
-    base::MutexLock lock(waiter->mutex);
-    waiter->done = true;
-    waiter->changed.NotifyAll();
-  });
-  {
-    base::MutexLock lock(waiter->mutex);
-    while (!waiter->done) waiter->changed.Wait(waiter->mutex);
-  }
-  housekeeping_ticker_.reset();
-  look_.reset();
-  transport_->Stop();
-  StopNode(/*orderly=*/true);
-  if (server_ != nullptr) server_->Drain(kGoodbye);
-  if (http_ != nullptr) http_->Drain(kGoodbye);
-  SLIPWAY_LOG(kInfo, "drained");
 }
 
 base::Owned<KvServer> KvServer::Start(const KvServerConfig& config, const KvServerPlan& plan,

@@ -40,6 +40,7 @@ class KvServerImpl final : public KvServer, public ServerControl {
   base::Owned<BackupSource> OpenBackup(raft::Index at_least, std::set<base::Sha256Digest> known,
                                        BackupHeader& header) override;
   void BeginDrain(std::function<void(absl::Status)> done) override;
+  std::vector<PeerSight> Sights() override;
 
  private:
   // kvserver.cc: the way up and down
@@ -54,11 +55,17 @@ class KvServerImpl final : public KvServer, public ServerControl {
   // Runs `work` on the loop and waits for it.
   void OnLoop(absl::AnyInvocable<void()> work);
   void StopNode(bool orderly);
-  void DrainOnLoop(std::function<void(absl::Status)> done, absl::Duration transfer_until,
-                   absl::Duration until);
+
+  // kvserver_drain.cc
+  struct Leaving;
+  void DrainOnLoop(const std::shared_ptr<Leaving>& leaving);
 
   // kvserver_watch.cc: what is looked at again and again, and shown
   void Look();
+  void LookAtRoom();
+  void WakeFromDead();
+  void PromoteWhoCaughtUp();
+  absl::StatusOr<std::string> SetTimer(absl::string_view name, absl::string_view value);
   void StartHousekeeping();
   void ReloadTokens();
   bool Alive() const;
@@ -88,12 +95,14 @@ class KvServerImpl final : public KvServer, public ServerControl {
   std::optional<Housekeeping> housekeeping_;
   std::unique_ptr<Node> node_;  // of the loop
   std::unique_ptr<ServiceParts> parts_;
+  std::vector<std::pair<std::string, std::string>> effective_;  // EffectiveSettings
   std::vector<std::unique_ptr<base::net::Service>> services_;
   std::unique_ptr<base::net::Server> server_;
   std::unique_ptr<base::net::HttpServer> http_;
   std::optional<base::Ticker> look_, housekeeping_ticker_;
   bool has_peer_listener_ = false;
 
+  base::Mutex timers_mutex_;  // of SetTimer, before mutex_
   mutable base::Mutex mutex_;
   base::CondVar changed_;
   int aux_jobs_ ABSL_GUARDED_BY(mutex_) = 0;  // that use this
@@ -103,11 +112,13 @@ class KvServerImpl final : public KvServer, public ServerControl {
   Addresses members_ ABSL_GUARDED_BY(mutex_);  // to be written to MEMBERS
   bool members_written_ ABSL_GUARDED_BY(mutex_) = true;
   std::string log_level_ ABSL_GUARDED_BY(mutex_);
+  absl::Duration heartbeat_ ABSL_GUARDED_BY(mutex_), election_ ABSL_GUARDED_BY(mutex_);
   absl::Status fatal_ ABSL_GUARDED_BY(mutex_);
-  std::string tokens_error_;     // of housekeeping, told once
+  std::string tokens_error_;  // of housekeeping, told once
   std::atomic<uint64_t> backup_number_{0};
   raft::Term gave_up_term_ = 0;  // of the loop: handed over for want of room
   absl::Duration gave_up_at_ = -absl::InfiniteDuration();
+  absl::Duration promote_after_ = -absl::InfiniteDuration();  // of the loop: a try failed
 };
 
 }  // namespace slipway::eraft

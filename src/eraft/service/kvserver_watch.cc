@@ -4,11 +4,15 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
 #include "base/bytes.h"
 #include "base/log/log.h"
 #include "base/units.h"
+#include "eraft/node/features.h"
 #include "eraft/service/kvserver_impl.h"
 #include "eraft/service/limits.h"
+#include "eraft/service/membership_change.h"
 
 namespace slipway::eraft {
 namespace {
@@ -18,7 +22,9 @@ using base::net::HttpRequest;
 using base::net::HttpResponse;
 
 constexpr absl::Duration kGiveUpEvery = absl::Minutes(1);
+constexpr absl::Duration kPromoteMax = absl::Seconds(60), kPromoteAgainAfter = absl::Seconds(10);
 constexpr size_t kProbeBytes = 512;
+constexpr absl::Duration kHeartbeatMin = absl::Milliseconds(1), kHeartbeatMax = absl::Minutes(1);
 
 HttpResponse JsonResponse(const Json& json, int status = 200) {
   HttpResponse response{.status = status, .content_type = "application/json"};
@@ -39,19 +45,72 @@ void KvServerImpl::Look() {
   tell("leader", raft.leader != raft::kNoNode, "no leader is known");
   const bool near = view->lag() <= static_cast<uint64_t>(config_.ready_max_lag);
   tell("applied", near, "many entries wait to be applied");
-  const bool full = replica_->alarm(Alarm::kNoSpace) || replica_->alarm(Alarm::kQuota);
-  tell("space", !full, "there is too little room on the disk");
+  tell("space", !replica_->alarm(Alarm::kNoSpace) && !replica_->alarm(Alarm::kQuota),
+       "there is too little room on the disk");
   health_.LookAtServices();
-  // A node without room leads only where nobody else can; asked once, for all may be full (E167).
+  replica_->SetLevel(ClusterLevel(raft.membership, plan_.id, kEntryLevel, Sights()));
+  WakeFromDead();
+  PromoteWhoCaughtUp();
+  LookAtRoom();
+}
+
+// A node without room leads only where nobody else can; asked once, for all may be full (E167).
+void KvServerImpl::LookAtRoom() {
+  const auto view = replica_->view();
+  const raft::Status& raft = view->status.raft;
+  const bool full = replica_->alarm(Alarm::kNoSpace) || replica_->alarm(Alarm::kQuota);
   if (!full || !view->leads() || gave_up_term_ == raft.term) return;
   if (clock_.Monotonic() - gave_up_at_ < kGiveUpEvery) return;
-  const raft::NodeId to = BestSuccessor(raft, plan_.id);
+  const raft::NodeId to = BestSuccessor(raft, plan_.id, Sights());
   if (to == raft::kNoNode) return;
   gave_up_term_ = raft.term;
   gave_up_at_ = clock_.Monotonic();
   const absl::Status begun = replica_->node()->TransferLeader(kKvGroup, to);
   SLIPWAY_LOG(kWarn, "hands leadership over for want of room",
               {{"to", to}, {"result", begun.ToString()}});
+}
+
+std::vector<PeerSight> KvServerImpl::Sights() {
+  std::vector<PeerSight> sights;
+  for (const PeerStatus& peer : transport_->Status()) {
+    sights.push_back({peer.id, peer.connected, peer.leaving, peer.feature_level});
+  }
+  return sights;
+}
+
+// Asleep the group hears no heartbeats and misses none; that its leader's node is there is what the
+// transport's own probes tell, one for all groups (E108).
+void KvServerImpl::WakeFromDead() {
+  const auto view = replica_->view();
+  const raft::Status& raft = view->status.raft;
+  if (!raft.hibernating || view->leads() || replica_->node() == nullptr) return;
+  for (const PeerSight& peer : Sights()) {
+    if (peer.id != raft.leader || peer.reachable) continue;
+    SLIPWAY_LOG(kWarn, "the leader cannot be reached; the group wakes", {{"leader", peer.id}});
+    replica_->node()->OnPeerSilent(peer.id);
+  }
+}
+
+// One after the other, and not into a change that somebody asked for (E169).
+void KvServerImpl::PromoteWhoCaughtUp() {
+  if (!config_.auto_promote || replica_->changes > 0 || replica_->draining()) return;
+  if (clock_.Monotonic() < promote_after_) return;
+  const auto view = replica_->view();
+  const raft::Status& raft = view->status.raft;
+  if (!view->leads() || raft.membership.joint()) return;
+  const raft::NodeId learner = CaughtUpLearner(raft);
+  if (learner == raft::kNoNode) return;
+  MembershipRequest request;
+  request.expected_term = raft.term;
+  request.add = {{.id = learner}};
+  request.deadline = clock_.Monotonic() + kPromoteMax;
+  SLIPWAY_LOG(kInfo, "a learner has caught up and becomes a voter", {{"node", learner}});
+  MembershipChange::Start(*replica_, std::move(request), [this, learner](const absl::Status& done) {
+    if (done.ok()) return;
+    promote_after_ = clock_.Monotonic() + kPromoteAgainAfter;
+    SLIPWAY_LOG(kWarn, "the learner is no voter yet",
+                {{"node", learner}, {"reason", std::string(done.message())}});
+  });
 }
 
 bool KvServerImpl::Alive() const {
@@ -85,14 +144,16 @@ void KvServerImpl::StartHousekeeping() {
   };
   const absl::Status submitted = world_.aux_pool.Submit([this, over] {
     ReloadTokens();
-    housekeeping_->Run(transport_->Status());
+    absl::Duration heartbeat;
     Addresses members;
     bool write = false;
     {
       base::MutexLock lock(mutex_);
+      heartbeat = heartbeat_;
       write = !std::exchange(members_written_, true);
       members = members_;
     }
+    housekeeping_->Run(transport_->Status(), heartbeat);
     if (write) {
       const absl::Status written = WriteMembers(*data_.dir, members);
       if (!written.ok()) {
@@ -117,7 +178,7 @@ absl::StatusOr<ServerControl::Info> KvServerImpl::GetInfo() {
   info.cluster = data_.cluster;
   info.node = plan_.id;
   info.incarnation = data_.incarnation;
-  info.feature_level = TransportOptions().feature_level;
+  info.feature_level = kEntryLevel;
   info.uptime = clock_.Monotonic() - started_at_;
   info.wall = world_.world.clock.Wall();
   info.storage_bytes = housekeeping_->storage_bytes();
@@ -138,20 +199,66 @@ absl::StatusOr<ServerControl::Info> KvServerImpl::GetInfo() {
 
 std::vector<std::string> KvServerImpl::OptionTexts() const {
   base::MutexLock lock(mutex_);
-  return {absl::StrCat("log_level=", log_level_)};
+  return {absl::StrCat("election_timeout=", base::FormatGoDuration(election_)),
+          absl::StrCat("heartbeat_interval=", base::FormatGoDuration(heartbeat_)),
+          absl::StrCat("log_level=", log_level_)};
 }
 
 absl::StatusOr<std::string> KvServerImpl::SetOption(absl::string_view name,
                                                     absl::string_view value) {
-  if (name != "log_level") {
-    return absl::InvalidArgumentError(
-        absl::StrCat("set option ", name, ": no such option; it can be log_level"));
+  const std::string key = absl::StrReplaceAll(name, {{"-", "_"}});
+  if (key == "heartbeat_interval" || key == "election_timeout") return SetTimer(key, value);
+  if (key != "log_level") {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "set option ", name,
+        ": no such option; it can be election_timeout, heartbeat_interval, log_level"));
   }
   KvServerConfig changed = config_;
   changed.log_level = std::string(value);
   SLIPWAY_RETURN_IF_ERROR(SetUpLog(changed, clock_));
   base::MutexLock lock(mutex_);
   return std::exchange(log_level_, std::string(value));
+}
+
+// Until the node starts again, which reads its configuration (E31).
+absl::StatusOr<std::string> KvServerImpl::SetTimer(absl::string_view name,
+                                                   absl::string_view value) {
+  const auto what = [&] { return absl::StrCat("set option ", name); };
+  if (config_.read_mode == ReadMode::kLease) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(what(),
+                     ": reads rest on leases, and these on times that are the same on all "
+                     "nodes at every moment; set --read-mode readindex"));
+  }
+  const auto duration = base::ParseDuration(value);
+  if (!duration.ok()) return base::Annotate(duration.status(), what());
+  if (*duration < kHeartbeatMin || *duration > kElectionHeartbeatsMin * kHeartbeatMax) {
+    return absl::InvalidArgumentError(absl::StrCat(what(), " ", value, ": out of bounds"));
+  }
+  const base::MutexLock one(timers_mutex_);
+  absl::Duration heartbeat, election;
+  {
+    base::MutexLock lock(mutex_);
+    heartbeat = heartbeat_;
+    election = election_;
+  }
+  absl::Duration& changed = name == "election_timeout" ? election : heartbeat;
+  const absl::Duration before = std::exchange(changed, *duration);
+  const auto timers = TimersOf(heartbeat, election, config_.hibernate_after);
+  if (!timers.ok()) return base::Annotate(timers.status(), what());
+  absl::Status status = absl::UnavailableError(absl::StrCat(what(), ": this node stops"));
+  OnLoop([&] {
+    if (replica_->node() != nullptr) status = replica_->node()->SetTimers(*timers);
+  });
+  SLIPWAY_RETURN_IF_ERROR(status);
+  parts_->tick_us = absl::ToInt64Microseconds(timers->tick);
+  SLIPWAY_LOG(kInfo, "timers changed",
+              {{"heartbeat_interval", base::FormatGoDuration(heartbeat)},
+               {"election_timeout", base::FormatGoDuration(election)}});
+  base::MutexLock lock(mutex_);
+  heartbeat_ = heartbeat;
+  election_ = election;
+  return base::FormatGoDuration(before);
 }
 
 // ---- HTTP ----
@@ -213,7 +320,9 @@ Json KvServerImpl::StatusJson() {
                                   {"connected", peer.connected},
                                   {"rtt_us", absl::ToInt64Microseconds(peer.rtt)},
                                   {"rtt_p99_us", absl::ToInt64Microseconds(peer.rtt_p99)},
-                                  {"dropped_frames", peer.dropped_frames}});
+                                  {"dropped_frames", peer.dropped_frames},
+                                  {"feature_level", static_cast<uint64_t>(peer.feature_level)},
+                                  {"leaving", peer.leaving}});
     if (!peer.error.empty()) item.Set("error", peer.error);
     peers.Append(std::move(item));
   }
@@ -234,6 +343,8 @@ Json KvServerImpl::StatusJson() {
                         {"engine", EngineKindName(config_.engine)},
                         {"storage_bytes", housekeeping_->storage_bytes()},
                         {"disk_free_bytes", housekeeping_->free_bytes()},
+                        {"feature_level", static_cast<uint64_t>(kEntryLevel)},
+                        {"cluster_feature_level", static_cast<uint64_t>(replica_->level())},
                         {"inflight", replica_->inflight()}});
   {
     base::MutexLock lock(mutex_);
@@ -245,6 +356,14 @@ Json KvServerImpl::StatusJson() {
   Json values = Json::MakeObject();
   for (const base::ConfigField& field : world_.values) values.Set(field.Key(), field.value);
   json.Set("config", std::move(values));
+  Json effective = Json::MakeObject();
+  for (const auto& [name, value] : effective_) effective.Set(name, value);
+  for (const std::string& option : OptionTexts()) {
+    const std::pair<absl::string_view, absl::string_view> parts =
+        absl::StrSplit(option, absl::MaxSplits('=', 1));
+    effective.Set(std::string(parts.first), std::string(parts.second));
+  }
+  json.Set("effective", std::move(effective));
   return json;
 }
 

@@ -112,7 +112,8 @@ class LegacyService final : public kvraftpb::KVService::CallbackService, public 
 
   // E60. The node looks at deadlines once in a tick.
   absl::Duration Deadline(const UnaryCall& call) const {
-    return std::min(call.begun() + kLegacyAnswerMax - parts_.tick, call.deadline());
+    return std::min(call.begun() + kLegacyAnswerMax - absl::Microseconds(parts_.tick_us.load()),
+                    call.deadline());
   }
 
   void End(const UnaryCall::Ptr& call, kvraftpb::CommandResponse* response,
@@ -147,6 +148,11 @@ class LegacyService final : public kvraftpb::KVService::CallbackService, public 
     parts_.replica.Post([this, call, response, bytes = *std::move(bytes)](Node* node) mutable {
       call->NoteProposed();
       if (node == nullptr) return End(call, response, kWrongLeader);
+      if (SLIPWAY_MUTANT("kv-ack-before-commit")) {
+        node->Propose(kKvGroup, std::move(bytes), Deadline(*call),
+                      [](const absl::StatusOr<Outcome>&) {});
+        return End(call, response, kOk);
+      }
       node->Propose(kKvGroup, std::move(bytes), Deadline(*call),
                     [this, call, response](const absl::StatusOr<Outcome>& outcome) {
                       call->NoteAnswered();

@@ -11,6 +11,8 @@ namespace slipway::eraft {
 
 inline constexpr size_t kMessageBytesMax = 10 << 20;  // a value of 8 MiB, its key, and room
 
+inline constexpr int kElectionHeartbeatsMin = 5;  // E31
+
 inline constexpr absl::Duration kLegacyAnswerMax = absl::Milliseconds(500);  // E60
 inline constexpr absl::Duration kPipelineAnswerMax = absl::Seconds(10);
 inline constexpr uint64_t kApplyLagMax = 8192;  // entries; above it writes are refused (E171)

@@ -106,6 +106,17 @@ absl::Status CheckLiveQuorum(const raft::Status& status, const raft::Membership&
       "; start them, or force it"));
 }
 
+bool HasCaughtUp(const raft::PeerProgress& peer, raft::Index commit) {
+  return peer.active && peer.match > 0 && peer.match + kCaughtUpEntries >= commit;
+}
+
+raft::NodeId CaughtUpLearner(const raft::Status& status) {
+  for (const raft::PeerProgress& peer : status.peers) {
+    if (peer.learner && HasCaughtUp(peer, status.commit)) return peer.id;
+  }
+  return raft::kNoNode;
+}
+
 void MembershipChange::Start(Replica& replica, MembershipRequest request, Done done) {
   std::make_shared<MembershipChange>(replica, std::move(request), std::move(done))->Begin();
 }
@@ -212,9 +223,7 @@ std::vector<raft::NodeId> MembershipChange::Behind(const raft::Status& status) c
   for (const raft::NodeId id : newcomers_) {
     const auto peer = std::find_if(status.peers.begin(), status.peers.end(),
                                    [id](const raft::PeerProgress& p) { return p.id == id; });
-    const bool near = peer != status.peers.end() && peer->active && peer->match > 0 &&
-                      peer->match + kCaughtUpEntries >= status.commit;
-    if (!near) behind.push_back(id);
+    if (peer == status.peers.end() || !HasCaughtUp(*peer, status.commit)) behind.push_back(id);
   }
   return behind;
 }
@@ -289,7 +298,10 @@ void MembershipChange::ForgetRemoved() {
 }
 
 void MembershipChange::Finish(absl::Status status) {
-  if (Done done = std::exchange(done_, nullptr)) done(std::move(status));
+  Done done = std::exchange(done_, nullptr);
+  if (!done) return;
+  --replica_.changes;
+  done(std::move(status));
 }
 
 }  // namespace slipway::eraft

@@ -40,6 +40,11 @@ absl::StatusOr<raft::Membership> TargetOf(const raft::Membership& now, raft::Nod
 // FailedPrecondition names who is not.
 absl::Status CheckLiveQuorum(const raft::Status& status, const raft::Membership& target);
 
+// Whether a learner is so near that what is left is one round trip.
+bool HasCaughtUp(const raft::PeerProgress& peer, raft::Index commit);
+// A learner that has; kNoNode: none.
+raft::NodeId CaughtUpLearner(const raft::Status& status);
+
 class MembershipChange : public std::enable_shared_from_this<MembershipChange> {
  public:
   using Done = std::function<void(absl::Status)>;
@@ -47,7 +52,9 @@ class MembershipChange : public std::enable_shared_from_this<MembershipChange> {
   // no longer; DeadlineExceeded: what is missing, in the text; and the errors above.
   static void Start(Replica& replica, MembershipRequest request, Done done);
   MembershipChange(Replica& replica, MembershipRequest request, Done done)
-      : replica_(replica), request_(std::move(request)), done_(std::move(done)) {}
+      : replica_(replica), request_(std::move(request)), done_(std::move(done)) {
+    ++replica_.changes;
+  }
 
  private:
   enum class Phase : uint8_t { kAddresses, kLearners, kCatchUp, kChange, kForget };

@@ -6,7 +6,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "base/log/log.h"
+#include "base/mutant.h"
 #include "base/status.h"
+#include "eraft/node/features.h"
 #include "eraft/service/limits.h"
 
 namespace slipway::eraft {
@@ -37,15 +39,6 @@ absl::Status NotExecuted(const absl::Status& status) {
 }
 
 }  // namespace
-
-raft::NodeId BestSuccessor(const raft::Status& status, raft::NodeId self) {
-  const raft::PeerProgress* best = nullptr;
-  for (const raft::PeerProgress& peer : status.peers) {
-    if (peer.id == self || peer.learner || !peer.active) continue;
-    if (best == nullptr || peer.match > best->match) best = &peer;
-  }
-  return best == nullptr ? raft::kNoNode : best->id;
-}
 
 absl::string_view RoleName(raft::Role role) {
   switch (role) {
@@ -81,6 +74,14 @@ Replica::Replica(base::Loop& loop, base::Clock& clock, ServiceMetrics& metrics, 
 void Replica::Attach(Node& node) {
   node_ = &node;
   Look();
+  const auto now = view();
+  if (!now->status.members_overruled) return;
+  SLIPWAY_LOG(kWarn,
+              "the members of --cluster are not those in force; these stay, and are changed by "
+              "eraftctl member; give --cluster as they are",
+              {{"given", options_.given},
+               {"voters", absl::StrJoin(now->status.raft.membership.voters, ",")},
+               {"learners", absl::StrJoin(now->status.raft.membership.learners, ",")}});
 }
 
 std::shared_ptr<const ReplicaView> Replica::view() const {
@@ -235,7 +236,7 @@ void Replica::Leave(uint64_t count) {
 }
 
 absl::Status Replica::AdmitWrite() const {
-  if (draining()) {
+  if (draining() && !SLIPWAY_MUTANT("kv-drain-serves-on")) {
     return NotExecuted(
         absl::UnavailableError("write: this node is about to stop; ask another one"));
   }
@@ -261,7 +262,8 @@ absl::StatusOr<base::Bytes> Replica::Prepare(Command command) const {
     return NotExecuted(absl::InvalidArgumentError(absl::StrCat(
         "write: a value of ", command.value.size(), " bytes, at most ", options_.value_bytes_max)));
   }
-  const absl::Status status = CheckCommand(command);
+  absl::Status status = CheckCommand(command);
+  if (status.ok()) status = CheckLevel(LevelOf(command.op), level());
   if (!status.ok()) return NotExecuted(status);
   return EncodeCommand(command);
 }

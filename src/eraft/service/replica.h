@@ -56,6 +56,7 @@ class Replica {
   struct Options {
     raft::NodeId self = raft::kNoNode;
     Addresses addresses;  // until the log tells others
+    std::string given;    // the members of --cluster, for a warning
     SessionLimits sessions;
     int inflight_max = 20'000;
     uint64_t value_bytes_max = kValueBytesMax;
@@ -66,6 +67,8 @@ class Replica {
   // `node` is there until Detach, after which everything is refused.
   void Attach(Node& node);
   void Detach() { node_ = nullptr; }
+  // Changes of the members that are under way here; who begins or ends one counts it.
+  int changes = 0;
   Node* node() { return node_; }
   // Renews the view, tells of changes, and does what a new leader has to do.
   void Look();
@@ -95,6 +98,9 @@ class Replica {
 
   void SetAlarm(Alarm alarm, bool on);
   bool alarm(Alarm alarm) const;
+  // What all members understand (E125): commands that need more are refused by Prepare.
+  void SetLevel(uint32_t level) { level_.store(level, std::memory_order_relaxed); }
+  uint32_t level() const { return level_.load(std::memory_order_relaxed); }
   // From now on nothing new is begun here.
   void SetDraining() { draining_.store(true); }
   bool draining() const { return draining_.load(); }
@@ -119,6 +125,7 @@ class Replica {
   std::atomic<uint64_t> inflight_{0};
   std::atomic<uint32_t> alarms_{0};
   std::atomic<bool> draining_{false};
+  std::atomic<uint32_t> level_{1};
 
   // Loop-only.
   Node* node_ = nullptr;
@@ -132,8 +139,5 @@ class Replica {
   mutable base::Mutex mutex_;
   std::shared_ptr<const ReplicaView> view_ ABSL_GUARDED_BY(mutex_);
 };
-
-// The voter that is to lead after this node: heard from, and furthest ahead. kNoNode: none.
-raft::NodeId BestSuccessor(const raft::Status& status, raft::NodeId self);
 
 }  // namespace slipway::eraft

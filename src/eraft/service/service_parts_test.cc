@@ -85,6 +85,9 @@ TEST_F(AccessTest, TokensGiveRolesAndPeersAreNoClients) {
   EXPECT_EQ(Code(access, From(local, "write"), Role::kAdmin), StatusCode::kPermissionDenied);
   EXPECT_EQ(Code(access, From(local, "admin"), Role::kAdmin), StatusCode::kOk);
   EXPECT_EQ(Code(access, From(local, "peer"), Role::kRead), StatusCode::kPermissionDenied);
+  EXPECT_OK(access.CheckPeer(From(local, "peer")));
+  EXPECT_THAT(access.CheckPeer(From(local, "admin")), StatusIs(StatusCode::kPermissionDenied));
+  EXPECT_THAT(access.CheckPeer(From(local)), StatusIs(StatusCode::kUnauthenticated));
   EXPECT_EQ(Code(access, From(local, "other"), Role::kRead), StatusCode::kUnauthenticated);
   EXPECT_EQ(Code(access, From(local), Role::kRead), StatusCode::kUnauthenticated);
 }
@@ -142,6 +145,15 @@ TEST_F(DirectoryTest, AnotherListOfTheSameClusterIsTheStoredOne) {
   ASSERT_OK_AND_ASSIGN(const DataDirectory again, Open());
   EXPECT_EQ(again.cluster, first.cluster);
   EXPECT_EQ(again.members.at(3), "127.0.0.1:3");
+}
+
+// Another cluster that begins on machines of a former one: what it left is not taken (E123).
+TEST_F(DirectoryTest, AListThatSharesAnAddressIsAnotherCluster) {
+  ASSERT_OK(Open().status());
+  config_.cluster = {"127.0.0.1:1", "127.0.0.1:4", "127.0.0.1:5"};
+  EXPECT_THAT(Open().status(), StatusIs(StatusCode::kFailedPrecondition, HasSubstr("of cluster")));
+  config_.cluster = {"127.0.0.1:1"};
+  EXPECT_THAT(Open().status(), StatusIs(StatusCode::kFailedPrecondition));
 }
 
 TEST_F(DirectoryTest, AFullFolderIsNotTaken) {
@@ -222,6 +234,20 @@ TEST(Members, AMajorityMustBeHeardFrom) {
   EXPECT_OK(CheckLiveQuorum(status, Of({1, 2})));
   EXPECT_THAT(CheckLiveQuorum(status, Of({1, 3})),
               StatusIs(StatusCode::kFailedPrecondition, HasSubstr("silent: 3")));
+}
+
+TEST(Members, ALearnerHasCaughtUpWhenItIsNear) {  // E169
+  raft::Status status;
+  status.commit = 1000;
+  status.peers = {{.id = 2, .match = 1000, .active = true},
+                  {.id = 4, .match = 899, .learner = true, .active = true},
+                  {.id = 5, .match = 1000, .learner = true, .active = false},
+                  {.id = 6, .match = 0, .learner = true, .active = true}};
+  EXPECT_EQ(CaughtUpLearner(status), raft::kNoNode);
+  status.peers[1].match = 900;
+  EXPECT_EQ(CaughtUpLearner(status), 4u);
+  status.peers[1].active = false;
+  EXPECT_EQ(CaughtUpLearner(status), raft::kNoNode);
 }
 
 // ---- Room (E167) ----

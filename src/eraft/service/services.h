@@ -20,6 +20,7 @@
 #include "base/random.h"
 #include "base/sync/mutex.h"
 #include "eraft/backup/backup_source.h"
+#include "eraft/node/handover.h"
 #include "eraft/node/node.h"
 #include "eraft/service/access.h"
 #include "eraft/service/replica.h"
@@ -72,6 +73,8 @@ class ServerControl {
   // FailedPrecondition: not while the server is as it is.
   virtual absl::StatusOr<std::string> SetOption(absl::string_view name,
                                                 absl::string_view value) = 0;
+  // What the transport knows of the other members.
+  virtual std::vector<PeerSight> Sights() = 0;
   // A backup of the newest snapshot, which is of entry `at_least` or a later one, without the files
   // that are `known`. `header` tells what it is of. Blocks; errors of BackupSource::Open.
   virtual base::Owned<BackupSource> OpenBackup(raft::Index at_least,
@@ -91,7 +94,7 @@ struct ServiceParts {
   base::AuditLog* audit;  // null: none is kept
   base::Pool& pool;       // for what blocks: administration, the audit log
   ReadMode read_mode = ReadMode::kLinearizable;
-  absl::Duration tick;           // of the node: its deadlines are kept so exactly
+  std::atomic<int64_t> tick_us;  // of the node: its deadlines are kept so exactly
   uint64_t stream_commands_max;  // of one pipeline, under way
   uint64_t range_bytes_max;
   absl::Duration session_ttl;

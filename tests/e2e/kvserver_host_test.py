@@ -1,0 +1,214 @@
+#!/usr/bin/python3
+"""What a kvserver does beside serving: stops with others, sleeps and wakes, takes in members, other settings
+while it runs (E31, E33, E34, E108, E169, E170, E174, E195)."""
+import concurrent.futures
+import json
+import signal
+import tempfile
+import time
+import unittest
+
+import grpc
+
+import kv_rig
+import rig
+from kv_rig import admin, kv
+
+
+class HostTest(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory(prefix="slipway-kv-")
+        self.addCleanup(self.folder.cleanup)
+
+    def cluster(self, nodes=3, arguments=("--engine", "memory")):
+        cluster = kv_rig.Cluster(self.folder.name, nodes, arguments)
+        self.addCleanup(lambda: cluster.__exit__())
+        return cluster.__enter__()
+
+    def set_option(self, node, name, value):
+        return node.admin("SetOption", admin.SetOptionRequest(name=name, value=value), admin.SetOptionResponse).before
+
+    def peer(self, node, other):
+        """What `node` knows of `other`."""
+        peers = json.loads(node.http("/statusz?format=json")[1])["peers"]
+        return next(peer for peer in peers if peer["node"] == other.index + 1)
+
+    def code(self, call):
+        with self.assertRaises(grpc.RpcError) as caught:
+            call()
+        return caught.exception.code().name, caught.exception.details()
+
+    # ---- Stopping (E195) ----
+
+    def test_the_last_two_of_three_stop_at_once(self):
+        cluster = self.cluster()
+        leader = cluster.leader()
+        cluster.put(b"k", b"v")
+        dead, other = [node for node in cluster.nodes if node is not leader]
+        dead.kill()
+        kv_rig.eventually(lambda: not self.peer(leader, dead)["connected"], "the leader has noticed")
+        begun = time.monotonic()
+        for node in (leader, other):
+            node.signal(signal.SIGTERM)
+        self.assertEqual([node.wait() for node in (leader, other)], [0, 0])
+        took = time.monotonic() - begun
+        for node in (leader, other):
+            self.assertNotIn(f"hands leadership over to={dead.index + 1}", node.log())
+        self.assertLess(took, 10 if not rig.SANITIZED else 60)
+
+    def test_a_drained_node_is_no_successor(self):
+        cluster = self.cluster()
+        leader = cluster.leader()
+        cluster.put(b"k", b"v")
+        first, second = [node for node in cluster.nodes if node is not leader]
+        first.admin("Drain", admin.DrainRequest(), admin.DrainResponse)
+
+        kv_rig.eventually(lambda: self.peer(leader, first)["leaving"], "its peer says that it goes")
+        self.assertFalse(self.peer(leader, second)["leaving"])
+        self.assertEqual(leader.stop(), 0)
+        self.assertIn(f"hands leadership over to={second.index + 1}", leader.log())
+        self.assertNotIn(f"hands leadership over to={first.index + 1}", leader.log())
+
+    def test_a_drained_node_that_leads_on_refuses_writes(self):
+        cluster = self.cluster(nodes=1)
+        node = cluster.leader()
+        cluster.put(b"k", b"v")
+        node.admin("Drain", admin.DrainRequest(), admin.DrainResponse)
+        self.assertEqual(node.command_call(kv.PUT, b"k", b"w")[0], "ErrWrongLeader")
+        self.assertEqual(node.command_call(kv.GET, b"k"), ("OK", b"v"))
+
+    # ---- Unary calls between nodes (E124) ----
+
+    def test_nodes_talk_by_unary_calls(self):
+        cluster = self.cluster(arguments=["--engine", "memory", "--raft-transport", "unary"])
+        leader = cluster.leader()
+        for number in range(50):
+            cluster.append(b"k", b"%d," % number, client_id=3, command_id=number)
+        leader.kill()
+        self.assertEqual(cluster.get(b"k"), b"".join(b"%d," % number for number in range(50)))
+        leader.start()
+        kv_rig.eventually(lambda: leader.command_call(kv.GET, b"k")[1].endswith(b"49,"), "it has caught up")
+
+    # ---- Sleep (E108) ----
+
+    def test_the_death_of_a_sleeping_leader_is_noticed_without_a_client(self):
+        cluster = self.cluster(arguments=["--engine", "memory", "--hibernate-after", "500ms"])
+        leader = cluster.leader()
+
+        def asleep():
+            states = [json.loads(node.http("/statusz?format=json")[1])["groups"][0] for node in cluster.nodes]
+            return all(state["hibernating"] for state in states)
+        kv_rig.eventually(asleep, "all sleep")
+        leader.kill()
+        self.assertIsNot(cluster.leader(), leader)
+
+    # ---- Settings while it runs (E31), and those in force (E33, E34) ----
+
+    def test_timers_change_while_it_runs(self):
+        cluster = self.cluster()
+        leader = cluster.leader()
+        self.assertEqual(self.set_option(leader, "election_timeout", "3s"), "1s")
+        self.assertEqual(self.set_option(leader, "heartbeat-interval", "200ms"), "100ms")
+        effective = json.loads(leader.http("/statusz?format=json")[1])["effective"]
+        self.assertEqual((effective["election_timeout"], effective["heartbeat_interval"]), ("3s", "200ms"))
+        for name, value, text in (("election_timeout", "900ms", "5 times"), ("heartbeat_interval", "1s", "5 times"),
+                                  ("heartbeat_interval", "fast", "heartbeat_interval"),
+                                  ("heartbeat_interval", "0", "out of bounds"), ("color", "blue", "no such option")):
+            code, details = self.code(lambda n=name, v=value: self.set_option(leader, n, v))
+            self.assertEqual(code, "INVALID_ARGUMENT")
+            self.assertIn(text, details)
+        options = leader.admin("Info", admin.InfoRequest(), admin.InfoResponse).options
+        self.assertIn("election_timeout=3s", options)
+        self.assertIn("heartbeat_interval=200ms", options)
+        for node in cluster.nodes:
+            self.set_option(node, "election_timeout", "5s")
+            self.set_option(node, "heartbeat_interval", "50ms")
+        self.assertEqual(cluster.put(b"k", b"v")[0], "OK")
+
+    def test_leases_keep_the_timers(self):
+        cluster = self.cluster(nodes=1, arguments=["--engine", "memory", "--read-mode", "lease"])
+        code, details = self.code(lambda: self.set_option(cluster.nodes[0], "election_timeout", "2s"))
+        self.assertEqual(code, "FAILED_PRECONDITION")
+        self.assertIn("leases", details)
+
+    def test_what_is_in_force_is_told(self):
+        cluster = self.cluster(nodes=1, arguments=["--block-cache", "8MiB", "--compression", "zstd", "--raft-workers",
+                                                   "4", "--apply-workers", "3", "--wal-linger", "1ms"])
+        node = cluster.nodes[0]
+        effective = json.loads(node.http("/statusz?format=json")[1])["effective"]
+        expected = {"engine": "rocksdb", "block_cache": "8MiB", "compression": "zstd", "apply_workers": "3",
+                    "raft_workers": "1", "wal_linger": "1ms", "engine_rate_limit": "unlimited"}
+        self.assertEqual({name: effective[name] for name in expected}, expected)
+        for name, value in expected.items():
+            self.assertIn(f"setting in force name={name} value={value}", node.log())
+        self.assertIn("--raft-workers counts as 1", node.log())
+        cluster.put(b"k", b"v")
+        self.assertEqual(cluster.get(b"k"), b"v")
+
+    # ---- Members (E169, E170) ----
+
+    def test_a_learner_that_has_caught_up_is_promoted(self):
+        cluster = self.cluster(nodes=1, arguments=["--engine", "memory", "--auto-promote"])
+        leader = cluster.leader()
+        for number in range(20):
+            cluster.put(b"k%d" % number, b"v")
+        token = leader.admin("Info", admin.InfoRequest(), admin.InfoResponse).cluster_id.hex()
+        added = kv_rig.Node(self.folder.name, 1, [*cluster.cluster, f"127.0.0.1:{kv_rig.free_port()}"],
+                            ["--engine", "memory", "--join", "--cluster-token", token])
+        self.addCleanup(added.kill)
+        added.start()
+        leader.admin("ChangeMembership", admin.ChangeMembershipRequest(
+            group=1, add=[admin.Member(node_id=2, address=added.address(), role=admin.Member.LEARNER)]),
+            admin.ChangeMembershipResponse, timeout=60)
+        kv_rig.eventually(lambda: {m.node_id: m.role for m in leader.group().members} ==
+                          {1: admin.Member.VOTER, 2: admin.Member.VOTER}, "it votes")
+        kv_rig.eventually(lambda: "a learner has caught up and becomes a voter node=2" in leader.log(), "it is told")
+        self.assertEqual(cluster.get(b"k0"), b"v")
+
+    def test_a_list_that_is_not_in_force_is_told_once(self):
+        folder = self.folder.name
+        cluster = [f"127.0.0.1:{kv_rig.free_port()}" for _ in range(2)]
+        node = kv_rig.Node(folder, 0, cluster[:1], ["--cluster-token", "t"])
+        self.addCleanup(node.kill)
+        node.start()
+        text = "the members of --cluster are not those in force"
+        self.assertNotIn(text, node.log())
+        node.kill()
+        node.cluster = cluster
+        node.start()
+        kv_rig.eventually(lambda: node.command_call(kv.PUT, b"k", b"v")[0] == "OK", "it leads its group of one")
+        self.assertEqual(node.log().count(text), 1, node.log())
+
+    # ---- A flood (E174) ----
+
+    def test_a_flood_of_calls_costs_no_election_and_no_answer_of_health(self):
+        cluster = self.cluster(arguments=["--engine", "memory", "--max-inflight", "50"])
+        for node in cluster.nodes:  # what is shown is that raft gets its turn, not how quick this machine is
+            self.set_option(node, "election_timeout", "10s")
+        leader = cluster.leader()
+        term = leader.status().term
+        channels = [kv_rig.channel(leader.address()) for _ in range(4)]
+        self.addCleanup(lambda: [channel.close() for channel in channels])
+        request = kv.CommandRequest(op=kv.PUT, key=b"k", value=b"x" * 4096)
+
+        def flood(channel):
+            put = channel.unary_unary("/kvraftpb.KVService/Command", kv.CommandRequest.SerializeToString,
+                                      kv.CommandResponse.FromString)
+            calls = [put.future(request, timeout=30) for _ in range(200)]
+            return [call.result().err for call in calls]
+        with concurrent.futures.ThreadPoolExecutor(len(channels)) as pool:
+            floods = [pool.submit(flood, channel) for channel in channels]
+            looks = 0
+            while looks < 5 or not all(each.done() for each in floods):
+                self.assertTrue(leader.serving("liveness"))
+                self.assertEqual(leader.group().term, term)
+                looks += 1
+        words = [word for each in floods for word in each.result()]
+        self.assertLessEqual(set(words), {"OK", "ErrTimeout"})
+        self.assertIn("OK", words)
+        self.assertEqual(leader.status().term, term)
+        self.assertEqual(cluster.put(b"k", b"after")[0], "OK")
+
+
+if __name__ == "__main__":
+    rig.main()
