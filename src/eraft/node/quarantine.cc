@@ -144,6 +144,7 @@ absl::Status QuarantineLog(base::Dir& dir, absl::Time now, const absl::Status& s
                 absl::StrCat("at ", damage.offset, ": ", damage.why));
   }
   std::vector<BadFile> files;
+  files.reserve(bad.size());
   for (const auto& [path, why] : bad) files.push_back({path, why});
   const auto kept = Quarantine(dir, now, "the write-ahead log is damaged where it had been durable",
                                "the node does not start; nothing is cut", files);
