@@ -37,7 +37,7 @@ class DocsCommands(unittest.TestCase):
         script = "".join(f"echo '## line {line}'\n{text}" for line, text in found)
         done = subprocess.run(["bash", "-eu", "-o", "pipefail", "-v"], input=script, cwd=folder / "work",
                               env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                              timeout=100, check=False)
+                              timeout=200, check=False)
         self.assertEqual(done.returncode, 0, f"{path.name}: {done.stdout[-3000:]}")
         return done.stdout
 
