@@ -232,14 +232,19 @@ void Disk::Close(uint64_t id, Ids& closure) const {
   }
 }
 
-// Whether the names of `old` are all written again by `op`, or go with their directory: then its
-// sync is about them too, for what is written of a directory is its entries as they are, not their
-// history.
-bool Disk::Supersedes(const NameOp& op, const NameOp& old) {
+// Whether the names of a doomed operation are all written again by later ones of `closure`, or go
+// with their directory: then the sync is about them too, for what is written of a directory is its
+// entries as they are, not their history.
+bool Disk::Superseded(uint64_t id, const Ids& closure) const {
+  const NameOp& old = name_ops_.at(id);
   return std::all_of(old.changes.begin(), old.changes.end(), [&](const NameChange& was) {
-    if (std::count(op.gone.begin(), op.gone.end(), was.dir) > 0) return true;
-    return std::any_of(op.changes.begin(), op.changes.end(), [&](const NameChange& now) {
-      return now.dir == was.dir && now.name == was.name;
+    return std::any_of(closure.upper_bound(id), closure.end(), [&](uint64_t later) {
+      const NameOp& op = name_ops_.at(later);
+      if (op.doomed) return false;
+      if (std::count(op.gone.begin(), op.gone.end(), was.dir) > 0) return true;
+      return std::any_of(op.changes.begin(), op.changes.end(), [&](const NameChange& now) {
+        return now.dir == was.dir && now.name == was.name;
+      });
     });
   });
 }
@@ -248,12 +253,17 @@ bool Disk::Supersedes(const NameOp& op, const NameOp& old) {
 void Disk::CommitAll(const Ids& wanted) {
   Ids closure;
   for (const uint64_t id : wanted) Close(id, closure);
+  Ids superseded;
   for (const uint64_t id : closure) {
-    const NameOp& op = name_ops_.at(id);
+    if (name_ops_.at(id).doomed && Superseded(id, closure)) superseded.insert(id);
+  }
+  for (const uint64_t id : closure) {
+    const auto found = name_ops_.find(id);
+    if (found == name_ops_.end()) continue;  // doomed, and superseded
+    const NameOp& op = found->second;
     const bool blocked =
         op.doomed || std::any_of(op.after.begin(), op.after.end(), [&](uint64_t before) {
-          const auto old = name_ops_.find(before);
-          return old != name_ops_.end() && !(old->second.doomed && Supersedes(op, old->second));
+          return name_ops_.count(before) > 0 && superseded.count(before) == 0;
         });
     if (blocked) continue;
     Commit(op);

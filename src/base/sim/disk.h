@@ -132,7 +132,7 @@ class Disk {
   void ChangeLive(const NameChange& change, absl::Time now);
   void Commit(const NameOp& op);
   void CommitAll(const Ids& wanted);
-  static bool Supersedes(const NameOp& op, const NameOp& old);
+  bool Superseded(uint64_t id, const Ids& closure) const;
   void Close(uint64_t id, Ids& closure) const;
   void Forget(uint64_t id);
   void DropIfUnused(Inode inode);

@@ -212,7 +212,10 @@ absl::Status RemoveUnfinished(base::Dir& root) {
   SLIPWAY_RETURN_IF_ERROR(dir.status());
   SLIPWAY_ASSIGN_OR_RETURN(const std::vector<std::string> names, NamesIn(**dir));
   for (const std::string& name : names) {
-    if (absl::EndsWith(name, kTempSuffix)) {
+    // Nor is one without its MANIFEST of any use, which a disk that failed may leave.
+    const bool bare = ParseSnapshotName(name).has_value() &&
+                      absl::IsNotFound((*dir)->Stat(base::JoinPath(name, kManifestName)).status());
+    if (bare || absl::EndsWith(name, kTempSuffix)) {
       SLIPWAY_RETURN_IF_ERROR(base::RemoveTree(**dir, name));
     }
   }

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/check.h"
 #include "base/digest/crc32c.h"
+#include "base/mutant.h"
 #include "eraft/store/limits.h"
 
 namespace slipway::eraft {
@@ -35,6 +36,22 @@ absl::Status RemoveOtherParts(base::Dir& snapshots, GroupId group, absl::string_
     SLIPWAY_RETURN_IF_ERROR(base::RemoveTree(snapshots, text));
   }
   return absl::OkStatus();
+}
+
+// After a sync that failed nobody can tell what of the folder is durable, and the next sync says OK
+// of what it is not: so the next attempt begins with nothing.
+void Forget(base::Dir& root, absl::string_view path) {
+  if (!SLIPWAY_MUTANT("eraft-resume-after-failed-sync")) base::RemoveTree(root, path).IgnoreError();
+}
+
+// The folder of a transfer, with nothing but its MANIFEST, durably.
+absl::Status MakePart(base::Dir& root, base::Dir& parent, absl::string_view path,
+                      absl::string_view manifest_bytes) {
+  SLIPWAY_RETURN_IF_ERROR(root.MakeDir(path, 0700));
+  SLIPWAY_RETURN_IF_ERROR(root.MakeDir(base::JoinPath(path, kSnapshotFilesDir), 0700));
+  SLIPWAY_ASSIGN_OR_RETURN(const std::unique_ptr<base::Dir> dir, root.OpenDir(path));
+  SLIPWAY_RETURN_IF_ERROR(base::WriteFileDurably(*dir, kManifestName, manifest_bytes, 0600));
+  return parent.Sync();
 }
 
 }  // namespace
@@ -147,11 +164,10 @@ base::Owned<SnapshotWriter> SnapshotWriter::Begin(base::Dir& root, EngineKind ki
                        root.Stat(base::JoinPath(path, kSnapshotFilesDir)).ok();
   if (!resumes) {
     SLIPWAY_RETURN_IF_ERROR(base::RemoveTree(root, path));
-    SLIPWAY_RETURN_IF_ERROR(root.MakeDir(path, 0700));
-    SLIPWAY_RETURN_IF_ERROR(root.MakeDir(base::JoinPath(path, kSnapshotFilesDir), 0700));
-    SLIPWAY_ASSIGN_OR_RETURN(const std::unique_ptr<base::Dir> dir, root.OpenDir(path));
-    SLIPWAY_RETURN_IF_ERROR(base::WriteFileDurably(*dir, kManifestName, manifest_bytes, 0600));
-    SLIPWAY_RETURN_IF_ERROR(parent->Sync());
+    if (absl::Status made = MakePart(root, *parent, path, manifest_bytes); !made.ok()) {
+      Forget(root, path);
+      return made;
+    }
   }
   SLIPWAY_ASSIGN_OR_RETURN(std::unique_ptr<base::Dir> files,
                            root.OpenDir(base::JoinPath(path, kSnapshotFilesDir)));
@@ -190,7 +206,12 @@ absl::Status SnapshotWriter::StartFile() {
 absl::Status SnapshotWriter::EndFile() {
   const SnapshotFile& expected = manifest_.files[next_file_];
   const bool good = hash_.Finish() == expected.sha256;
-  if (good) SLIPWAY_RETURN_IF_ERROR(file_->Sync());
+  if (good) {
+    if (absl::Status synced = file_->Sync(); !synced.ok()) {
+      Forget(root_, path_);
+      return synced;
+    }
+  }
   file_ = nullptr;
   if (!good) {
     return absl::DataLossError(absl::StrCat("file ", expected.name,
@@ -228,9 +249,13 @@ absl::StatusOr<Manifest> SnapshotWriter::Finish() {
         absl::StrCat("receive snapshot: ", manifest_.files.size() - next_file_, " of ",
                      manifest_.files.size(), " files are missing"));
   }
-  SLIPWAY_RETURN_IF_ERROR(SyncFlat(*files_));
   SLIPWAY_ASSIGN_OR_RETURN(const std::unique_ptr<base::Dir> dir, root_.OpenDir(path_));
-  SLIPWAY_RETURN_IF_ERROR(dir->Sync());
+  absl::Status synced = SyncFlat(*files_);
+  if (synced.ok()) synced = dir->Sync();
+  if (!synced.ok()) {
+    Forget(root_, path_);
+    return synced;
+  }
   const SnapshotName name = {manifest_.group, manifest_.term, manifest_.index};
   // One of that name is as good; this one is verified.
   SLIPWAY_RETURN_IF_ERROR(RemoveSnapshot(root_, name));

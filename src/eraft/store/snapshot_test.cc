@@ -342,6 +342,19 @@ class StreamTest : public ::testing::Test {
     EXPECT_OK(base::WriteFileDurably(**dir, kManifestName, EncodeManifest(manifest_)));
   }
   SnapshotName Name() const { return {manifest_.group, manifest_.term, manifest_.index}; }
+  void UseFewChunks() {
+    manifest_.files.pop_back();
+    ASSERT_OK_AND_ASSIGN(const auto dir, root_->OpenDir(SnapshotPath(Name())));
+    ASSERT_OK(base::WriteFileDurably(*dir, kManifestName, EncodeManifest(manifest_)));
+  }
+  absl::Status Transfer(base::sim::Files& files) {
+    SLIPWAY_ASSIGN_OR_RETURN(const auto to, files.MakeRoot("/to"));
+    const auto reader = Reader();
+    SLIPWAY_ASSIGN_OR_RETURN(const auto writer, Writer(*to));
+    SLIPWAY_RETURN_IF_ERROR(reader->Seek(writer->next_file()));
+    SLIPWAY_RETURN_IF_ERROR(Pass(*reader, *writer, 100));
+    return writer->Finish().status();
+  }
   std::string FilesPath() const {
     return absl::StrCat(SnapshotPath(Name()), "/", kSnapshotFilesDir);
   }
@@ -462,33 +475,43 @@ TEST_F(StreamTest, APartWithoutItsFolderOfFilesBeginsAnew) {
 // E407, E161: the power goes at every operation of a transfer; afterwards it is resumed, and
 // nothing under the snapshot's name is ever less than whole.
 TEST_F(StreamTest, PowerLossAtEveryOperationOfATransfer) {
-  manifest_.files.pop_back();  // few chunks
-  ASSERT_OK_AND_ASSIGN(const auto dir, root_->OpenDir(SnapshotPath(Name())));
-  ASSERT_OK(base::WriteFileDurably(*dir, kManifestName, EncodeManifest(manifest_)));
-  const auto transfer = [&](base::sim::Files& files) -> absl::Status {
-    SLIPWAY_ASSIGN_OR_RETURN(const auto to, files.MakeRoot("/to"));
-    const auto reader = Reader();
-    SLIPWAY_ASSIGN_OR_RETURN(const auto writer, Writer(*to));
-    SLIPWAY_RETURN_IF_ERROR(reader->Seek(writer->next_file()));
-    SLIPWAY_RETURN_IF_ERROR(Pass(*reader, *writer, 100));
-    return writer->Finish().status();
-  };
+  UseFewChunks();
   for (uint64_t seed = 0; seed < 3; ++seed) {
     for (int n = 1;; ++n) {
       base::sim::Files files(seed);
       ASSERT_OK(files.MakeRoot("/to"));
       files.Settle();
       files.PowerLossAt(n);
-      const absl::Status status = transfer(files);
+      const absl::Status status = Transfer(files);
       base::sim::Files after = files.AfterReboot();
       ASSERT_OK_AND_ASSIGN(const auto to, after.OpenRoot("/to"));
       ASSERT_OK_AND_ASSIGN(const auto there, ListSnapshots(*to, manifest_.group));
       EXPECT_GE(there.size(), status.ok() ? 1u : 0u) << "an answered snapshot is gone";
       for (const SnapshotName& name : there) EXPECT_OK(VerifySnapshot(*to, name)) << n;
-      ASSERT_OK(transfer(after)) << n;
+      ASSERT_OK(Transfer(after)) << n;
       EXPECT_OK(VerifySnapshot(*to, Name()));
       if (!files.off()) break;
     }
+  }
+}
+
+// What a failed sync was about is not taken for durable by the attempts after it.
+TEST_F(StreamTest, AfterAFailedOperationTheNextTransferIsDurable) {
+  UseFewChunks();
+  for (int n = 1;; ++n) {
+    base::sim::Files files(1);
+    ASSERT_OK_AND_ASSIGN(const auto root, files.MakeRoot("/to"));
+    ASSERT_OK(root->MakeDir(kSnapshotsDir));  // it came with an earlier one
+    files.Settle();
+    files.FailAt(n, base::ErrnoError(EIO, "disk"));
+    Transfer(files).IgnoreError();
+    const bool failed = files.counts().faults.failed > 0;
+    files.ClearFaults();
+    ASSERT_OK(Transfer(files)) << n;
+    base::sim::Files after = files.AfterReboot(base::sim::Loss::kLoseAllUnsynced);
+    ASSERT_OK_AND_ASSIGN(const auto to, after.OpenRoot("/to"));
+    EXPECT_OK(VerifySnapshot(*to, Name())) << n;
+    if (!failed) break;
   }
 }
 
