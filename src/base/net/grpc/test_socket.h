@@ -17,7 +17,9 @@ namespace slipway::base::net {
 
 class TestSocket {
  public:
-  explicit TestSocket(int port) : fd_(socket(AF_INET, SOCK_STREAM, 0)) {
+  TestSocket() : fd_(socket(AF_INET, SOCK_STREAM, 0)) { SLIPWAY_CHECK(fd_ >= 0); }
+  explicit TestSocket(int port) : TestSocket() { Connect(port); }
+  void Connect(int port) {
     sockaddr_in address = {};
     address.sin_family = AF_INET;
     address.sin_port = htons(static_cast<uint16_t>(port));
