@@ -248,6 +248,8 @@ void Injector::Misdirect(const Fault& fault, Machine& machine) {
   took_effect_ = MayDamage(machine) && machine.up();
   if (!took_effect_) return;
   machine.NoteDamage();
+  // A loss of power that is still to come would come before the write is vouched for.
+  machine.disk().ClearFaults();
   const uint64_t before = machine.disk().counts().faults.misdirected;
   machine.disk().MisdirectAt(static_cast<int>(1 + fault.choice % 20));
   AwaitMisdirected(machine, before);
