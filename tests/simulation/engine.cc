@@ -15,8 +15,10 @@ class FlushingEngine : public Engine {
 
   absl::Status Write(const Batch& batch) override {
     SLIPWAY_RETURN_IF_ERROR(engine_->Write(batch));
-    // Its failure is the engine's, which tells the next write.
-    if (choices_.Chance(percent_)) engine_->Flush().IgnoreError();
+    if (!choices_.Chance(percent_)) return absl::OkStatus();
+    // An engine that gave up says so at once: there may be no later write.
+    if (absl::Status flushed = engine_->Flush(); !absl::IsResourceExhausted(flushed))
+      return flushed;
     return absl::OkStatus();
   }
   absl::StatusOr<std::optional<std::string>> Get(absl::string_view key) override {
