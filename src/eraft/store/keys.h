@@ -20,7 +20,7 @@ using CommandId = uint64_t;  // of one client, rising from 0
 
 enum class KeyKind : char {
   kAuth = 'a',       // reserved
-  kSession = 'c',    // shard, client: the session; with a command: a stored answer
+  kSession = 'c',    // shard, client: the session; with a command: stored answers from it on
   kChunk = 'd',      // shard, escaped key, chunk: part of a long value (E153)
   kExpiry = 'e',     // time, shard, client: sessions by their last use (E143)
   kMvcc = 'k',       // reserved: escaped key, revision

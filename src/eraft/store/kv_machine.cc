@@ -150,7 +150,7 @@ absl::Status KvMachine::ApplyEntry(Transaction& transaction, const raft::Entry& 
 }
 
 absl::Status KvMachine::Commit(Transaction& transaction) {
-  SLIPWAY_RETURN_IF_ERROR(engine_.Write(transaction.ToBatch()));
+  SLIPWAY_RETURN_IF_ERROR(engine_.Write(std::move(transaction).ToBatch()));
   if (SLIPWAY_MUTANT("eraft-applied-apart")) {
     Batch apart;
     apart.Put(MetaKey(group_id_, kAppliedName), EncodeGroupState(group_));

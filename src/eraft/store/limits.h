@@ -21,6 +21,7 @@ static_assert(kTailBytesMax <= kChunkBytesMax);
 inline constexpr uint64_t kSessionTtlMs = uint64_t{24} * 3600 * 1000;
 inline constexpr uint64_t kSessionsMax = 1'000'000;
 inline constexpr uint64_t kWindowCommands = 1024;  // of a strict session, not yet acknowledged
+inline constexpr uint64_t kAnswersPerRow = 32;     // of commands with numbers that follow each other
 // The last use of a session is noted to this precision, upwards: it never expires early.
 inline constexpr uint64_t kActivityQuantumMs = 1000;
 inline constexpr int kEvictionsPerCommand = 16;
@@ -30,6 +31,12 @@ inline constexpr uint64_t kBatchBytesMax = 4
 
 inline constexpr uint64_t kManifestBytesMax = 16 << 20;
 inline constexpr uint32_t kSnapshotChunkBytes = 1 << 20;  // E161
+// Of a file that is received, written before the disk is told to begin: the sync at its end then
+// finds little to wait for.
+inline constexpr uint64_t kSnapshotWriteBehindBytes = 4 << 20;
+// A receiver asks for room on its disk before it takes so much. What is smaller has room in a
+// node's reserve (E167).
+inline constexpr uint64_t kSnapshotRoomAskedBytes = 64 << 20;
 inline constexpr uint64_t kSnapshotFilesMax = 100'000;
 
 }  // namespace slipway::eraft

@@ -194,8 +194,8 @@ class RocksEngine : public Engine {
   };
   absl::Status CheckOpen() const;
   absl::Status IngestFile(Iterator& source, const std::string& file);
-  // Before a write: what it changes is asked of RocksDB from now on. After it: it is known.
-  void ForgetRows(const Batch& batch) ABSL_LOCKS_EXCLUDED(rows_mutex_);
+  // After a write. Who asks while it is under way may still get what a row was before, for one row
+  // until all rows are known; never first what it is and then what it was.
   void KnowRows(const Batch& batch) ABSL_LOCKS_EXCLUDED(rows_mutex_);
 
   const std::string root_;
@@ -236,18 +236,9 @@ absl::Status RocksEngine::Write(const Batch& batch) {
     SLIPWAY_RETURN_IF_ERROR(ToStatus(added, "write"));
   }
   const base::MutexLock lock(write_mutex_);
-  ForgetRows(batch);
   SLIPWAY_RETURN_IF_ERROR(ToStatus(db_->Write(NoOwnLog(), &out), "write"));
   KnowRows(batch);
   return absl::OkStatus();
-}
-
-void RocksEngine::ForgetRows(const Batch& batch) {
-  const base::MutexLock lock(rows_mutex_);
-  for (const Batch::Change& change : batch.changes()) {
-    if (change.kind == Batch::Kind::kDeleteRange) return rows_.Clear();
-    rows_.Set(change.key, std::nullopt);
-  }
 }
 
 // Rows come in here only, never where one is read: what a reader has found may be old by then.
@@ -256,10 +247,10 @@ void RocksEngine::KnowRows(const Batch& batch) {
   for (const Batch::Change& change : batch.changes()) {
     switch (change.kind) {
       case Batch::Kind::kPut:
-        rows_.Set(change.key, change.value);
+        rows_.Put(change.key, change.value);
         break;
       case Batch::Kind::kDelete:
-        rows_.Set(change.key, std::nullopt);
+        rows_.Delete(change.key);
         break;
       case Batch::Kind::kDeleteRange:
         rows_.Clear();

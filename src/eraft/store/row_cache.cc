@@ -33,18 +33,30 @@ const std::string* RowCache::Add(absl::string_view key, std::string row) {
   return &young_.insert_or_assign(std::string(key), std::move(row)).first->second;
 }
 
-void RowCache::Set(const std::string& key, const std::optional<std::string>& row) {
-  for (Rows* rows : {&young_, &old_}) {
-    const auto found = rows->find(key);
-    if (found == rows->end()) continue;
-    (rows == &young_ ? young_bytes_ : old_bytes_) -=
-        key.size() + found->second.size() + kRowOverheadBytes;
-    if (!row.has_value() && SLIPWAY_MUTANT("eraft-cache-keeps-deleted")) continue;
-    rows->erase(found);
+void RowCache::Remove(Rows& rows, uint64_t& bytes, absl::string_view key) {
+  const auto found = rows.find(key);
+  if (found == rows.end()) return;
+  bytes -= key.size() + found->second.size() + kRowOverheadBytes;
+  rows.erase(found);
+}
+
+void RowCache::Put(absl::string_view key, absl::string_view row) {
+  if (key.size() + row.size() > half_bytes_max_ / kLongRowDivisor) return Delete(key);
+  Remove(old_, old_bytes_, key);
+  const auto young = young_.find(key);
+  if (young != young_.end() && row.size() <= young->second.size()) {
+    young_bytes_ -= young->second.size() - row.size();
+    young->second.assign(row.data(), row.size());
+    return;
   }
-  if (row.has_value() && key.size() + row->size() <= half_bytes_max_ / kLongRowDivisor) {
-    Add(key, *row);
-  }
+  if (young != young_.end()) Remove(young_, young_bytes_, key);
+  Add(key, std::string(row));
+}
+
+void RowCache::Delete(absl::string_view key) {
+  if (SLIPWAY_MUTANT("eraft-cache-keeps-deleted")) return;
+  Remove(young_, young_bytes_, key);
+  Remove(old_, old_bytes_, key);
 }
 
 void RowCache::Clear() {

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
 
 #include "absl/container/flat_hash_map.h"
@@ -19,14 +18,15 @@ class RowCache {
 
   // Null: unknown. Holds until the next call.
   const std::string* Find(absl::string_view key);
-  // The row became `row`; nothing: it was deleted.
-  void Set(const std::string& key, const std::optional<std::string>& row);
+  void Put(absl::string_view key, absl::string_view row);
+  void Delete(absl::string_view key);
   void Clear();
   uint64_t bytes() const { return young_bytes_ + old_bytes_; }
 
  private:
   using Rows = absl::flat_hash_map<std::string, std::string>;
   const std::string* Add(absl::string_view key, std::string row);
+  static void Remove(Rows& rows, uint64_t& bytes, absl::string_view key);
 
   const uint64_t half_bytes_max_;
   // What was used since the halves were changed; a row here hides one of the same name in `old_`.

@@ -14,18 +14,18 @@ namespace {
 TEST(RowCacheTest, KnowsWhatWasSetLast) {
   RowCache cache(1 << 20);
   EXPECT_EQ(cache.Find("a"), nullptr);
-  cache.Set("a", "1");
-  cache.Set("a", "2");
+  cache.Put("a", "1");
+  cache.Put("a", "2");
   ASSERT_NE(cache.Find("a"), nullptr);
   EXPECT_EQ(*cache.Find("a"), "2");
-  cache.Set("a", std::nullopt);
+  cache.Delete("a");
   EXPECT_EQ(cache.Find("a"), nullptr);
   EXPECT_EQ(cache.bytes(), 0u);
 }
 
 TEST(RowCacheTest, ForgetsAllAtOnce) {
   RowCache cache(1 << 20);
-  cache.Set("a", "1");
+  cache.Put("a", "1");
   cache.Clear();
   EXPECT_EQ(cache.Find("a"), nullptr);
   EXPECT_EQ(cache.bytes(), 0u);
@@ -33,17 +33,17 @@ TEST(RowCacheTest, ForgetsAllAtOnce) {
 
 TEST(RowCacheTest, ALongRowIsNotKeptNorWhatItWasBefore) {
   RowCache cache(64 << 10);
-  cache.Set("a", "short");
-  cache.Set("a", std::string(2048, 'x'));
+  cache.Put("a", "short");
+  cache.Put("a", std::string(2048, 'x'));
   EXPECT_EQ(cache.Find("a"), nullptr);
 }
 
 TEST(RowCacheTest, WhatIsUsedStaysAndTheRestGoes) {
   RowCache cache(64 << 10);
-  cache.Set("used", "row");
-  cache.Set("left", "row");
+  cache.Put("used", "row");
+  cache.Put("left", "row");
   for (int i = 0; i < 2000; ++i) {
-    cache.Set(absl::StrCat("other", i), std::string(100, 'x'));
+    cache.Put(absl::StrCat("other", i), std::string(100, 'x'));
     ASSERT_NE(cache.Find("used"), nullptr);
     ASSERT_LE(cache.bytes(), 64u << 10);
   }
@@ -59,12 +59,12 @@ TEST(RowCacheTest, NeverSaysWhatIsNotSo) {
     const std::string key = absl::StrCat("key", random() % 100);
     switch (random() % 4) {
       case 0:
-        cache.Set(key, std::nullopt);
+        cache.Delete(key);
         rows.erase(key);
         break;
       case 1:
         rows[key] = std::string(random() % 200, static_cast<char>('a' + random() % 26));
-        cache.Set(key, rows[key]);
+        cache.Put(key, rows[key]);
         break;
       default:
         if (const std::string* const found = cache.Find(key)) {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_set.h"
+#include "absl/strings/str_cat.h"
 #include "base/bytes.h"
 #include "base/mutant.h"
 #include "base/status.h"
@@ -15,7 +16,9 @@ namespace {
 
 constexpr char kLegacy = 1;
 constexpr char kStrict = 2;
-constexpr size_t kSessionBytes = 17;  // kind, active, number
+constexpr size_t kSessionBytes = 17;               // kind, active, number
+constexpr size_t kStoredBytes = 1 + kAnswerBytes;  // place in the row, answer
+static_assert(kAnswersPerRow <= 256);
 
 using Row = Transaction::Row;
 
@@ -26,6 +29,23 @@ bool Expired(Transaction& transaction, uint64_t active) {
   const GroupState& group = transaction.group();
   const uint64_t idle_from_ms = (active + 1) * kActivityQuantumMs;
   return group.time_ms >= idle_from_ms && group.time_ms - idle_from_ms >= group.session_ttl_ms;
+}
+
+// The row with the answer to `command`.
+std::string RowOf(Transaction& transaction, const Command& command) {
+  return AnswerKey(transaction.group_id(), command.shard, command.client,
+                   command.command - command.command % kAnswersPerRow);
+}
+
+// The answer to `command` in its row; empty: there is none.
+absl::StatusOr<absl::string_view> FindAnswer(absl::string_view row, CommandId command) {
+  if (row.size() % kStoredBytes != 0) return absl::DataLossError("a row of answers is malformed");
+  for (; !row.empty(); row.remove_prefix(kStoredBytes)) {
+    if (static_cast<uint8_t>(row.front()) == command % kAnswersPerRow) {
+      return row.substr(1, kAnswerBytes);
+    }
+  }
+  return "";
 }
 
 // The keys of `range`, at most `count`.
@@ -180,13 +200,15 @@ absl::StatusOr<std::optional<Answer>> Sessions::AdmitStrict(Transaction& transac
   Session session = *loaded.session;
   const uint64_t from = session.number;
   if (command.acknowledged > from) {
-    // Only numbers of the window can have an answer.
-    const uint64_t past = command.acknowledged - from > kWindowCommands ? from + kWindowCommands
-                                                                        : command.acknowledged;
-    for (CommandId id = from; id < past; ++id) {
+    // Only numbers of the window can have an answer. A row goes with the last of its numbers.
+    for (CommandId id = from - from % kAnswersPerRow;
+         (id < from || id - from < kWindowCommands) && command.acknowledged - id >= kAnswersPerRow;
+         id += kAnswersPerRow) {
       const std::string key = AnswerKey(group, command.shard, command.client, id);
-      SLIPWAY_ASSIGN_OR_RETURN(const Row answer, transaction.Get(key));
-      if (answer.has_value()) transaction.Replace(command.shard, key, answer, std::nullopt);
+      SLIPWAY_ASSIGN_OR_RETURN(Row row, transaction.Get(key));
+      if (row.has_value()) {
+        transaction.Replace(command.shard, key, std::move(row), std::nullopt);
+      }
     }
     session.number = command.acknowledged;
   }
@@ -198,12 +220,12 @@ absl::StatusOr<std::optional<Answer>> Sessions::AdmitStrict(Transaction& transac
   if (command.command - session.number >= kWindowCommands) {
     return Answer{.code = AnswerCode::kWindowFull};
   }
-  SLIPWAY_ASSIGN_OR_RETURN(
-      const Row stored,
-      transaction.Get(AnswerKey(group, command.shard, command.client, command.command)));
-  if (!stored.has_value()) return std::nullopt;
+  SLIPWAY_ASSIGN_OR_RETURN(const Row row, transaction.Get(RowOf(transaction, command)));
+  if (!row.has_value()) return std::nullopt;
+  SLIPWAY_ASSIGN_OR_RETURN(const absl::string_view stored, FindAnswer(*row, command.command));
+  if (stored.empty()) return std::nullopt;
   ++repeated_;
-  SLIPWAY_ASSIGN_OR_RETURN(Answer answer, DecodeAnswer(*stored));
+  SLIPWAY_ASSIGN_OR_RETURN(Answer answer, DecodeAnswer(stored));
   return answer;
 }
 
@@ -226,10 +248,11 @@ absl::Status Sessions::Record(Transaction& transaction, const Command& command,
                               const Answer& answer) {
   if (command.client == 0) return absl::OkStatus();
   if (command.strict) {
-    transaction.Replace(
-        command.shard,
-        AnswerKey(transaction.group_id(), command.shard, command.client, command.command),
-        std::nullopt, EncodeAnswer(answer));
+    SLIPWAY_ASSIGN_OR_RETURN(
+        Row* const row, transaction.Edit(command.shard, RowOf(transaction, command), kStoredBytes));
+    if (!row->has_value()) row->emplace();
+    (*row)->push_back(static_cast<char>(command.command % kAnswersPerRow));
+    absl::StrAppend(&**row, EncodeAnswer(answer));
     return absl::OkStatus();
   }
   SLIPWAY_ASSIGN_OR_RETURN(const Loaded loaded, Load(transaction, command.shard, command.client));

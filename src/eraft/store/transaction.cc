@@ -21,21 +21,37 @@ bool Transaction::Deleted(absl::string_view key) const {
 
 absl::StatusOr<Transaction::Row> Transaction::Get(const std::string& key) const {
   const auto row = rows_.find(key);
-  if (row != rows_.end()) return row->second;
+  if (row != rows_.end()) return row->second.after;
   if (Deleted(key)) return std::nullopt;
   return engine_.Get(key);
 }
 
-void Transaction::Replace(ShardId shard, const std::string& key, const Row& before, Row after) {
-  StateDigest& digest = stats(shard).digest;
-  if (before.has_value()) digest -= DigestOfRow(key, *before);
-  if (after.has_value()) digest += DigestOfRow(key, *after);
-  Set(key, std::move(after));
+void Transaction::Replace(ShardId shard, const std::string& key, Row before, Row after) {
+  stats(shard);
+  bytes_ += key.size() + (after.has_value() ? after->size() : 0);
+  Changed& row = rows_[key];
+  if (!row.counted) {
+    row.before = std::move(before);
+    row.shard = shard;
+    row.counted = true;
+  }
+  row.after = std::move(after);
+}
+
+absl::StatusOr<Transaction::Row*> Transaction::Edit(ShardId shard, const std::string& key,
+                                                    uint64_t bytes) {
+  bytes_ += bytes;
+  const auto found = rows_.find(key);
+  if (found != rows_.end()) return &found->second.after;
+  SLIPWAY_ASSIGN_OR_RETURN(Row before, Get(key));
+  Row after = before;
+  Replace(shard, key, std::move(before), std::move(after));
+  return &rows_[key].after;
 }
 
 void Transaction::Set(const std::string& key, Row after) {
   bytes_ += key.size() + (after.has_value() ? after->size() : 0);
-  rows_[key] = std::move(after);
+  rows_[key].after = std::move(after);
 }
 
 void Transaction::DeleteRange(const KeyRange& range) {
@@ -54,7 +70,8 @@ absl::Status Transaction::Scan(
     const bool take_over = over != over_end && (!below->valid() || over->first <= below->key());
     if (take_over) {
       if (below->valid() && below->key() == over->first) below->Next();
-      if (over->second.has_value() && !visit(over->first, *over->second)) return absl::OkStatus();
+      const Row& row = over->second.after;
+      if (row.has_value() && !visit(over->first, *row)) return absl::OkStatus();
       ++over;
       continue;
     }
@@ -64,14 +81,22 @@ absl::Status Transaction::Scan(
   return below->status();
 }
 
-Batch Transaction::ToBatch() const {
+Batch Transaction::ToBatch() && {
   Batch batch;
-  for (const KeyRange& range : deleted_) batch.DeleteRange(range);
-  for (const auto& [key, row] : rows_) {
-    if (row.has_value()) {
-      batch.Put(key, *row);
+  for (KeyRange& range : deleted_) batch.DeleteRange(std::move(range));
+  while (!rows_.empty()) {
+    auto node = rows_.extract(rows_.begin());
+    const std::string& key = node.key();
+    Changed& row = node.mapped();
+    if (row.counted) {
+      StateDigest& digest = shards_[row.shard].digest;
+      if (row.before.has_value()) digest -= DigestOfRow(key, *row.before);
+      if (row.after.has_value()) digest += DigestOfRow(key, *row.after);
+    }
+    if (row.after.has_value()) {
+      batch.Put(std::move(node.key()), *std::move(row.after));
     } else {
-      batch.Delete(key);
+      batch.Delete(std::move(node.key()));
     }
   }
   for (const auto& [shard, unused] : touched_) {

@@ -32,8 +32,11 @@ class Transaction {
   ShardStats& stats(ShardId shard);
 
   absl::StatusOr<Row> Get(const std::string& key) const;
-  // Of a row that belongs to a shard's digest; `before` is what it was.
-  void Replace(ShardId shard, const std::string& key, const Row& before, Row after);
+  // Of a row that belongs to a shard's digest; `before` is what Get tells.
+  void Replace(ShardId shard, const std::string& key, Row before, Row after);
+  // Such a row, to be changed in place, which costs no copy of it; it grows by about `bytes`. Holds
+  // until the next call about the same row, or DeleteRange.
+  absl::StatusOr<Row*> Edit(ShardId shard, const std::string& key, uint64_t bytes);
   // Of any other row.
   void Set(const std::string& key, Row after);
   // All rows of the range; digests and counters are the caller's.
@@ -45,9 +48,17 @@ class Transaction {
   uint64_t bytes() const { return bytes_; }  // of the batch so far, roughly
   // The shards whose counters changed.
   const std::map<ShardId, bool>& touched() const { return touched_; }
-  Batch ToBatch() const;
+  // Brings the digests of the shards up to date, each by what its rows were before the transaction
+  // and are now. The end: only touched() may be asked afterwards.
+  Batch ToBatch() &&;
 
  private:
+  struct Changed {
+    Row before;  // before the transaction; of counted rows only
+    Row after;
+    ShardId shard = 0;
+    bool counted = false;  // in the digest of `shard`
+  };
   bool Deleted(absl::string_view key) const;
 
   Engine& engine_;
@@ -55,8 +66,8 @@ class Transaction {
   GroupState& group_;
   std::map<ShardId, ShardStats>& shards_;
   std::map<ShardId, bool> touched_;
-  std::vector<KeyRange> deleted_;    // happened before all of rows_
-  std::map<std::string, Row> rows_;  // changed
+  std::vector<KeyRange> deleted_;  // happened before all of rows_
+  std::map<std::string, Changed> rows_;
   uint64_t bytes_ = 0;
 };
 
