@@ -36,6 +36,8 @@ bool Parse(const grpc::ByteBuffer& buffer, google::protobuf::MessageLite& messag
 }
 
 gpr_timespec In(absl::Duration wait) {
+  // A deadline of now would be rounded up to a wait of a millisecond.
+  if (wait <= absl::ZeroDuration()) return gpr_inf_past(GPR_CLOCK_MONOTONIC);
   return gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
                       gpr_time_from_nanos(absl::ToInt64Nanoseconds(wait), GPR_TIMESPAN));
 }
