@@ -1,27 +1,11 @@
 // zako: builds, and talks to content-addressed stores; this version has `zako cas`.
-#include <iostream>
-
-#include "base/os/signals.h"
-#include "base/os/world.h"
-#include "base/sync/cancel.h"
-#include "build_info.h"
-#include "main_parts.h"
 #include "zako/cli/zako.h"
+#include "main_parts.h"
 
 using namespace slipway;  // NOLINT: a main
 
 int main(int argc, char** argv) {
-  base::os::World world;
-  base::CancelSource cancel;
-  const base::os::CancelOnSignals signals(cancel);
-  if (const absl::Status status = SetFailpointsFrom(world.world()); !status.ok()) {
-    std::cerr << "error: " << status.message() << "\n";
-    return base::kExitUsage;
-  }
-  base::os::Input input(base::os::StandardInput(), cancel.token());
-  base::cli::Streams streams = StandardStreams(input);
+  ToolMain tool_main;
   zako::cli::Zako tool(kVersion, zako::cli::RealCasServers());
-  tool.program().SetCommit(kCommit);
-  return tool.program().Run(std::vector<std::string>(argv + 1, argv + argc), streams, world.world(),
-                            cancel.token());
+  return tool_main.Run(tool.program(), argc, argv);
 }

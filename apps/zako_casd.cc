@@ -2,8 +2,6 @@
 #include <malloc.h>
 
 #include <algorithm>
-#include <cstdlib>
-#include <functional>
 #include <iostream>
 #include <map>
 #include <memory>
@@ -17,16 +15,11 @@
 #include "absl/strings/str_join.h"
 #include "base/cli/program.h"
 #include "base/cli/server_flags.h"
-#include "base/cli/streams.h"
 #include "base/config/reader.h"
 #include "base/log/log.h"
 #include "base/metrics/metrics.h"
-#include "base/net/descriptors.h"
 #include "base/os/loop.h"
 #include "base/os/pool.h"
-#include "base/os/sd_notify.h"
-#include "base/os/signals.h"
-#include "base/os/terminal.h"
 #include "base/os/world.h"
 #include "base/sync/cancel.h"
 #include "base/sync/mutex.h"
@@ -34,58 +27,15 @@
 #include "cas/service/casd.h"
 #include "cas/service/probe.h"
 #include "cas/store/lmdb_index.h"
-#include "main_parts.h"
+#include "server_parts.h"
 
 namespace {
 
 using namespace slipway;  // NOLINT: a main
 
-constexpr absl::Duration kProbeTimeout = absl::Seconds(5);
 // They wait for the disk, so their number has little to do with cores: it bounds how many uploads
 // can share the syncs of one commit.
 constexpr int kIoThreads = 32;
-
-// What SIGHUP calls, while there is something to do it to; one that came before is made up for.
-// Thread-safe.
-class Reloader {
- public:
-  void Set(std::function<void()> reload) {
-    base::MutexLock lock(mutex_);
-    reload_ = std::move(reload);
-    if (reload_ && std::exchange(missed_, false)) reload_();
-  }
-  void Run() {
-    base::MutexLock lock(mutex_);
-    missed_ = !reload_;
-    if (reload_) reload_();
-  }
-
- private:
-  base::Mutex mutex_;
-  std::function<void()> reload_ ABSL_GUARDED_BY(mutex_);
-  bool missed_ ABSL_GUARDED_BY(mutex_) = false;
-};
-
-// A stopped program with a reason that a supervisor can act on (Z46; DECISIONS 3).
-int ExitOf(const absl::Status& status) {
-  switch (status.code()) {
-    case absl::StatusCode::kInvalidArgument:
-    case absl::StatusCode::kNotFound:
-      return base::kExitUsage;  // the configuration, or a file that it names
-    case absl::StatusCode::kUnavailable:
-    case absl::StatusCode::kPermissionDenied:
-      return base::cli::kExitCannotStart;
-    case absl::StatusCode::kAborted:
-    case absl::StatusCode::kFailedPrecondition:
-    case absl::StatusCode::kDataLoss:
-    case absl::StatusCode::kResourceExhausted:
-      return base::cli::kExitStorage;
-    case absl::StatusCode::kInternal:
-      return base::cli::kExitInternal;
-    default:
-      return base::kExitFailure;
-  }
-}
 
 struct Configuration {
   cas::CasdConfig config;
@@ -132,13 +82,6 @@ absl::Status SetUpLog(const cas::CasdConfig& config, base::Clock& clock) {
   return base::Annotate(base::ConfigureLog(options, clock), "open log");
 }
 
-void Notify(base::World& world, absl::string_view state) {
-  const absl::Status status = base::os::NotifyServiceManager(world.environment, state);
-  if (!status.ok()) {
-    SLIPWAY_LOG(kWarn, "service manager not told", {{"error", std::string(status.message())}});
-  }
-}
-
 void WaitFor(const base::CancelToken& cancel) {
   base::Mutex mutex;
   base::CondVar changed;
@@ -162,8 +105,7 @@ absl::Status RunProbe(const cas::CasdConfig& config, const std::string& address,
 // What SIGHUP asks for. What is wrong is refused and told; what it would replace stays in force.
 void Reload(const Configuration& started, const base::cli::ServerFlags& flags,
             base::cli::Invocation& in, cas::Casd& casd, base::Gauge& success) {
-  const absl::Duration now = in.world.clock.Monotonic();
-  Notify(in.world, absl::StrCat("RELOADING=1\nMONOTONIC_USEC=", absl::ToInt64Microseconds(now)));
+  NotifyReloading(in.world);
   absl::StatusOr<Configuration> read = ReadConfiguration(flags, in);
   absl::Status status = read.status();
   if (read.ok()) status = SetUpLog(read->config, in.world.clock);
@@ -230,24 +172,12 @@ constexpr int kKeptBytesMax = 16 << 20;
 int main(int argc, char** argv) {
   mallopt(M_MMAP_THRESHOLD, kMappedBytesMin);
   mallopt(M_TRIM_THRESHOLD, kKeptBytesMax);
-  base::os::World world;  // first: it blocks the signals before any library starts a thread
-  base::net::RaiseDescriptorLimit();
-  base::CancelSource cancel;
-  Reloader reloader;
-  // A second signal ends the program at once: what it acknowledged is on the disk.
-  const base::os::CancelOnSignals signals(
-      cancel, [&reloader] { reloader.Run(); }, [](int signal) { std::_Exit(128 + signal); });
-  const base::os::Terminal terminal = base::os::DetectTerminal();
-  base::cli::Streams streams{std::cin, std::cout, std::cerr};
-  streams.out_is_terminal = terminal.out;
-  streams.err_is_terminal = terminal.err;
-  streams.width = terminal.width;
+  ServerMain server_main;
 
   base::cli::ProgramOptions options;
   options.version = kVersion;
-  options.exit_of = ExitOf;
+  options.exit_of = ServerExitOf;
   base::cli::Program program("zako-casd", "Serves a content-addressed store.", options);
-  program.SetCommit(kCommit);
   base::cli::Command& command = program.Add("", "Serve");
   base::cli::ServerFlags flags(command,
                                {.prefix = "ZAKO_CASD", .config_file = "/etc/zako/casd.yaml"});
@@ -255,7 +185,6 @@ int main(int argc, char** argv) {
   command.Example("zako-casd --config /etc/zako/casd.yaml");
   command.Example("ZAKO_CASD__STORE__ROOT=/tmp/cas zako-casd", "for a try");
   command.Run([&](base::cli::Invocation& in) -> absl::Status {
-    SLIPWAY_RETURN_IF_ERROR(SetFailpointsFrom(in.world));
     const absl::StatusOr<Configuration> read = ReadConfiguration(flags, in);
     if (!read.ok()) {
       in.exit_code = base::kExitUsage;  // whatever keeps the configuration from being read
@@ -267,8 +196,7 @@ int main(int argc, char** argv) {
       if (!status.ok()) in.exit_code = base::kExitFailure;
       return status;
     }
-    return Serve(*read, flags, in, reloader);
+    return Serve(*read, flags, in, server_main.reloader());
   });
-  return program.Run(std::vector<std::string>(argv + 1, argv + argc), streams, world.world(),
-                     cancel.token());
+  return server_main.Run(program, argc, argv);
 }

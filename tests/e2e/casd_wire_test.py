@@ -490,13 +490,9 @@ class Running(CasdTest):
         starting.start()
         self.addCleanup(server.stop)
         self.addCleanup(starting.join)
-        rig.eventually(lambda: server.process and self.blocks_hangup(server.process.pid), "it blocks SIGHUP", pause=0.0005)
+        rig.eventually(lambda: server.process and rig.blocks(server.process.pid, signal.SIGHUP), "it blocks SIGHUP", pause=0.0005)
         os.kill(server.process.pid, signal.SIGHUP)
         rig.eventually(lambda: "reloaded" in server.log(), "reloaded")
-
-    def blocks_hangup(self, pid):
-        blocked = re.search(r"SigBlk:\s*(\w+)", pathlib.Path(f"/proc/{pid}/status").read_text()).group(1)
-        return int(blocked, 16) & 1 << (signal.SIGHUP - 1)
 
     def reload(self, server):
         """SIGHUP; the lines that came by it."""

@@ -416,6 +416,14 @@ class Start(Base):
         self.assertEqual(result.code, 3, result)
         self.assertIn("may not", result.err)
 
+    def test_sighup_while_it_starts_is_not_lost(self):  # E25
+        node = kv_rig.Node(self.path / "one", 0, [f"127.0.0.1:{kv_rig.free_port()}"], ["--engine", "memory"])
+        self.addCleanup(node.kill)
+        node.launch()
+        rig.eventually(lambda: rig.blocks(node.process.pid, signal.SIGHUP), "it blocks SIGHUP", pause=0.0005)
+        node.signal(signal.SIGHUP)
+        rig.eventually(lambda: "read again" in node.log(), "what files say was read again")
+
     def test_a_signal_ends_it_with_0(self):  # E195
         node = self.leader()
         node.signal(signal.SIGINT)

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -134,6 +135,12 @@ class ProjectTest(unittest.TestCase):
 
     def assertExit(self, result, code):
         self.assertEqual(result.code, code, str(result))
+
+
+def blocks(pid, number):
+    """Whether the first thread of a process blocks a signal, so that it waits for whoever will take it."""
+    status = pathlib.Path(f"/proc/{pid}/status").read_text()
+    return int(re.search(r"SigBlk:\s*(\w+)", status).group(1), 16) & 1 << (number - 1)
 
 
 def eventually(condition, what, timeout=PATIENCE, pause=0.02):

@@ -18,31 +18,16 @@ bool FromThisMachine(absl::string_view peer) {
          absl::StartsWith(peer, "ipv6:[::ffff:127.") || absl::StartsWith(peer, "unix:");
 }
 
+// The highest of its roles.
 Role RoleOf(const base::net::TokenGrant& grant) {
   Role role = Role::kNone;
-  for (const Role candidate : {Role::kRead, Role::kWrite, Role::kAdmin}) {
-    const bool has =
-        std::find(grant.roles.begin(), grant.roles.end(), RoleText(candidate)) != grant.roles.end();
-    if (has) role = candidate;
+  for (const std::string& name : grant.roles) {
+    role = std::max(role, base::net::ParseRole(name).value_or(Role::kNone));
   }
   return role;
 }
 
 }  // namespace
-
-absl::string_view RoleText(Role role) {
-  switch (role) {
-    case Role::kNone:
-      return "none";
-    case Role::kRead:
-      return "read";
-    case Role::kWrite:
-      return "write";
-    case Role::kAdmin:
-      return "admin";
-  }
-  return "none";
-}
 
 Access::Access(Options options, const base::net::TokenFile* tokens, base::Counter& failures)
     : options_(std::move(options)), tokens_(tokens), failures_(failures) {}
@@ -92,7 +77,8 @@ absl::StatusOr<Caller> Access::Check(const base::net::Call& call, Role needed) c
   absl::StatusOr<Caller> caller = Identify(call);
   if (caller.ok() && caller->role < needed && !SLIPWAY_MUTANT("kv-role-unchecked")) {
     caller = absl::PermissionDeniedError(absl::StrCat(
-        "check role: you have ", RoleText(caller->role), ", this needs ", RoleText(needed),
+        "check role: you have ", base::net::RoleName(caller->role), ", this needs ",
+        base::net::RoleName(needed),
         tokens_ == nullptr ? "; without tokens only callers on the server's own machine have it, "
                              "or names of --admin-san"
                            : ""));

@@ -1,21 +1,19 @@
 // Who a caller is and whether that suffices (E191). Thread-safe; never blocks.
 #pragma once
 
-#include <cstdint>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "absl/strings/string_view.h"
 #include "base/metrics/metrics.h"
 #include "base/net/call.h"
+#include "base/net/roles.h"
 #include "base/net/token_file.h"
 
 namespace slipway::eraft {
 
-// Each includes those before it. A token of the role peer has none of them: see CheckPeer.
-enum class Role : uint8_t { kNone, kRead, kWrite, kAdmin };
-absl::string_view RoleText(Role role);
+// A token of the role peer has none of these: see CheckPeer.
+using base::net::Role;
 
 struct Caller {
   std::string subject;  // empty: nobody in particular
