@@ -44,6 +44,54 @@ class DocsCommands(unittest.TestCase):
     def test_commands_of_the_readme(self):  # D5, S35
         self.assertIn("weights, version 1", self.run_page(ROOT / "README.md", ("deploy-tool", "zako", "zako-casd")))
 
+    @unittest.skipUnless((rig.BUILD / "bin" / "kvserver").exists(), "kvserver is not built")
+    def test_terminals_of_the_readme(self):  # E1, E3, E6, E169, S35
+        """Every line of its blocks about kvserver as it stands there, but for the ports; each server in a terminal."""
+        lines = re.findall(r"^(?:kvserver|kvclient|eraftctl) .*$", (ROOT / "README.md").read_text(), re.M)
+        ports = {str(port): str(free_port()) for port in range(5001, 5005)}
+        lines = [re.sub(r"(?<=localhost:)500\d", lambda match: ports[match.group()], line) for line in lines]
+        folder = rig.scratch("slipway-docs-")
+        self.addCleanup(rig.remove_tree, folder)
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("ERAFT")}
+        environment.update(PATH=f"{rig.BUILD / 'bin'}:{os.environ['PATH']}", NO_COLOR="1")
+
+        def terminal(line):
+            # Its health port is another one than that of the README, which somebody may have.
+            words = line if "--http-listen" in line else f"{line} --http-listen off"
+            with open(folder / "servers.log", "ab") as log:
+                server = subprocess.Popen(["bash", "-c", f"exec {words}"], cwd=folder, env=environment,
+                                          stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self.addCleanup(server.wait)
+            self.addCleanup(server.kill)
+            return server
+
+        def typed(line):
+            done = subprocess.run(["bash", "-c", line], cwd=folder, env=environment, text=True, timeout=rig.PATIENCE,
+                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+            self.assertEqual(done.returncode, 0, f"{line}: {done.stdout} {(folder / 'servers.log').read_text()[-3000:]}")
+            return done.stdout
+
+        servers = [line for line in lines if line.startswith("kvserver")]
+        put, append, get, status = (line for line in lines if line.startswith("kvclient"))
+        add, remove, members, doctor = (line for line in lines if line.startswith("eraftctl"))
+        running = [terminal(line) for line in servers[:3]]
+        self.assertIn("success", typed(put))
+        self.assertIn("success", typed(append))
+        self.assertIn("Get(greeting) -> hello you", typed(get))
+        rig.eventually(lambda: "Leader" in typed(status) and "Offline" not in typed(status), "all are there")
+        for index in range(3):  # any one of them
+            running[index].kill()
+            running[index].wait()
+            self.assertIn("Get(greeting) -> hello you", typed(get))
+            running[index] = terminal(servers[index])
+            rig.eventually(lambda: "Offline" not in typed(status), "it is back")
+        terminal(servers[3])
+        typed(add)
+        typed(remove)
+        self.assertEqual(len(re.findall(r"localhost:\d+", typed(members))), 3)
+        typed(doctor)
+        self.assertIn("Get(greeting) -> hello you", typed(get.replace(ports["5001"], ports["5004"])))
+
     @unittest.skipUnless((rig.BUILD / "bin" / "zako-casd").exists(), "zako-casd is not built")
     def test_commands_for_operators_of_servers(self):  # S35, Z40
         out = self.run_page(ROOT / "docs" / "operating.md", ("zako", "zako-casd"),
