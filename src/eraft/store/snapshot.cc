@@ -18,6 +18,13 @@ namespace {
 
 constexpr absl::string_view kTempSuffix = ".tmp";
 
+// A list of them would be refused by whoever reads it.
+absl::Status TooManyFiles(GroupId group, uint64_t count) {
+  return absl::ResourceExhaustedError(absl::StrCat("snapshot of group ", group, ": its engine has ",
+                                                   count, " files; at most ", kSnapshotFilesMax,
+                                                   " may be, wait until they are compacted"));
+}
+
 // What the checkpoint itself says, so that apply need not wait while it is made.
 absl::StatusOr<Manifest> Describe(EngineHome& home, const std::string& path, GroupId group) {
   SLIPWAY_ASSIGN_OR_RETURN(const std::unique_ptr<Engine> copy, home.Open(path));
@@ -134,6 +141,7 @@ absl::StatusOr<Manifest> CreateSnapshot(base::Dir& root, EngineHome& home, Engin
   }
   SLIPWAY_ASSIGN_OR_RETURN(const std::unique_ptr<base::Dir> files, root.OpenDir(files_path));
   SLIPWAY_ASSIGN_OR_RETURN(const std::vector<std::string> names, NamesIn(*files));
+  if (names.size() > kSnapshotFilesMax) return TooManyFiles(group, names.size());
   for (const std::string& file : names) {
     SLIPWAY_ASSIGN_OR_RETURN(SnapshotFile hashed, HashFile(*files, file));
     manifest.files.push_back(std::move(hashed));

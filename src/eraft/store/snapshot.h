@@ -35,8 +35,9 @@ std::string SnapshotPath(const SnapshotName& name);  // beneath the data directo
 
 // Takes a snapshot of a group while entries are applied: of the state after the entry that the
 // result names. Durable after OK; when there is one of that entry, it is kept and returned.
-// FailedPrecondition: the group has applied nothing. After an error a left-over may be there, which
-// the next Create or RemoveUnfinished removes.
+// FailedPrecondition: the group has applied nothing. ResourceExhausted: no room, or more files than
+// kSnapshotFilesMax. After an error a left-over may be there, which the next Create or
+// RemoveUnfinished removes.
 absl::StatusOr<Manifest> CreateSnapshot(base::Dir& root, EngineHome& home, Engine& engine,
                                         GroupId group);
 

@@ -1,6 +1,7 @@
 #include "eraft/store/snapshot_stream.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -23,6 +24,44 @@ uint32_t ChunkCrc(const base::Sha256Digest& manifest, base::BytesView header,
 
 absl::Status Damaged(absl::string_view what) {
   return absl::DataLossError(absl::StrCat("chunk of a snapshot: ", what));
+}
+
+// Puts the header before the data of `chunk`, which stand behind it already.
+void Seal(const base::Sha256Digest& manifest, uint32_t file, uint64_t offset_bytes,
+          absl::Span<uint8_t> chunk) {
+  base::StoreLittle(chunk.data(), file);
+  base::StoreLittle(chunk.data() + 4, offset_bytes);
+  base::StoreLittle(chunk.data() + 12,
+                    ChunkCrc(manifest, chunk.subspan(0, 12), chunk.subspan(kHeaderBytes)));
+}
+
+struct ChunkView {
+  uint32_t file = 0;
+  uint64_t offset_bytes = 0;
+  base::BytesView data;
+};
+
+absl::StatusOr<ChunkView> ViewChunk(const base::Sha256Digest& manifest, base::BytesView bytes) {
+  if (bytes.size() < kHeaderBytes || bytes.size() > kHeaderBytes + kSnapshotChunkBytes) {
+    return Damaged(absl::StrCat(bytes.size(), " bytes"));
+  }
+  const base::BytesView data = bytes.subspan(kHeaderBytes);
+  if (base::LoadLittle<uint32_t>(bytes.data() + 12) !=
+      ChunkCrc(manifest, bytes.subspan(0, 12), data)) {
+    return Damaged("its checksum does not match, or it belongs to another snapshot");
+  }
+  return ChunkView{.file = base::LoadLittle<uint32_t>(bytes.data()),
+                   .offset_bytes = base::LoadLittle<uint64_t>(bytes.data() + 4),
+                   .data = data};
+}
+
+// A list may say anything: what is beyond counting is more than any disk has.
+uint64_t BytesOf(const Manifest& manifest) {
+  uint64_t bytes = 0;
+  for (const SnapshotFile& file : manifest.files) {
+    bytes += std::min(file.size_bytes, std::numeric_limits<uint64_t>::max() - bytes);
+  }
+  return bytes;
 }
 
 // Removes what was received of other snapshots of the group.
@@ -59,27 +98,17 @@ absl::Status MakePart(base::Dir& root, base::Dir& parent, absl::string_view path
 base::Bytes EncodeChunk(const base::Sha256Digest& manifest, const SnapshotChunk& chunk) {
   SLIPWAY_CHECK(chunk.data.size() <= kSnapshotChunkBytes);
   base::Bytes out(kHeaderBytes);
-  base::StoreLittle(out.data(), chunk.file);
-  base::StoreLittle(out.data() + 4, chunk.offset_bytes);
-  base::StoreLittle(out.data() + 12,
-                    ChunkCrc(manifest, base::BytesView(out).subspan(0, 12), chunk.data));
   out.insert(out.end(), chunk.data.begin(), chunk.data.end());
+  Seal(manifest, chunk.file, chunk.offset_bytes, absl::MakeSpan(out));
   return out;
 }
 
 absl::StatusOr<SnapshotChunk> DecodeChunk(const base::Sha256Digest& manifest,
                                           base::BytesView bytes) {
-  if (bytes.size() < kHeaderBytes || bytes.size() > kHeaderBytes + kSnapshotChunkBytes) {
-    return Damaged(absl::StrCat(bytes.size(), " bytes"));
-  }
-  const base::BytesView data = bytes.subspan(kHeaderBytes);
-  if (base::LoadLittle<uint32_t>(bytes.data() + 12) !=
-      ChunkCrc(manifest, bytes.subspan(0, 12), data)) {
-    return Damaged("its checksum does not match, or it belongs to another snapshot");
-  }
-  return SnapshotChunk{.file = base::LoadLittle<uint32_t>(bytes.data()),
-                       .offset_bytes = base::LoadLittle<uint64_t>(bytes.data() + 4),
-                       .data = base::Bytes(data.begin(), data.end())};
+  SLIPWAY_ASSIGN_OR_RETURN(const ChunkView chunk, ViewChunk(manifest, bytes));
+  return SnapshotChunk{.file = chunk.file,
+                       .offset_bytes = chunk.offset_bytes,
+                       .data = base::Bytes(chunk.data.begin(), chunk.data.end())};
 }
 
 // ---- Reader ----
@@ -120,17 +149,18 @@ absl::StatusOr<std::optional<base::Bytes>> SnapshotReader::Next() {
   if (file_ == nullptr) {
     SLIPWAY_ASSIGN_OR_RETURN(file_, files_->Open(file.name, {}));
   }
-  SnapshotChunk chunk = {.file = file_number_, .offset_bytes = offset_bytes_};
-  chunk.data.resize(std::min<uint64_t>(file.size_bytes - offset_bytes_, kSnapshotChunkBytes));
-  SLIPWAY_ASSIGN_OR_RETURN(const size_t size,
-                           file_->ReadAt(offset_bytes_, absl::MakeSpan(chunk.data)));
-  if (size < chunk.data.size()) {
+  base::Bytes chunk(kHeaderBytes +
+                    std::min<uint64_t>(file.size_bytes - offset_bytes_, kSnapshotChunkBytes));
+  const absl::Span<uint8_t> data = absl::MakeSpan(chunk).subspan(kHeaderBytes);
+  SLIPWAY_ASSIGN_OR_RETURN(const size_t size, file_->ReadAt(offset_bytes_, data));
+  if (size < data.size()) {
     return absl::DataLossError(
         absl::StrCat("file ", file.name, " of a snapshot is shorter than MANIFEST says"));
   }
+  Seal(digest_, file_number_, offset_bytes_, absl::MakeSpan(chunk));
   offset_bytes_ += size;
   if (offset_bytes_ == file.size_bytes) SLIPWAY_RETURN_IF_ERROR(Seek(file_number_ + 1));
-  return EncodeChunk(digest_, chunk);
+  return chunk;
 }
 
 // ---- Writer ----
@@ -174,8 +204,25 @@ base::Owned<SnapshotWriter> SnapshotWriter::Begin(base::Dir& root, EngineKind ki
   std::unique_ptr<SnapshotWriter> writer(
       new SnapshotWriter(root, path, std::move(files), std::move(manifest),
                          base::Sha256Of(base::AsBytes(manifest_bytes))));
+  SLIPWAY_RETURN_IF_ERROR(writer->CheckRoom());
   SLIPWAY_RETURN_IF_ERROR(writer->SkipVerified());
   return writer;
+}
+
+// Before anything is hashed: who has no room is asked again and again.
+absl::Status SnapshotWriter::CheckRoom() {
+  if (BytesOf(manifest_) < kSnapshotRoomAskedBytes) return absl::OkStatus();
+  uint64_t held_bytes = 0;
+  for (const SnapshotFile& file : manifest_.files) {
+    const auto there = files_->Stat(file.name);
+    if (there.ok()) held_bytes += std::min(there->size_bytes, file.size_bytes);
+  }
+  const uint64_t missing_bytes = BytesOf(manifest_) - held_bytes;
+  SLIPWAY_ASSIGN_OR_RETURN(const base::Space space, files_->FreeSpace());
+  if (missing_bytes <= space.free_bytes) return absl::OkStatus();
+  return absl::ResourceExhaustedError(absl::StrCat(
+      "receive snapshot: ", missing_bytes, " bytes of it are missing and the disk has ",
+      space.free_bytes, " free; make room, it is offered again"));
 }
 
 absl::Status SnapshotWriter::SkipVerified() {
@@ -199,7 +246,7 @@ absl::Status SnapshotWriter::StartFile() {
   options.mode = 0600;
   SLIPWAY_ASSIGN_OR_RETURN(file_, files_->Open(manifest_.files[next_file_].name, options));
   hash_ = base::Sha256();
-  offset_bytes_ = 0;
+  offset_bytes_ = begun_bytes_ = 0;
   return absl::OkStatus();
 }
 
@@ -223,7 +270,7 @@ absl::Status SnapshotWriter::EndFile() {
 }
 
 absl::Status SnapshotWriter::Add(base::BytesView bytes) {
-  SLIPWAY_ASSIGN_OR_RETURN(const SnapshotChunk chunk, DecodeChunk(digest_, bytes));
+  SLIPWAY_ASSIGN_OR_RETURN(const ChunkView chunk, ViewChunk(digest_, bytes));
   const uint64_t offset_bytes = file_ == nullptr ? 0 : offset_bytes_;
   if (next_file_ == manifest_.files.size() || chunk.file != next_file_ ||
       chunk.offset_bytes != offset_bytes) {
@@ -240,6 +287,10 @@ absl::Status SnapshotWriter::Add(base::BytesView bytes) {
   SLIPWAY_RETURN_IF_ERROR(file_->WriteAt(offset_bytes_, chunk.data));
   hash_.Update(chunk.data);
   offset_bytes_ += chunk.data.size();
+  if (offset_bytes_ - begun_bytes_ >= kSnapshotWriteBehindBytes) {
+    file_->StartWriting(begun_bytes_, offset_bytes_ - begun_bytes_);
+    begun_bytes_ = offset_bytes_;
+  }
   return offset_bytes_ == size_bytes ? EndFile() : absl::OkStatus();
 }
 

@@ -61,14 +61,15 @@ class SnapshotWriter {
  public:
   // Begins, or resumes what an earlier writer of the same manifest has received: its files are
   // hashed anew. `kind` is the engine here: FailedPrecondition for a snapshot of another one.
-  // DataLoss: `manifest_bytes` are damaged. What was received of other snapshots of the group goes.
+  // DataLoss: `manifest_bytes` are damaged. ResourceExhausted: it is larger than what the disk has
+  // room for; nothing was written. What was received of other snapshots of the group goes.
   static base::Owned<SnapshotWriter> Begin(base::Dir& root, EngineKind kind,
                                            absl::string_view manifest_bytes);
   // The first file that is missing: the reader seeks to it.
   uint32_t next_file() const { return next_file_; }
   // In the reader's order. DataLoss: the chunk, or the file that it completes, is damaged; the
   // writer then asks for that file again (next_file). FailedPrecondition: not the chunk that comes
-  // next.
+  // next. ResourceExhausted: the disk has no room.
   absl::Status Add(base::BytesView chunk);
   // The snapshot is there under its name, durably. FailedPrecondition: files are missing.
   absl::StatusOr<Manifest> Finish();
@@ -76,6 +77,7 @@ class SnapshotWriter {
  private:
   SnapshotWriter(base::Dir& root, std::string path, std::unique_ptr<base::Dir> files,
                  Manifest manifest, const base::Sha256Digest& digest);
+  absl::Status CheckRoom();
   absl::Status SkipVerified();
   absl::Status StartFile();
   absl::Status EndFile();
@@ -87,6 +89,7 @@ class SnapshotWriter {
   const base::Sha256Digest digest_;
   uint32_t next_file_ = 0;
   uint64_t offset_bytes_ = 0;
+  uint64_t begun_bytes_ = 0;  // of the file, which the disk was told to write
   std::unique_ptr<base::File> file_;
   base::Sha256 hash_;
 };

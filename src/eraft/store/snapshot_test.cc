@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
+#include <optional>
 #include <random>
 #include <thread>
 #include <utility>
@@ -10,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/bytes.h"
 #include "base/digest/crc32c.h"
+#include "base/testing/forwarding_files.h"
 #include "base/testing/status_matchers.h"
 #include "eraft/store/install.h"
 #include "eraft/store/limits.h"
@@ -117,6 +120,45 @@ TEST_P(SnapshotTest, IsNobodyElsesBusiness) {  // 6.5: modes 0700 and 0600
   for (const SnapshotFile& file : manifest.files) {
     EXPECT_EQ(root.Stat(base::JoinPath(files, file.name))->mode, 0600u) << file.name;
   }
+}
+
+// A data directory where each checkpoint seems to have more files than a MANIFEST may list.
+class CrowdedFiles : public base::testing::ForwardingDir {
+ public:
+  using ForwardingDir::ForwardingDir;
+  base::Owned<base::DirCursor> List() override { return std::make_unique<Names>(); }
+  absl::Status SetMeta(absl::string_view, const base::MetaChange&) override {
+    return absl::OkStatus();
+  }
+
+ private:
+  struct Names : base::DirCursor {
+    absl::StatusOr<std::optional<base::DirEntry>> Next() override {
+      if (count > kSnapshotFilesMax) return std::nullopt;
+      return base::DirEntry{.name = absl::StrCat(count++)};
+    }
+    uint64_t count = 0;
+  };
+};
+class CrowdedRoot : public base::testing::ForwardingDir {
+ public:
+  using ForwardingDir::ForwardingDir;
+  base::Owned<base::Dir> OpenDir(absl::string_view path) override {
+    SLIPWAY_ASSIGN_OR_RETURN(std::unique_ptr<base::Dir> dir, inner().OpenDir(path));
+    if (base::SplitPath(path).second != kSnapshotFilesDir) return dir;
+    return std::make_unique<CrowdedFiles>(std::move(dir));
+  }
+};
+
+// E414
+TEST(SnapshotLimits, OfTooManyFilesIsRefused) {
+  MachineRig rig(EngineKind::kMemory);
+  rig.Run(Put("k", "1"));
+  ASSERT_OK_AND_ASSIGN(auto dir, rig.world().root().OpenDir(""));
+  CrowdedRoot crowded(std::move(dir));
+  EXPECT_THAT(CreateSnapshot(crowded, rig.world().home(), rig.engine(), kGroup),
+              StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("100001 files")));
+  EXPECT_OK(CreateSnapshot(rig.world().root(), rig.world().home(), rig.engine(), kGroup));
 }
 
 TEST_P(SnapshotTest, OfNothingIsRefused) {
@@ -301,7 +343,8 @@ TEST(Manifest, NamesThatLeadOutAreRefused) {
 
 TEST(SnapshotChunk, EachFlippedBitAndEachCutIsFound) {
   const base::Sha256Digest manifest = base::Sha256Of(base::AsBytes("a manifest"));
-  const SnapshotChunk chunk = {.file = 3, .offset_bytes = 1 << 20, .data = {1, 2, 3, 4}};
+  const SnapshotChunk chunk = {
+      .file = 3, .offset_bytes = uint64_t{5} << 30, .data = {1, 2, 3, 4}};  // beyond 4 GiB
   const base::Bytes good = EncodeChunk(manifest, chunk);
   EXPECT_THAT(DecodeChunk(manifest, good), IsOkAndHolds(chunk));
   for (size_t bit = 0; bit < good.size() * 8; ++bit) {
@@ -443,6 +486,43 @@ TEST_F(StreamTest, AShortFileOfTheSenderIsSaid) {
   const auto reader = Reader();
   ASSERT_OK(reader->Seek(3));
   EXPECT_THAT(reader->Next(), StatusIs(absl::StatusCode::kDataLoss, HasSubstr("file3")));
+}
+
+// E414: what the disk has no room for is not begun, and said with both numbers; nor does a list of
+// sizes that no disk has overflow.
+TEST_F(StreamTest, WhatHasNoRoomIsNotBegun) {
+  for (const uint64_t size : {uint64_t{1} << 30, std::numeric_limits<uint64_t>::max()}) {
+    base::sim::Files small(1);
+    small.SetCapacity(uint64_t{1} << 29);
+    ASSERT_OK_AND_ASSIGN(const auto to, small.MakeRoot("/to"));
+    Manifest large = manifest_;
+    for (SnapshotFile& file : large.files) file.size_bytes = size;
+    const std::string bytes = EncodeManifest(large);
+    EXPECT_THAT(SnapshotWriter::Begin(*to, EngineKind::kLevelDb, bytes),
+                StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("make room")));
+    small.SetCapacity(0);
+    const auto writer = SnapshotWriter::Begin(*to, EngineKind::kLevelDb, bytes);
+    EXPECT_EQ(writer.ok(), size < std::numeric_limits<uint64_t>::max());
+  }
+}
+
+// What was received already needs no room again.
+TEST_F(StreamTest, RoomIsNeededForTheRestOnly) {
+  constexpr uint64_t kFile = kSnapshotRoomAskedBytes;
+  manifest_.files = {{.name = "a", .size_bytes = kFile}, {.name = "b", .size_bytes = kFile}};
+  const std::string bytes = EncodeManifest(manifest_);
+  base::sim::Files disk(1);
+  ASSERT_OK_AND_ASSIGN(const auto to, disk.MakeRoot("/to"));
+  ASSERT_OK(SnapshotWriter::Begin(*to, EngineKind::kLevelDb, bytes).status());
+  ASSERT_OK_AND_ASSIGN(const auto half,
+                       to->Open(absl::StrCat(SnapshotPath(Name()), ".part/files/a"),
+                                {.write = true, .create = true}));
+  ASSERT_OK(half->Truncate(kFile));  // a hole
+  disk.SetCapacity(kFile + kFile / 2);
+  EXPECT_OK(SnapshotWriter::Begin(*to, EngineKind::kLevelDb, bytes).status());
+  ASSERT_OK(half->Truncate(kFile / 4));
+  EXPECT_THAT(SnapshotWriter::Begin(*to, EngineKind::kLevelDb, bytes),
+              StatusIs(absl::StatusCode::kResourceExhausted));
 }
 
 // A newer snapshot of the group replaces what was received of an older one; others stay.
