@@ -38,9 +38,9 @@ struct SnapshotPart {
 // Numbers stand in frames.
 enum class SnapshotReply : uint8_t {
   kBegin = 1,    // send from file `next` on
-  kTaken = 2,    // all parts below `next` are on disk
+  kTaken = 2,    // all parts below `next` are written
   kDone = 3,     // the snapshot is here, whole
-  kBusy = 4,     // too many at a time: offer it again later
+  kBusy = 4,     // too many at a time, or no room: offer it again later
   kRestart = 5,  // the receiver does not know this transfer, or a part was damaged: offer it again
   kRefused = 6,  // it is of no use here
 };

@@ -160,7 +160,10 @@ void SnapshotReceiver::Take() {
 void SnapshotReceiver::OnAdded(uint64_t count, const Added& added) {
   transfer_->busy = false;
   if (!added.status.ok()) {
-    Reply(transfer_->peer, transfer_->offer.transfer, SnapshotReply::kRestart);
+    // Without room it is of no use to begin again at once.
+    const bool later = absl::IsResourceExhausted(added.status);
+    Reply(transfer_->peer, transfer_->offer.transfer,
+          later ? SnapshotReply::kBusy : SnapshotReply::kRestart);
     return Drop(/*failed=*/true);
   }
   transfer_->next += count;

@@ -34,6 +34,8 @@ void SnapshotSender::Tick() {
   if (state_ == State::kOpening || state_ == State::kDone) return;
   if (!Wanted()) return Finish(/*ok=*/false);
   if (state_ == State::kQueued) return Start();
+  // While the rate is waited for, the peer has nothing to say.
+  if (waits_) heard_ = group_.context().now();
   if (Silence() > timeout * kSnapshotGiveUpTimeouts) return Finish(/*ok=*/false);
   if (group_.context().now() - sent_ > timeout * kSnapshotResendTimeouts) Resend();
   if (state_ == State::kSending) Fill();
@@ -79,13 +81,18 @@ void SnapshotSender::OnOpened(absl::StatusOr<Opened> opened) {
   Offer();
 }
 
-// Under a new name each time that it begins again, so that late answers are told apart.
-void SnapshotSender::Offer() {
+// A new name each time that it begins again, so that late answers are told apart.
+void SnapshotSender::Rename() {
   offer_.transfer = group_.context().world.random.Next();
   state_ = State::kOffered;
   parts_.clear();
   first_ = 0;
   at_end_ = false;
+  read_parts_ = 1;
+}
+
+void SnapshotSender::Offer() {
+  Rename();
   Resend();
 }
 
@@ -124,7 +131,9 @@ void SnapshotSender::OnAnswer(const SnapshotAnswer& answer) {
     case SnapshotReply::kDone:
       return Finish(/*ok=*/true);
     case SnapshotReply::kBusy:
-      heard_ = group_.context().now();  // offered again after a while
+      heard_ = sent_ = group_.context().now();  // offered again after a while
+      // It had begun, and has no room for the rest: what it took before it keeps.
+      if (state_ == State::kSending) Rename();
       return;
     case SnapshotReply::kRestart:
       suspect_ = ++attempts_ > kSnapshotAttemptsMax;
@@ -151,48 +160,68 @@ void SnapshotSender::OnTaken(uint64_t next) {
   Fill();
 }
 
-// Reads the next part while the window has room.
+// Reads what comes next while the window has room. The first part alone, so that the peer has it to
+// write while more is read.
 void SnapshotSender::Fill() {
   NodeContext& context = group_.context();
   if (reading_ || at_end_ || parts_.size() >= kSnapshotWindow) return;
-  if (context.now() < not_before_) return;  // at a later tick or answer
+  const absl::Duration wait = not_before_ - context.now();
+  if (wait > absl::ZeroDuration()) return FillAfter(wait);
+  const uint64_t count = std::min<uint64_t>(read_parts_, kSnapshotWindow - parts_.size());
+  read_parts_ = std::min(2 * read_parts_, kSnapshotReadParts);
   reading_ = true;
-  auto chunk = std::make_shared<absl::StatusOr<std::optional<base::Bytes>>>();
+  auto read = std::make_shared<Read>();
   context.jobs->Run(
-      [reader = reader_, seek = std::exchange(seek_, {}), chunk] {
-        const absl::Status found =
-            seek.has_value() ? reader->Seek(static_cast<uint32_t>(*seek)) : absl::OkStatus();
-        if (found.ok()) {
-          *chunk = reader->Next();
-        } else {
-          *chunk = found;
+      [reader = reader_, seek = std::exchange(seek_, {}), group = group_.id(), count,
+       part = SnapshotPart{.transfer = offer_.transfer, .number = first_ + parts_.size()},
+       read]() mutable {
+        if (seek.has_value()) read->status = reader->Seek(static_cast<uint32_t>(*seek));
+        for (; read->status.ok() && !read->at_end && read->chunks.size() < count; ++part.number) {
+          auto chunk = reader->Next();
+          read->status = chunk.status();
+          read->at_end = chunk.ok() && !chunk->has_value();
+          if (!chunk.ok() || read->at_end) return;
+          part.chunk = raft::Slice(**std::move(chunk));
+          read->frames.push_back(EncodeFrame(group, part));
+          read->chunks.push_back(part.chunk);
         }
       },
-      [this, alive = alive_, transfer = offer_.transfer, chunk] {
-        if (*alive) OnRead(transfer, std::move(*chunk));
+      [this, alive = alive_, transfer = offer_.transfer, read] {
+        if (*alive) OnRead(transfer, std::move(*read));
       });
 }
 
-void SnapshotSender::OnRead(uint64_t transfer, absl::StatusOr<std::optional<base::Bytes>> chunk) {
+void SnapshotSender::FillAfter(absl::Duration wait) {
+  if (std::exchange(waits_, true)) return;
+  group_.context().world.loop.After(wait, [this, alive = alive_] {
+    if (!*alive) return;
+    waits_ = false;
+    heard_ = group_.context().now();
+    if (state_ == State::kSending) Fill();
+  });
+}
+
+void SnapshotSender::OnRead(uint64_t transfer, Read read) {
   reading_ = false;
   if (state_ == State::kDone) return;
   if (transfer != offer_.transfer) {  // begun again meanwhile
     if (state_ == State::kSending) Fill();
     return;
   }
-  suspect_ = !chunk.ok();
+  suspect_ = !read.status.ok();
   if (suspect_) return Finish(/*ok=*/false);
-  if (!chunk->has_value()) {
-    at_end_ = true;
-    return;
-  }
   NodeContext& context = group_.context();
-  const auto bytes = static_cast<double>((*chunk)->size());
-  const absl::Duration now = context.now();
-  not_before_ = now + context.transfer_rate.Take(bytes, now);
+  double bytes = 0;
+  for (size_t i = 0; i < read.chunks.size(); ++i) {
+    bytes += static_cast<double>(read.chunks[i].size());
+    parts_.push_back(std::move(read.chunks[i]));
+    // A full queue is a lost frame: silence brings it again.
+    context.Send(peer_, base::FrameClass::kSnapshot, std::move(read.frames[i])).IgnoreError();
+  }
+  at_end_ = read.at_end;
+  if (bytes > 0) sent_ = context.now();
+  not_before_ = context.now() + context.transfer_rate.Take(bytes, context.now());
   group_.metrics().snapshot_bytes.Increment(bytes);
-  parts_.push_back(raft::Slice(**std::move(chunk)));
-  SendPart(parts_.size() - 1);
   Fill();
 }
 

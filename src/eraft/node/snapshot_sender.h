@@ -1,14 +1,17 @@
 // The leader's side of a snapshot on its way to a peer (E161): an offer, then parts, a window of
-// them at a time, sent again when the peer is silent. On the loop; the disk is read by jobs.
+// them at a time, sent again when the peer is silent. On the loop; jobs read the disk and encode.
 #pragma once
 
 #include <cstdint>
 #include <deque>
 #include <memory>
 #include <optional>
+#include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "base/bytes.h"
 #include "eraft/node/codec.h"
 #include "eraft/store/snapshot.h"
 #include "eraft/store/snapshot_stream.h"
@@ -39,13 +42,22 @@ class SnapshotSender {
     std::shared_ptr<SnapshotReader> reader;
     Manifest manifest;
   };
+  // What a job has read: chunks, and each as the frame that carries it.
+  struct Read {
+    absl::Status status;
+    std::vector<raft::Slice> chunks;
+    std::vector<base::Bytes> frames;
+    bool at_end = false;
+  };
   void Start();
   void OnOpened(absl::StatusOr<Opened> opened);
+  void Rename();
   void Offer();
   void Begin(uint64_t file);
   void OnTaken(uint64_t next);
   void Fill();
-  void OnRead(uint64_t transfer, absl::StatusOr<std::optional<base::Bytes>> chunk);
+  void FillAfter(absl::Duration wait);
+  void OnRead(uint64_t transfer, Read read);
   void SendPart(size_t at);
   void Resend();
   void Finish(bool ok);
@@ -61,7 +73,9 @@ class SnapshotSender {
   std::shared_ptr<SnapshotReader> reader_;  // of one job at a time
   SnapshotOffer offer_;
   bool reading_ = false;
+  bool waits_ = false;  // for the rate
   bool at_end_ = false;
+  uint64_t read_parts_ = 1;        // by the next job
   std::optional<uint64_t> seek_;   // file to begin with
   std::deque<raft::Slice> parts_;  // sent and not taken, from number first_ on
   uint64_t first_ = 0;
