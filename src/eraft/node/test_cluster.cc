@@ -152,7 +152,8 @@ void TestCluster::Start(raft::NodeId id) {
   m.pool = std::make_unique<base::sim::Pool>(seed);
   m.wal_pool = std::make_unique<base::sim::Pool>(seed + 1, 16, 1);
   m.dir = m.files.OpenRoot("/data").value();
-  m.home = MemoryHome(m.dir.get());
+  if (options_.wrap_disk) m.dir = options_.wrap_disk(std::move(m.dir));
+  m.home = options_.make_home ? options_.make_home(*m.dir) : MemoryHome(m.dir.get());
   m.wire = std::make_unique<Wire>(*this, id);
   m.fatal = absl::OkStatus();
   NodeOptions options = options_.node;

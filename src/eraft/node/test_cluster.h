@@ -38,6 +38,9 @@ class TestCluster {
     uint64_t drop_percent = 0;
     absl::Duration delay_max = absl::Milliseconds(5);
     NodeOptions node = Small();  // id, cluster and groups are set
+    // What each node has of its disk, and its engine there; absent: the disk, in memory.
+    std::function<std::unique_ptr<base::Dir>(std::unique_ptr<base::Dir>)> wrap_disk;
+    std::function<std::unique_ptr<EngineHome>(base::Dir&)> make_home;
   };
   // Small files, fast ticks.
   static NodeOptions Small();
