@@ -309,6 +309,10 @@ class Operation(Base):
                           "the alarm")
         self.assertEqual(node.command_call(kv.PUT, b"k", b"v")[0], "ErrTimeout")
         self.assertEqual(node.command_call(kv.GET, b"k")[0], "ErrNoKey")
+        told = subprocess.run([str(rig.BUILD / "bin" / "kvclient"), "-op", "put", "-key", "k", "-value", "v", "-addrs",
+                               node.address(), "--timeout", "300ms", "--json"], capture_output=True, check=False).stdout
+        self.assertEqual(json.loads(told)["error"]["details"]["executed"], "no")
+        self.assertIn("alarm: QUOTA", json.loads(told)["error"]["message"])
         stream = kv_rig.Pipeline(node.channel())
         self.assertEqual(stream.run(client.Cmd(id=1, op=client.PUT, key=b"k"))[0].code, client.NO_SPACE)
         self.assertEqual(node.http("/health")[0], 503)

@@ -43,7 +43,7 @@ struct Cluster {
       info.version = "1.0.0";
       info.cluster = "aa";
       info.address = addresses[id - 1];
-      info.wall = now;
+      info.wall = info.heard = now;
       info.sync = absl::Milliseconds(1);
       info.disk_free_bytes = uint64_t{10} << 30;
       info.options = {"election_timeout=1s"};
@@ -325,6 +325,8 @@ TEST_F(AdminTest, DoctorFindsEachTroubleAndARemedy) {  // E35
   EXPECT_THAT(Of("quorum"), HasSubstr("FAIL 1 of 3 voters"));
   cluster_.groups[0]->role = "Follower";
   EXPECT_THAT(Of("quorum"), HasSubstr("FAIL nobody who answers leads"));
+  for (auto& group : cluster_.groups) group->leader = 9;
+  EXPECT_THAT(Of("quorum"), HasSubstr("FAIL node 9 leads, and it is not among those who answer"));
   reset();
   before_ = FakeAdmin(cluster_).Groups({});
   cluster_.groups[0]->term = 6;

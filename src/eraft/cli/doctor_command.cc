@@ -7,9 +7,11 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "base/cli/doctor.h"
+#include "base/status.h"
 #include "base/units.h"
 #include "eraft/cli/commands.h"
 
@@ -67,8 +69,10 @@ void Reachability(const Infos& infos, Doctor& doctor) {
       from_here.Fail(absl::StrCat(node.address, ": ", node.answer.status().message()),
                      "doctor needs the role admin: give --token or a certificate that has it");
     } else {
+      const std::string hint = base::GetErrorInfo(node.answer.status()).hint;
       from_here.Fail(absl::StrCat(node.address, ": ", node.answer.status().message()),
-                     "start kvserver there, or open the port between here and there");
+                     hint.empty() ? "start kvserver there, or open the port between here and there"
+                                  : hint);
     }
   }
   Per between(doctor, "peers");
@@ -80,19 +84,22 @@ void Reachability(const Infos& infos, Doctor& doctor) {
       if (peer.reachable) continue;
       between.Fail(absl::StrCat("node ", node.answer->node, " does not reach node ", peer.node,
                                 " at ", peer.address, peer.error.empty() ? "" : ": ", peer.error),
-                   "check that node, and the way from one to the other");
+                   absl::StrContains(peer.error, "its data are not those that it had")
+                       ? "one of the two lost its data: a leader with --auto-repair takes it in "
+                         "again, else eraftctl member remove and add"
+                       : "check that node, and the way from one to the other");
     }
     between.Well(absl::StrCat("node ", node.answer->node, " reaches ", reached));
   }
 }
 
-void Clocks(const Infos& infos, absl::Time now, Doctor& doctor) {
+void Clocks(const Infos& infos, Doctor& doctor) {
   Per per(doctor, "clock");
   for (const auto& node : infos) {
     if (!node.answer.ok()) continue;
     const NodeInfo& info = *node.answer;
     // Its clock was read somewhere between question and answer.
-    const absl::Duration off = info.wall - now;
+    const absl::Duration off = info.wall - info.heard;
     const absl::Duration apart =
         std::max(absl::AbsDuration(off) - info.asked_for, absl::ZeroDuration());
     const std::string text =
@@ -108,10 +115,19 @@ void Clocks(const Infos& infos, absl::Time now, Doctor& doctor) {
   }
 }
 
-void Quorum(const Groups& groups, Doctor& doctor) {
+void Quorum(const Infos& infos, const Groups& groups, Doctor& doctor) {
   const auto group = GroupOf(groups);
   if (!group.ok()) {
     return doctor.Fail("quorum", group.status().message(), "start the nodes");
+  }
+  const bool answers = std::any_of(infos.begin(), infos.end(), [&](const auto& node) {
+    return node.answer.ok() && node.answer->node == group->leader;
+  });
+  if (group->role != "Leader" && group->leader != 0 && !answers) {
+    return doctor.Fail(
+        "quorum",
+        absl::StrCat("node ", group->leader, " leads, and it is not among ", "those who answer"),
+        "give its address in --addrs, too; eraftctl member list shows it");
   }
   if (group->role != "Leader") {
     return doctor.Fail("quorum",
@@ -150,7 +166,7 @@ void Progress(const Groups& before, const Groups& groups, Doctor& doctor) {
         "leader",
         absl::StrCat("the term rose from ", then->term, " to ", now->term, " while this looked"),
         "look at the log lines about elections; slow disks and full networks cause them");
-  } else {
+  } else if (now->leader != 0) {
     doctor.Ok("leader", absl::StrCat("node ", now->leader, " leads in term ", now->term));
   }
   Per log(doctor, "log"), snapshot(doctor, "snapshot");
@@ -249,15 +265,21 @@ void Versions(const Infos& infos, Doctor& doctor) {
   doctor.Warn("version", absl::StrJoin(texts, "; "), "finish the upgrade");
 }
 
+// Writes are refused meanwhile, and taken again when it is over.
+absl::string_view RemedyOf(absl::string_view alarm) {
+  if (alarm == "NOSPACE") return "free space there; it goes on by itself";
+  if (alarm == "QUOTA") return "delete keys, or start the node with a larger --quota-bytes";
+  if (alarm == "MEMORY") return "a smaller load, or a larger --memory-soft-limit";
+  return "the node's log says more";
+}
+
 void Alarms(const AlarmLists& alarms, Doctor& doctor) {
   Per per(doctor, "alarms");
   for (const auto& node : alarms) {
     if (!node.answer.ok()) continue;
     if (node.answer->empty()) per.Well(node.address);
     for (const std::string& alarm : *node.answer) {
-      per.Fail(absl::StrCat(node.address, ": ", alarm),
-               alarm == "NOSPACE" ? "free space there; it goes on by itself"
-                                  : "see \"Alarms\" in the documentation, and the node's log");
+      per.Fail(absl::StrCat(node.address, ": ", alarm), RemedyOf(alarm));
     }
   }
 }
@@ -267,11 +289,11 @@ void Alarms(const AlarmLists& alarms, Doctor& doctor) {
 void Examine(const Infos& infos, const Groups& before, const Groups& groups,
              const AlarmLists& alarms, absl::Time now, Doctor& doctor) {
   Reachability(infos, doctor);
-  Quorum(groups, doctor);
+  Quorum(infos, groups, doctor);
   Progress(before, groups, doctor);
   Alarms(alarms, doctor);
   Disks(infos, doctor);
-  Clocks(infos, now, doctor);
+  Clocks(infos, doctor);
   Certificates(infos, now, doctor);
   Versions(infos, doctor);
 }

@@ -19,6 +19,7 @@ namespace {
 namespace pb = slipway::eraft::admin::v1;
 
 constexpr absl::Duration kConnectTimeout = absl::Seconds(1);
+constexpr absl::Duration kExplainTimeout = absl::Milliseconds(200);
 constexpr int kRedirectsMax = 4;
 
 NodeInfo FromProto(const pb::InfoResponse& in) {
@@ -79,8 +80,13 @@ GroupInfo FromProto(const pb::Group& in) {
 absl::Status Take(pb::BackupChunk chunk, BackupSink& sink) {
   if (chunk.has_header()) {
     const pb::BackupHeader& header = chunk.header();
-    BackupInfo info = {header.cluster_id(), header.node_id(), header.group(), header.term(),
-                       header.index(), header.engine(), {}};
+    BackupInfo info = {header.cluster_id(),
+                       header.node_id(),
+                       header.group(),
+                       header.term(),
+                       header.index(),
+                       header.engine(),
+                       {}};
     for (const pb::Member& member : header.members()) info.members.push_back(FromProto(member));
     return sink.OnInfo(info);
   }
@@ -89,6 +95,19 @@ absl::Status Take(pb::BackupChunk chunk, BackupSink& sink) {
                        std::move(*chunk.mutable_sha256()), chunk.unchanged()});
 }
 
+// Why nobody was heard, where the reason is that one end has TLS and the other has not (E26).
+absl::Status Explained(const Channels& channels, const std::string& address,
+                       const absl::Status& status) {
+  if (!absl::IsUnavailable(status)) return status;
+  const absl::Status why = channels.Explain(address, kExplainTimeout);
+  return absl::IsFailedPrecondition(why) ? why : status;
+}
+
+struct Heard {
+  absl::Duration took;
+  absl::Time at;  // by the clock of this machine
+};
+
 // Asks all addresses at once and waits for the answers, which come by their deadline.
 template <class Request, class Response>
 class Round {
@@ -96,9 +115,9 @@ class Round {
   using Method = std::function<void(pb::Admin::Stub::async_interface&, grpc::ClientContext*,
                                     const Request*, Response*, std::function<void(grpc::Status)>)>;
   template <class T>
-  static std::vector<FromNode<T>> Ask(
-      Channels& channels, base::Clock& clock, absl::Duration each, const Method& method,
-      const std::function<T(const Response&, absl::Duration)>& take) {
+  static std::vector<FromNode<T>> Ask(Channels& channels, base::Clock& clock, absl::Duration each,
+                                      const Method& method,
+                                      const std::function<T(const Response&, const Heard&)>& take) {
     Round round;
     std::vector<FromNode<T>> out;
     for (const std::string& address : channels.options().addresses) {
@@ -111,7 +130,8 @@ class Round {
       Node& node = *round.nodes_[i];
       const absl::Status status =
           node.opened.ok() ? base::net::FromGrpcStatus(node.status, node.context) : node.opened;
-      out[i].answer = status.ok() ? absl::StatusOr<T>(take(node.response, node.took)) : status;
+      out[i].answer = status.ok() ? absl::StatusOr<T>(take(node.response, node.heard))
+                                  : Explained(channels, out[i].address, status);
     }
     return out;
   }
@@ -125,7 +145,7 @@ class Round {
     Request request;
     Response response;
     grpc::Status status;
-    absl::Duration took;
+    Heard heard;
   };
   void Begin(Channels& channels, base::Clock& clock, const std::string& address,
              absl::Duration each, const Method& method) {
@@ -146,7 +166,7 @@ class Round {
            [this, &node, &clock, begun](const grpc::Status& status) {
              const base::MutexLock lock(mutex_);
              node.status = status;
-             node.took = clock.Monotonic() - begun;
+             node.heard = {clock.Monotonic() - begun, clock.Wall()};
              --open_;
              changed_.NotifyAll();
            });
@@ -167,9 +187,10 @@ class GrpcAdminClient final : public AdminClient {
     return Round<pb::InfoRequest, pb::InfoResponse>::Ask<NodeInfo>(
         *channels_, world_.clock, each,
         [](auto& stub, auto... arguments) { stub.Info(arguments...); },
-        [](const pb::InfoResponse& response, absl::Duration took) {
+        [](const pb::InfoResponse& response, const Heard& heard) {
           NodeInfo info = FromProto(response);
-          info.asked_for = took;
+          info.asked_for = heard.took;
+          info.heard = heard.at;
           return info;
         });
   }
@@ -177,7 +198,7 @@ class GrpcAdminClient final : public AdminClient {
     return Round<pb::ListGroupsRequest, pb::ListGroupsResponse>::Ask<std::vector<GroupInfo>>(
         *channels_, world_.clock, each,
         [](auto& stub, auto... arguments) { stub.ListGroups(arguments...); },
-        [](const pb::ListGroupsResponse& response, absl::Duration) {
+        [](const pb::ListGroupsResponse& response, const Heard&) {
           std::vector<GroupInfo> groups;
           for (const pb::Group& group : response.groups()) groups.push_back(FromProto(group));
           return groups;
@@ -187,7 +208,7 @@ class GrpcAdminClient final : public AdminClient {
     return Round<pb::AlarmsRequest, pb::AlarmsResponse>::Ask<std::vector<std::string>>(
         *channels_, world_.clock, each,
         [](auto& stub, auto... arguments) { stub.Alarms(arguments...); },
-        [](const pb::AlarmsResponse& response, absl::Duration) {
+        [](const pb::AlarmsResponse& response, const Heard&) {
           return std::vector<std::string>(response.alarms().begin(), response.alarms().end());
         });
   }
@@ -202,7 +223,8 @@ class GrpcAdminClient final : public AdminClient {
       options.use_tls = channels_->options().use_tls;
       const absl::Status status =
           base::net::Probe(options, world_.files, world_.clock.Wall(), each);
-      out[i].answer = status.ok() ? absl::StatusOr<bool>(true) : status;
+      out[i].answer =
+          status.ok() ? absl::StatusOr<bool>(true) : Explained(*channels_, addresses[i], status);
       return absl::OkStatus();
     };
     base::ParallelFor(world_.pool, addresses.size(), probe).IgnoreError();
@@ -276,15 +298,15 @@ class GrpcAdminClient final : public AdminClient {
     request.set_bytes_per_second(rate);
     for (const std::string& hash : known) request.add_have_sha256(hash);
     absl::Status taken;
-    const absl::Status status =
-        At(address, absl::InfiniteDuration(), nullptr,
-           [&](pb::Admin::Stub& stub, grpc::ClientContext& context) {
-             const auto reader = stub.Backup(&context, request);
-             pb::BackupChunk chunk;
-             while (taken.ok() && reader->Read(&chunk)) taken = Take(std::move(chunk), sink);
-             if (!taken.ok()) context.TryCancel();
-             return reader->Finish();
-           });
+    const absl::Status status = At(address, absl::InfiniteDuration(), nullptr,
+                                   [&](pb::Admin::Stub& stub, grpc::ClientContext& context) {
+                                     const auto reader = stub.Backup(&context, request);
+                                     pb::BackupChunk chunk;
+                                     while (taken.ok() && reader->Read(&chunk))
+                                       taken = Take(std::move(chunk), sink);
+                                     if (!taken.ok()) context.TryCancel();
+                                     return reader->Finish();
+                                   });
     return taken.ok() ? status : taken;
   }
 

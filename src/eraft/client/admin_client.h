@@ -43,6 +43,7 @@ struct NodeInfo {
   std::vector<PeerInfo> peers;
   std::vector<std::string> options;  // "name=value"
   absl::Duration asked_for;          // from question to answer
+  absl::Time heard;                  // when the answer came, by this machine's clock
 };
 
 enum class MemberRole : uint8_t { kVoter, kLearner, kLeaving };

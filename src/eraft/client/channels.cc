@@ -10,6 +10,7 @@ namespace slipway::eraft::client {
 namespace {
 
 constexpr char kLeaderKey[] = "x-eraft-leader";
+constexpr char kNotExecutedKey[] = "x-eraft-not-executed";
 constexpr size_t kHintBytesMax = 300;
 constexpr size_t kMessageBytesMax = 64 << 20;
 constexpr absl::Duration kConnectTimeout = absl::Seconds(2);
@@ -32,14 +33,22 @@ absl::Status CheckToken(const base::Secret& token) {
                          {"", "a token is one word of printable ASCII characters"});
 }
 
+std::string TrailingHint(const grpc::ClientContext& context, const char* key) {
+  const auto& metadata = context.GetServerTrailingMetadata();
+  const auto found = metadata.find(key);
+  if (found == metadata.end() || found->second.size() > kHintBytesMax) return "";
+  return std::string(found->second.data(), found->second.size());
+}
+
 }  // namespace
 
 std::string LeaderHint(const grpc::ClientContext& context) {
-  const auto& metadata = context.GetServerTrailingMetadata();
-  const auto found = metadata.find(kLeaderKey);
-  if (found == metadata.end() || found->second.size() > kHintBytesMax) return "";
-  std::string hint(found->second.data(), found->second.size());
+  std::string hint = TrailingHint(context, kLeaderKey);
   return base::net::ParseEndpoint(hint).ok() ? hint : "";
+}
+
+std::string NotExecutedHint(const grpc::ClientContext& context) {
+  return TrailingHint(context, kNotExecutedKey);
 }
 
 base::Owned<Channels> Channels::Open(ConnectOptions options, base::Files& files,

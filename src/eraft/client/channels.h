@@ -56,5 +56,7 @@ class Channels {
 
 // Who leads, as the server says in the trailing metadata of a finished call; empty: not said.
 std::string LeaderHint(const grpc::ClientContext& context);
+// Why the server has certainly not executed the command of a finished call; empty: not said.
+std::string NotExecutedHint(const grpc::ClientContext& context);
 
 }  // namespace slipway::eraft::client

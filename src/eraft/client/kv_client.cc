@@ -61,6 +61,7 @@ class GrpcCaller : public LegacyCaller {
     answer.sent = true;
     answer.status = base::net::FromGrpcStatus(stub->Command(&context, wire, &response), context);
     answer.leader = LeaderHint(context);
+    answer.not_executed = NotExecutedHint(context);
     if (!answer.status.ok()) channels_.Forget(address);
     answer.err = response.err();
     answer.value = std::move(*response.mutable_value());

@@ -8,6 +8,8 @@ namespace slipway::eraft {
 namespace {
 
 constexpr char kLeaderKey[] = "x-eraft-leader";
+constexpr char kNotExecutedKey[] = "x-eraft-not-executed";
+constexpr size_t kReasonBytesMax = 200;
 constexpr char kRequestIdKey[] = "x-request-id";
 constexpr char kTokenKey[] = "token";
 constexpr size_t kRequestIdBytesMax = 64;
@@ -88,6 +90,14 @@ void UnaryCall::AddLeaderHint() {
   const auto view = parts_.replica.view();
   const std::string leader = view->leader_address();
   if (!leader.empty()) context_.AddTrailingMetadata(kLeaderKey, leader);
+}
+
+void UnaryCall::AddNotExecuted(absl::string_view why) {
+  std::string text(why.substr(0, kReasonBytesMax));
+  for (char& c : text) {
+    if (c < ' ' || c > '~') c = '?';  // no header carries it
+  }
+  context_.AddTrailingMetadata(kNotExecutedKey, text);
 }
 
 void UnaryCall::Finish(const absl::Status& status, absl::string_view result) {

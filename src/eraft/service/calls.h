@@ -39,6 +39,8 @@ class UnaryCall : public std::enable_shared_from_this<UnaryCall> {
 
   // Adds what a client needs to find the leader (E19).
   void AddLeaderHint();
+  // Adds why the command was certainly not executed, for clients that would else have to doubt.
+  void AddNotExecuted(absl::string_view why);
   void SetTarget(std::string target) { target_ = std::move(target); }
   void AddField(absl::string_view name, base::Json value) { fields_.Set(name, std::move(value)); }
   // Times of the way, for the slow log. On the loop, before Finish.

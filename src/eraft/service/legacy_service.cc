@@ -74,6 +74,7 @@ class LegacyService final : public kvraftpb::KVService::CallbackService, public 
     if (const UnaryCall::Ptr call =
             UnaryCall::Begin(parts_, raw_, *context, *reactor, reads ? kRead : kWrite)) {
       if (!parts_.replica.Enter()) {
+        call->AddNotExecuted("too many requests are under way; try again later");
         Answer(call, response, kTimeout);
       } else if (reads) {
         Get(call, *request, response);
@@ -121,6 +122,11 @@ class LegacyService final : public kvraftpb::KVService::CallbackService, public 
     parts_.replica.Leave();
     Answer(call, response, word);
   }
+  void Fail(const UnaryCall::Ptr& call, kvraftpb::CommandResponse* response,
+            const absl::Status& error) {
+    if (FateOf(error) == Fate::kNotExecuted) call->AddNotExecuted(error.message());
+    End(call, response, WordOf(error));
+  }
 
   void Write(const UnaryCall::Ptr& call, const kvraftpb::CommandRequest& request,
              kvraftpb::CommandResponse* response) {
@@ -142,9 +148,9 @@ class LegacyService final : public kvraftpb::KVService::CallbackService, public 
     command.key = request.key();
     command.value = request.value();
     absl::Status admitted = parts_.replica.AdmitWrite();
-    if (!admitted.ok()) return End(call, response, WordOf(admitted));
+    if (!admitted.ok()) return Fail(call, response, admitted);
     absl::StatusOr<base::Bytes> bytes = parts_.replica.Prepare(std::move(command));
-    if (!bytes.ok()) return End(call, response, WordOf(bytes.status()));
+    if (!bytes.ok()) return Fail(call, response, bytes.status());
     parts_.replica.Post([this, call, response, bytes = *std::move(bytes)](Node* node) mutable {
       call->NoteProposed();
       if (node == nullptr) return End(call, response, kWrongLeader);
@@ -158,8 +164,8 @@ class LegacyService final : public kvraftpb::KVService::CallbackService, public 
                       call->NoteAnswered();
                       // Whoever was refused shall hear who leads now.
                       if (!outcome.ok()) parts_.replica.Look();
-                      End(call, response,
-                          outcome.ok() ? WordOf(outcome->answer) : WordOf(outcome.status()));
+                      if (!outcome.ok()) return Fail(call, response, outcome.status());
+                      End(call, response, WordOf(outcome->answer));
                     });
     });
   }

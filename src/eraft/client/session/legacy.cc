@@ -90,14 +90,16 @@ std::optional<absl::StatusOr<std::optional<std::string>>> LegacySession::Judge(L
     if (write || answer.err == "ErrNoKey") return std::optional<std::string>();
     return std::optional<std::string>(std::move(answer.value));
   }
-  attempt.trouble = absl::StrCat(address, ": ", answer.err);
+  attempt.trouble =
+      absl::StrCat(address, ": ", answer.not_executed.empty() ? answer.err : answer.not_executed);
   if (answer.err == "ErrWrongLeader") {
     attempt.wait = route_.Redirected(answer.leader);
     return std::nullopt;
   }
   if (answer.err == "ErrTimeout" || answer.err == "ErrNotReady") {
     // A leader that has lost its majority says so for long: another may know better.
-    attempt.maybe = attempt.maybe || (write && answer.err == "ErrTimeout");
+    const bool doubt = answer.err == "ErrTimeout" && answer.not_executed.empty();
+    attempt.maybe = attempt.maybe || (write && doubt);
     attempt.wait = route_.Redirected(answer.leader);
     return std::nullopt;
   }

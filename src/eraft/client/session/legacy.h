@@ -31,7 +31,8 @@ struct LegacyAnswer {
   bool sent = false;    // the request may have reached the server
   std::string err;      // one of E51's words
   std::string value;
-  std::string leader;  // who leads, if the server knows
+  std::string leader;        // who leads, if the server knows
+  std::string not_executed;  // why it was certainly not executed; empty: not said
 };
 
 // The network.

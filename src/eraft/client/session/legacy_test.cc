@@ -118,6 +118,17 @@ TEST_F(LegacyTest, WhatWasSentAndGotNoAnswerIsUnknown) {  // E144
   }
 }
 
+TEST_F(LegacyTest, ARefusalWithItsReasonLeavesNoDoubt) {  // E144
+  script_.otherwise = Said("ErrTimeout");
+  script_.otherwise.not_executed = "refused while there is an alarm: QUOTA";
+  const absl::Status status = Run(LegacyOp::kAppend).status();
+  EXPECT_TRUE(absl::IsDeadlineExceeded(status));
+  EXPECT_EQ(WasExecuted(status), Executed::kNo);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("an alarm: QUOTA"));
+  script_.answers = {Said("ErrTimeout")};  // one that is in doubt stays so
+  EXPECT_EQ(WasExecuted(Run(LegacyOp::kAppend).status()), Executed::kUnknown);
+}
+
 TEST_F(LegacyTest, ADefiniteRefusalAfterAnUnknownOneStaysUnknown) {  // E144
   script_.answers = {Said("ErrTimeout"), Failed(absl::PermissionDeniedError("no"), true)};
   const absl::Status status = Run(LegacyOp::kPut).status();
