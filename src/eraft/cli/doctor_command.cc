@@ -12,6 +12,7 @@
 #include "absl/strings/str_join.h"
 #include "base/cli/doctor.h"
 #include "base/status.h"
+#include "base/sync/wait.h"
 #include "base/units.h"
 #include "eraft/cli/commands.h"
 
@@ -70,9 +71,9 @@ void Reachability(const Infos& infos, Doctor& doctor) {
                      "doctor needs the role admin: give --token or a certificate that has it");
     } else {
       const std::string hint = base::GetErrorInfo(node.answer.status()).hint;
-      from_here.Fail(absl::StrCat(node.address, ": ", node.answer.status().message()),
-                     hint.empty() ? "start kvserver there, or open the port between here and there"
-                                  : hint);
+      from_here.Fail(
+          absl::StrCat(node.address, ": ", node.answer.status().message()),
+          hint.empty() ? "start kvserver there, or open the port between here and there" : hint);
     }
   }
   Per between(doctor, "peers");
@@ -307,9 +308,15 @@ void AddDoctorCommand(base::cli::Program& program, const std::shared_ptr<AdminCo
   doctor.Run([context](Invocation& in) -> absl::Status {
     SLIPWAY_ASSIGN_OR_RETURN(const auto admin, context->Connect(in));
     const absl::Duration begun = in.world.clock.Monotonic();
-    const Groups before = admin->Groups(context->each());
-    const AlarmLists alarms = admin->Alarms(context->each());
-    const Infos infos = admin->Infos(context->each());
+    Groups before;
+    AlarmLists alarms;
+    Infos infos;
+    SLIPWAY_RETURN_IF_ERROR(base::ParallelFor(in.world.pool, 3, [&](size_t i) {
+      if (i == 0) before = admin->Groups(context->each());
+      if (i == 1) alarms = admin->Alarms(context->each());
+      if (i == 2) infos = admin->Infos(context->each());
+      return absl::OkStatus();
+    }));
     const absl::Time now = in.world.clock.Wall();
     // Whether the log moves and the leader stays is seen by looking twice.
     const absl::Duration rest = kWatch - (in.world.clock.Monotonic() - begun);

@@ -110,7 +110,8 @@ absl::Status Explained(const absl::Status& status, bool write, Invocation& in) {
 
 struct KvClientProgram::Flags {
   ConnectionFlags connection;
-  std::optional<std::string> op, key, value;
+  std::string op = "get";
+  std::optional<std::string> key, value;
 
   absl::Status Run(Invocation& in) const;
   absl::Status Check() const;
@@ -125,10 +126,10 @@ absl::Status KvClientProgram::Flags::Check() const {
                            {"", "write -op get, put, append or status"});
   }
   if (!key.has_value()) {
-    return absl::InvalidArgumentError(absl::StrCat(*op, ": no key; write -key KEY"));
+    return absl::InvalidArgumentError(absl::StrCat(op, ": no key; write -key KEY"));
   }
   if (op != "get" && !value.has_value()) {
-    return absl::InvalidArgumentError(absl::StrCat(*op, ": no value; write -value VALUE"));
+    return absl::InvalidArgumentError(absl::StrCat(op, ": no value; write -value VALUE"));
   }
   return absl::OkStatus();
 }
@@ -152,7 +153,7 @@ absl::Status KvClientProgram::Flags::Write(client::KvClient& kv, Invocation& in)
   SLIPWAY_RETURN_IF_ERROR(put ? kv.Put(*key, *value, connection.limit())
                               : kv.Append(*key, *value, connection.limit()));
   if (in.json) {
-    in.result = Json::MakeObject({{"op", *op}});
+    in.result = Json::MakeObject({{"op", op}});
     SetBytes(in.result, "key", *key);
     return absl::OkStatus();
   }

@@ -153,7 +153,7 @@ TEST_F(KvClientProgramTest, WrongUsageIsExitTwo) {
     EXPECT_THAT(result.err, HasSubstr(text));
   };
   usage({"-op", "frob"}, "error: Unknown operation\n");
-  usage({}, "error: Unknown operation\n");
+  usage({}, "error: get: no key; write -key KEY\n");
   usage({"-op", "get"}, "get: no key; write -key KEY");
   usage({"-op", "put", "-key", "k"}, "put: no value");
   usage({"-op", "status", "-addrs", "localhost"}, "--addrs: \"localhost\" is no address");

@@ -314,10 +314,11 @@ class GrpcAdminClient final : public AdminClient {
   using Call = std::function<grpc::Status(pb::Admin::Stub&, grpc::ClientContext&)>;
 
   absl::Status At(const std::string& address, absl::Duration timeout, std::string* leader,
-                  const Call& call) {
+                  const Call& call, bool* reached = nullptr) {
     SLIPWAY_RETURN_IF_ERROR(cancel_.status());
     SLIPWAY_ASSIGN_OR_RETURN(const Channels::Ptr channel,
                              channels_->Connected(address, std::min(timeout, kConnectTimeout)));
+    if (reached != nullptr) *reached = true;
     const auto stub = pb::Admin::NewStub(channel->raw().channel);
     grpc::ClientContext context;
     channels_->Prepare(context, timeout);
@@ -330,17 +331,20 @@ class GrpcAdminClient final : public AdminClient {
   // A node that does not lead says who does; one that is down is passed over.
   absl::Status AtLeader(absl::Duration timeout, const Call& call) {
     const auto& addresses = channels_->options().addresses;
-    absl::Status status = absl::UnavailableError("no address");
+    // What a node says that was reached tells more than that another one was not.
+    absl::Status said, silence = absl::UnavailableError("no address");
     for (std::string address : addresses) {
       for (int i = 0; i < kRedirectsMax; ++i) {
         std::string leader;
-        status = At(address, timeout, &leader, call);
+        bool reached = false;
+        const absl::Status status = At(address, timeout, &leader, call, &reached);
         if (!absl::IsUnavailable(status)) return status;
+        (reached ? said : silence) = status;
         if (leader.empty() || leader == address) break;
         address = leader;
       }
     }
-    return status;
+    return said.ok() ? silence : said;
   }
 
   const std::unique_ptr<Channels> channels_;

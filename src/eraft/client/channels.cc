@@ -14,6 +14,7 @@ constexpr char kNotExecutedKey[] = "x-eraft-not-executed";
 constexpr size_t kHintBytesMax = 300;
 constexpr size_t kMessageBytesMax = 64 << 20;
 constexpr absl::Duration kConnectTimeout = absl::Seconds(2);
+constexpr absl::Duration kExplainMin = absl::Milliseconds(100);
 constexpr absl::Duration kKeepalive = absl::Seconds(10);
 constexpr absl::Duration kForever = absl::Hours(24);
 
@@ -89,6 +90,7 @@ void Channels::Forget(const std::string& address) {
 
 absl::StatusOr<Channels::Ptr> Channels::Connected(const std::string& address,
                                                   absl::Duration timeout) {
+  const absl::Duration begun = clock_.Monotonic();
   SLIPWAY_ASSIGN_OR_RETURN(Ptr channel, Find(address));
   grpc::Channel& raw = *channel->raw().channel;
   const gpr_timespec deadline = In(std::min(timeout, kConnectTimeout));
@@ -99,7 +101,9 @@ absl::StatusOr<Channels::Ptr> Channels::Connected(const std::string& address,
     if (!raw.WaitForStateChange(state, deadline)) break;
   }
   Forget(address);  // it would wait before it tries again
-  return Explain(address, timeout);
+  // What is left, and enough to hear of a refusal at once.
+  const absl::Duration left = timeout - (clock_.Monotonic() - begun);
+  return Explain(address, std::max(left, kExplainMin));
 }
 
 absl::Status Channels::Explain(const std::string& address, absl::Duration timeout) const {
