@@ -12,7 +12,7 @@ import grpc
 
 import kv_rig
 import rig
-from kv_rig import admin, kv
+from kv_rig import admin, client, kv
 
 
 class HostTest(unittest.TestCase):
@@ -76,6 +76,24 @@ class HostTest(unittest.TestCase):
         node.admin("Drain", admin.DrainRequest(), admin.DrainResponse)
         self.assertEqual(node.command_call(kv.PUT, b"k", b"w")[0], "ErrWrongLeader")
         self.assertEqual(node.command_call(kv.GET, b"k"), ("OK", b"v"))
+
+    def test_a_node_that_ends_takes_no_reads(self):  # E195: else it has always something under way
+        cluster = self.cluster(nodes=2)
+        leader = cluster.leader()
+        cluster.put(b"k", b"v")
+        next(node for node in cluster.nodes if node is not leader).kill()
+        stream = kv_rig.Pipeline(leader.channel())
+        read = client.Cmd(id=1, op=client.GET, key=b"k", read_mode=client.READ_SERIALIZABLE)
+        self.assertEqual([result.code for result in stream.run(read)], [client.OK])
+        stream.send(client.Cmd(id=2, op=client.PUT, key=b"k", value=b"w"))  # no majority takes it
+        leader.signal(signal.SIGTERM)
+        kv_rig.eventually(lambda: "draining" in leader.log(), "it begins to end")
+        try:
+            codes = {result.code for result in stream.run(read)}
+        except grpc.RpcError:
+            codes = {client.NOT_LEADER}  # it has ended already
+        self.assertNotIn(client.OK, codes)
+        self.assertEqual(leader.wait(), 0)
 
     # ---- Unary calls between nodes (E124) ----
 

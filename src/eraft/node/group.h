@@ -173,6 +173,9 @@ class Group {
   uint64_t next_context_ = 1;
   absl::Duration contact_ = -absl::InfiniteDuration();  // the leader's last word
   std::deque<SentRound> rounds_;
+  // Handed to the pool and not answered yet.
+  std::map<uint64_t, std::shared_ptr<PendingQuery>> started_queries_;
+  uint64_t next_query_ = 1;
   absl::Duration lease_from_ = -absl::InfiniteDuration();
   raft::Term lease_term_ = 0;
   raft::Term no_lease_term_ = 0;  // the office was offered to another

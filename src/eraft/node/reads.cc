@@ -104,6 +104,12 @@ void Group::FailReads(const absl::Status& status) {
   for (PendingQuery& query : std::exchange(held_queries_, {})) {
     context_.world.loop.Post([done = std::move(query.done), status]() mutable { done(status); });
   }
+  // Those that were begun end by themselves, until the jobs are stopped: then none of them runs,
+  // and nobody else would answer them.
+  if (!context_.jobs->stopped()) return;
+  for (auto& [id, query] : std::exchange(started_queries_, {})) {
+    context_.world.loop.Post([query = std::move(query), status] { query->done(status); });
+  }
 }
 
 void Group::Get(ShardId shard, std::string key, const ReadOptions& options, Node::GetDone done) {
@@ -140,10 +146,13 @@ void Group::StartQueries() {
     ++engine_jobs_;
     auto result = std::make_shared<absl::Status>();
     auto job = std::make_shared<PendingQuery>(std::move(query));
+    const uint64_t id = next_query_++;
+    started_queries_[id] = job;
     context_.jobs->Run(
         [machine = store_.machine, job, result] { *result = job->work(*machine); },
-        [this, job, result] {
+        [this, id, job, result] {
           --engine_jobs_;
+          started_queries_.erase(id);
           const absl::Status status = *result;
           context_.world.loop.Post([job, status] { job->done(status); });
           if (absl::IsDataLoss(status)) {

@@ -241,6 +241,27 @@ TEST(NodeReads, AStaleFollowerRefusesABoundedRead) {  // E142
   EXPECT_EQ(cluster.Get(follower, "k", ReadMode::kSerializable), "v");
 }
 
+// Else a call would stay open, and a server that stops would wait for it for ever (E195).
+TEST(NodeReads, AReadThatWasBegunIsAnsweredWhenTheNodeStops) {
+  for (const bool orderly : {true, false}) {
+    TestCluster cluster({});
+    const raft::NodeId leader = cluster.AwaitLeader();
+    ASSERT_OK(cluster.Run(leader, PutOf("k", "v")));
+    ASSERT_TRUE(cluster.AwaitApplied());
+    cluster.StallEngine(leader, true);  // the job waits in the pool
+    const auto value = cluster.StartGet(leader, "k", Mode(cluster, ReadMode::kSerializable));
+    cluster.RunFor(absl::Milliseconds(50));
+    EXPECT_FALSE(value->done);
+    if (orderly) {
+      ASSERT_OK(cluster.node(leader).Stop());
+    } else {
+      cluster.Crash(leader);
+    }
+    ASSERT_TRUE(cluster.RunUntil([&] { return value->done; }, absl::Seconds(1))) << orderly;
+    EXPECT_THAT(value->value, StatusIs(absl::StatusCode::kUnavailable));
+  }
+}
+
 TEST(NodeReads, ANodeReadsWhatItWasAskedForAfterItsLeaderChanged) {
   TestCluster cluster({});
   const raft::NodeId first = cluster.AwaitLeader();

@@ -71,6 +71,10 @@ UnaryCall::UnaryCall(ServiceParts& parts, base::net::Service::Raw& raw,
   deadline_ = begun_ + (deadline - parts.replica.wall());
 }
 
+UnaryCall::~UnaryCall() {
+  if (call_ != nullptr) End(absl::UnavailableError("run call: the server stops; call another one"));
+}
+
 UnaryCall::Ptr UnaryCall::Begin(ServiceParts& parts, base::net::Service::Raw& raw,
                                 grpc::CallbackServerContext& context,
                                 grpc::ServerUnaryReactor& reactor, const Method& method) {

@@ -36,6 +36,8 @@ class UnaryCall : public std::enable_shared_from_this<UnaryCall> {
                    const Method& method);
   UnaryCall(ServiceParts& parts, base::net::Service::Raw& raw, grpc::CallbackServerContext& context,
             grpc::ServerUnaryReactor& reactor, const Method& method);
+  // Whom nobody ended, nobody will: what would have is gone with the node. Ends it, UNAVAILABLE.
+  ~UnaryCall();
 
   // Adds what a client needs to find the leader (E19).
   void AddLeaderHint();

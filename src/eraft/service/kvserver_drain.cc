@@ -80,6 +80,7 @@ void KvServerImpl::Drain() {
     base::MutexLock lock(mutex_);
     if (std::exchange(drained_, true)) return;
   }
+  replica_->SetStopping();
   struct Waiter {
     base::Mutex mutex;
     base::CondVar changed;

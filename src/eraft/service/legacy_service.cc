@@ -177,6 +177,8 @@ class LegacyService final : public kvraftpb::KVService::CallbackService, public 
                  absl::InvalidArgumentError(absl::StrCat("read: a key of ", request.key().size(),
                                                          " bytes, at most ", kKeyBytesMax)));
     }
+    const absl::Status admitted = parts_.replica.AdmitRead();
+    if (!admitted.ok()) return End(call, response, WordOf(admitted));
     parts_.replica.Post([this, call, response, key = request.key()](Node* node) mutable {
       call->NoteProposed();
       if (node == nullptr) return End(call, response, kWrongLeader);

@@ -128,6 +128,7 @@ absl::Status PipelineStream::Take(const v1::Batch& batch) {
   }
   if (room < count) parts_.replica.metrics().rejected_credit.Increment();
   const absl::Status admitted = writes ? parts_.replica.AdmitWrite() : absl::OkStatus();
+  const bool may_read = parts_.replica.AdmitRead().ok();
   std::vector<Proposal> proposals;
   std::vector<ReadItem> reads;
   uint64_t taken = 0;
@@ -138,7 +139,11 @@ absl::Status PipelineStream::Take(const v1::Batch& batch) {
     }
     ++taken;
     if (IsRead(cmd.op())) {
-      reads.push_back(ReadOf(cmd));
+      if (may_read) {
+        reads.push_back(ReadOf(cmd));
+      } else {
+        Deliver(cmd.op(), ResultOf(cmd.id(), v1::NOT_LEADER), true);
+      }
       continue;
     }
     auto command = admitted.ok() ? CommandOf(batch, cmd) : absl::StatusOr<base::Bytes>(admitted);

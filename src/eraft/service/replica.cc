@@ -256,6 +256,12 @@ absl::Status Replica::AdmitWrite() const {
       absl::StrCat("write: ", lag, " entries wait to be applied; try again later")));
 }
 
+// Else a server that ends would have something under way as long as clients ask.
+absl::Status Replica::AdmitRead() const {
+  if (!stopping_.load() || SLIPWAY_MUTANT("kv-stop-reads-on")) return absl::OkStatus();
+  return NotExecuted(absl::UnavailableError("read: this node is about to stop; ask another one"));
+}
+
 absl::StatusOr<base::Bytes> Replica::Prepare(Command command) const {
   command.time_ms = static_cast<uint64_t>(absl::ToUnixMillis(clock_.Wall()));
   if (command.shard == kUserShard && command.value.size() > options_.value_bytes_max) {

@@ -90,6 +90,8 @@ class Replica {
   // Why a write is not to be proposed now, cheap. OK, Unavailable (draining), ResourceExhausted.
   // As all errors here, it says by FateOf that nothing was executed.
   absl::Status AdmitWrite() const;
+  // Likewise of a read. OK, Unavailable (about to stop).
+  absl::Status AdmitRead() const;
   // A command in the bytes of the log, its time set. InvalidArgument naming the limit (E153).
   absl::StatusOr<base::Bytes> Prepare(Command command) const;
   // The outcome comes on the loop.
@@ -104,6 +106,8 @@ class Replica {
   // From now on nothing new is begun here.
   void SetDraining() { draining_.store(true); }
   bool draining() const { return draining_.load(); }
+  // Likewise of reads, too: the process ends.
+  void SetStopping() { stopping_.store(true); }
 
   base::Loop& loop() { return loop_; }
   absl::Duration now() const { return clock_.Monotonic(); }
@@ -125,6 +129,7 @@ class Replica {
   std::atomic<uint64_t> inflight_{0};
   std::atomic<uint32_t> alarms_{0};
   std::atomic<bool> draining_{false};
+  std::atomic<bool> stopping_{false};
   std::atomic<uint32_t> level_{1};
 
   // Loop-only.
