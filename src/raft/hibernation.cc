@@ -2,7 +2,8 @@
 // member agrees by falling asleep, and when all have, the leader stops too. Any message, proposal
 // or read wakes a node; a leader that wakes wakes the rest by a heartbeat. If the leader died
 // meanwhile, liveness of its node, which the driver watches for all groups at once, wakes them
-// (OnUnreachable). Nothing here touches safety: an asleep leader confirms no round, so it answers
+// (OnUnreachable); if another member did, it wakes the leader, which steps down where no quorum is
+// left. Nothing here touches safety: an asleep leader confirms no round, so it answers
 // no read.
 #include <algorithm>
 

@@ -163,7 +163,8 @@ class Raft {
   void OnInstalled(const SnapshotMark& mark, bool ok);
   // `peer` has the content of the snapshot up to `index`, or will not get it.
   void OnSnapshotSent(NodeId peer, Index index, bool ok);
-  // Messages to `peer` got lost, or (E108) its node is dead: wakes the groups it led.
+  // Messages to `peer` got lost, or (E108) its node is dead: wakes the groups it led, and
+  // the leaders of those it is a member of.
   void OnUnreachable(NodeId peer);
   void OnEntriesRead(NodeId peer, Index first, std::vector<Entry> entries);
 

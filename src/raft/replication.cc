@@ -176,8 +176,9 @@ void Raft::Core::OnSnapshotSent(NodeId node, Index index, bool ok) {
 }
 
 void Raft::Core::OnUnreachable(NodeId node) {
-  if (hibernating_ && node == leader_) Wake();
   Progress* peer = role_ == Role::kLeader ? Find(node) : nullptr;
+  // The leader wakes as well: it has to find out whether it still has a quorum.
+  if (hibernating_ && (node == leader_ || peer != nullptr)) Wake();
   if (peer != nullptr && peer->state == PeerProgress::State::kReplicate) {
     peer->BecomeProbe(peer->match + 1);
     peer->probe_sent = true;

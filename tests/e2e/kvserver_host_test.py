@@ -120,6 +120,21 @@ class HostTest(unittest.TestCase):
         leader.kill()
         self.assertIsNot(cluster.leader(), leader)
 
+    def test_a_sleeping_leader_notices_who_died(self):  # E108, E169
+        cluster = self.cluster(arguments=["--engine", "memory", "--hibernate-after", "500ms"])
+        leader = cluster.leader()
+        kv_rig.eventually(lambda: json.loads(leader.http("/statusz?format=json")[1])["groups"][0]["hibernating"],
+                          "it sleeps")
+        self.assertTrue(all(member.active for member in leader.group().members))
+        gone, other = [node for node in cluster.nodes if node is not leader]
+        gone.kill()
+        kv_rig.eventually(lambda: not all(member.active for member in leader.group().members), "it is missed")
+        code, details = self.code(lambda: leader.admin("ChangeMembership", admin.ChangeMembershipRequest(
+            group=1, remove=[other.index + 1]), admin.ChangeMembershipResponse))
+        self.assertEqual(code, "FAILED_PRECONDITION", details)
+        other.kill()
+        kv_rig.eventually(lambda: not leader.serving("readiness"), "alone it is not ready")
+
     # ---- Settings while it runs (E31), and those in force (E33, E34) ----
 
     def test_timers_change_while_it_runs(self):

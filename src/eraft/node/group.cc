@@ -240,7 +240,8 @@ void Group::OnFrame(raft::NodeId peer, FrameBody body) {
 }
 
 void Group::OnPeerSilent(raft::NodeId peer) {
-  if (raft_->leader() != peer) return;  // for what is lost on the way there is Send's answer
+  // For what is lost on the way to a member there is Send's answer, unless nothing is sent.
+  if (raft_->leader() != peer && !raft_->GetStatus().hibernating) return;
   raft_->OnUnreachable(peer);
   SchedulePump();
 }

@@ -187,7 +187,8 @@ class Node {
   absl::Status TakeSnapshot(GroupId group);
 
   // The node `peer` is dead or cannot be reached: groups that it led and that sleep wake, and elect
-  // another (E108). To be said again while it is so; costs nothing where nothing sleeps.
+  // another; of those that it is a member of the leader wakes (E108). To be said again while it is
+  // so; costs nothing where nothing sleeps.
   void OnPeerSilent(raft::NodeId peer);
   // Other times for all groups from now on, and none for those that read by leases: these rest on
   // times that are the same everywhere (E31). InvalidArgument: the election timeout is below five

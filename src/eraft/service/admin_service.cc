@@ -59,7 +59,8 @@ void ToProto(const ReplicaView& view, google::protobuf::RepeatedPtrField<pb::Mem
     for (const raft::PeerProgress& peer : status.peers) {
       if (peer.id != id) continue;
       member->set_match_index(peer.match);
-      member->set_active(peer.active);
+      // Asleep nobody is heard from; who cannot be reached has woken the group (E108).
+      member->set_active(peer.active || status.hibernating);
     }
     if (id == view.self) {
       member->set_match_index(status.persisted);

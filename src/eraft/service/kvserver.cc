@@ -271,6 +271,7 @@ absl::Status KvServerImpl::Open() {
                                     .sessions_max = static_cast<uint64_t>(config_.max_sessions)},
                        .inflight_max = config_.max_inflight,
                        .value_bytes_max = config_.max_value});
+  replica_->sights = [this] { return Sights(); };
   housekeeping_.emplace(*replica_, *data_.dir, world_.world.files,
                         Housekeeping::Options{.quota_bytes = config_.quota_bytes,
                                               .memory_soft_limit = config_.memory_soft_limit});

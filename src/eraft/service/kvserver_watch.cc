@@ -13,6 +13,7 @@
 #include "eraft/service/kvserver_impl.h"
 #include "eraft/service/limits.h"
 #include "eraft/service/membership_change.h"
+#include "raft/membership.h"
 
 namespace slipway::eraft {
 namespace {
@@ -79,14 +80,21 @@ std::vector<PeerSight> KvServerImpl::Sights() {
 }
 
 // Asleep the group hears no heartbeats and misses none; that its leader's node is there is what the
-// transport's own probes tell, one for all groups (E108).
+// transport's own probes tell, one for all groups (E108). A leader wakes for each of its members:
+// awake it either keeps its quorum or steps down, and says what is so. The group sleeps no more
+// until all are back, so this is not done again and again.
 void KvServerImpl::WakeFromDead() {
   const auto view = replica_->view();
   const raft::Status& raft = view->status.raft;
-  if (!raft.hibernating || view->leads() || replica_->node() == nullptr) return;
+  if (!raft.hibernating || replica_->node() == nullptr) return;
   for (const PeerSight& peer : Sights()) {
-    if (peer.id != raft.leader || peer.reachable) continue;
-    SLIPWAY_LOG(kWarn, "the leader cannot be reached; the group wakes", {{"leader", peer.id}});
+    const bool counts =
+        view->leads() ? raft::IsMember(raft.membership, peer.id) : peer.id == raft.leader;
+    if (!counts || peer.reachable) continue;
+    SLIPWAY_LOG(kWarn,
+                view->leads() ? "a member cannot be reached; the group wakes"
+                              : "the leader cannot be reached; the group wakes",
+                {{"node", peer.id}});
     replica_->node()->OnPeerSilent(peer.id);
   }
 }

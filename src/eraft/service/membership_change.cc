@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "base/mutant.h"
 #include "base/net/endpoint.h"
 #include "base/status.h"
 #include "eraft/service/limits.h"
@@ -87,7 +88,8 @@ absl::StatusOr<raft::Membership> TargetOf(const raft::Membership& now, raft::Nod
   return target;
 }
 
-absl::Status CheckLiveQuorum(const raft::Status& status, const raft::Membership& target) {
+absl::Status CheckLiveQuorum(const raft::Status& status, const raft::Membership& target,
+                             absl::Span<const PeerSight> sights) {
   size_t live = 0;
   std::vector<raft::NodeId> silent;
   for (const raft::NodeId id : target.voters) {
@@ -95,7 +97,12 @@ absl::Status CheckLiveQuorum(const raft::Status& status, const raft::Membership&
                                    [id](const raft::PeerProgress& p) { return p.id == id; });
     // The leader itself is no peer of its own, or an active one.
     const bool own = status.role == raft::Role::kLeader && id == status.leader;
-    const bool heard = own || (peer != status.peers.end() && peer->active);
+    const bool reachable = std::any_of(sights.begin(), sights.end(), [id](const PeerSight& sight) {
+      return sight.id == id && sight.reachable;
+    });
+    // A group that sleeps hears nobody, and one that has just woken takes all for active.
+    const bool active = peer != status.peers.end() && (peer->active || status.hibernating);
+    const bool heard = own || (active && (reachable || SLIPWAY_MUTANT("kv-quorum-unseen")));
     live += heard ? 1 : 0;
     if (!heard) silent.push_back(id);
   }
@@ -158,7 +165,7 @@ void MembershipChange::Begin() {
   }
   // Who is new may be started any time; those that are there must be able to go on without.
   if (!request_.force && newcomers_.empty()) {
-    const absl::Status live = CheckLiveQuorum(now, target_);
+    const absl::Status live = CheckLiveQuorum(now, target_, replica_.sights());
     if (!live.ok()) return Finish(live);
   }
   WriteAddresses();
@@ -274,7 +281,7 @@ void MembershipChange::Look() {
     case Phase::kCatchUp: {
       if (!request_.force && !Behind(now).empty()) return Later();
       if (!request_.force) {
-        const absl::Status live = CheckLiveQuorum(now, target_);
+        const absl::Status live = CheckLiveQuorum(now, target_, replica_.sights());
         if (!live.ok()) return Finish(live);
       }
       Enter(Phase::kChange);

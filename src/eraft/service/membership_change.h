@@ -12,6 +12,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "eraft/node/handover.h"
 #include "eraft/service/replica.h"
 #include "raft/types.h"
 
@@ -36,9 +38,11 @@ struct MembershipRequest {
 absl::StatusOr<raft::Membership> TargetOf(const raft::Membership& now, raft::NodeId self,
                                           const MembershipRequest& request);
 
-// Whether a majority of `target` is heard from, learners that become voters included.
-// FailedPrecondition names who is not.
-absl::Status CheckLiveQuorum(const raft::Status& status, const raft::Membership& target);
+// Whether a majority of `target` is heard from, learners that become voters included: by the group,
+// where it does not sleep, and by the transport, which knows who went since. FailedPrecondition
+// names who is not.
+absl::Status CheckLiveQuorum(const raft::Status& status, const raft::Membership& target,
+                             absl::Span<const PeerSight> sights);
 
 // Whether a learner is so near that what is left is one round trip.
 bool HasCaughtUp(const raft::PeerProgress& peer, raft::Index commit);

@@ -22,6 +22,7 @@
 #include "base/loop.h"
 #include "base/sync/mutex.h"
 #include "eraft/node/cluster.h"
+#include "eraft/node/handover.h"
 #include "eraft/node/node.h"
 #include "eraft/service/metrics.h"
 #include "eraft/store/command.h"
@@ -69,6 +70,8 @@ class Replica {
   void Detach() { node_ = nullptr; }
   // Changes of the members that are under way here; who begins or ends one counts it.
   int changes = 0;
+  // What the transport knows of the peers now; empty: nothing.
+  std::function<std::vector<PeerSight>()> sights = [] { return std::vector<PeerSight>(); };
   Node* node() { return node_; }
   // Renews the view, tells of changes, and does what a new leader has to do.
   void Look();

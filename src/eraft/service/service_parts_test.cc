@@ -230,10 +230,29 @@ TEST(Members, AMajorityMustBeHeardFrom) {
   status.role = raft::Role::kLeader;
   status.leader = 1;
   status.peers = {{.id = 2, .active = true}, {.id = 3, .active = false}};
-  EXPECT_OK(CheckLiveQuorum(status, Of({1, 2, 3})));
-  EXPECT_OK(CheckLiveQuorum(status, Of({1, 2})));
-  EXPECT_THAT(CheckLiveQuorum(status, Of({1, 3})),
+  const std::vector<PeerSight> sights = {{.id = 2, .reachable = true},
+                                         {.id = 3, .reachable = true}};
+  EXPECT_OK(CheckLiveQuorum(status, Of({1, 2, 3}), sights));
+  EXPECT_OK(CheckLiveQuorum(status, Of({1, 2}), sights));
+  EXPECT_THAT(CheckLiveQuorum(status, Of({1, 3}), sights),
               StatusIs(StatusCode::kFailedPrecondition, HasSubstr("silent: 3")));
+}
+
+// Asleep, and for an election timeout after, what the group heard says nothing of who lives.
+TEST(Members, AMajorityMustBeThereWhileTheGroupSleeps) {  // E108, E169
+  raft::Status status;
+  status.role = raft::Role::kLeader;
+  status.leader = 1;
+  status.hibernating = true;
+  status.peers = {{.id = 2, .active = false}, {.id = 4, .active = true}, {.id = 5, .active = true}};
+  std::vector<PeerSight> sights = {{.id = 2, .reachable = true}, {.id = 4}, {.id = 5}};
+  EXPECT_OK(CheckLiveQuorum(status, Of({1, 2, 5}), sights)) << "2 slept before it was asked again";
+  for (const bool sleeps : {true, false}) {
+    status.hibernating = sleeps;
+    status.peers[0].active = true;
+    EXPECT_THAT(CheckLiveQuorum(status, Of({1, 2, 4, 5}), sights),
+                StatusIs(StatusCode::kFailedPrecondition, HasSubstr("silent: 4, 5")));
+  }
 }
 
 TEST(Members, ALearnerHasCaughtUpWhenItIsNear) {  // E169
