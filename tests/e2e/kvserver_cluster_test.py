@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 """Three kvservers as processes: what was acknowledged stays, whoever is killed (E3, E4, E21, E57, E195)."""
+import json
 import random
 import signal
 import tempfile
@@ -137,6 +138,21 @@ class ClusterTest(unittest.TestCase):
         leader.start()
         added.start()
         self.assertEqual(cluster.get(b"k"), b"w")
+
+    def test_the_log_overrules_the_file_of_the_members(self):  # E170
+        cluster = self.cluster()
+        leader = cluster.leader()
+        cluster.put(b"k", b"v")
+        node = next(node for node in cluster.nodes if node is not leader)
+        kv_rig.eventually(lambda: node.command_call(kv.GET, b"k")[1] == b"v", "it has what the leader has")
+        self.assertEqual(node.stop(), 0)
+        file = node.data / "MEMBERS"  # as of before the leader moved
+        good = file.read_text()
+        file.write_text(good.replace(cluster.cluster[leader.index], "127.0.0.1:1"))
+        node.start()
+        kv_rig.eventually(lambda: all(peer["connected"] for peer in json.loads(
+            node.http("/statusz?format=json")[1])["peers"]), "it reaches the leader where it is")
+        kv_rig.eventually(lambda: file.read_text() == good, "and knows so at the next start")
 
     def test_a_change_that_would_lose_the_quorum_is_refused(self):  # E169
         cluster = self.cluster()

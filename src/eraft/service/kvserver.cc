@@ -277,6 +277,8 @@ absl::Status KvServerImpl::Open() {
                                               .memory_soft_limit = config_.memory_soft_limit});
   housekeeping_->MakeRoom();
   SLIPWAY_RETURN_IF_ERROR(OpenTransport());
+  // Before the node tells what its log says of the members, which may be newer.
+  transport_->SetPeers(PeersOf(data_.members));
   SLIPWAY_RETURN_IF_ERROR(OpenNode());
   parts_.reset(new ServiceParts{*replica_, *this, *access_, *slow_, audit_.get(), world_.aux_pool,
                                 config_.read_mode, absl::ToInt64Microseconds(plan_.timers.tick),
@@ -285,7 +287,6 @@ absl::Status KvServerImpl::Open() {
   AddHealth();
   SLIPWAY_RETURN_IF_ERROR(StartGrpc());
   SLIPWAY_RETURN_IF_ERROR(StartHttp());
-  transport_->SetPeers(PeersOf(data_.members));
   look_.emplace(loop_, kLookEvery, [this] { Look(); });
   housekeeping_ticker_.emplace(loop_, kHousekeepingEvery, [this] { StartHousekeeping(); });
   health_.SetPhase(base::net::Health::Phase::kServing);

@@ -68,6 +68,7 @@ class KvServerImpl final : public KvServer, public ServerControl {
   absl::StatusOr<std::string> SetTimer(absl::string_view name, absl::string_view value);
   void StartHousekeeping();
   void ReloadTokens();
+  void NoteWritten(const absl::Status& status);
   bool Alive() const;
   base::net::HttpRouter MakeRouter();
   base::Json StatusJson();
@@ -114,7 +115,7 @@ class KvServerImpl final : public KvServer, public ServerControl {
   std::string log_level_ ABSL_GUARDED_BY(mutex_);
   absl::Duration heartbeat_ ABSL_GUARDED_BY(mutex_), election_ ABSL_GUARDED_BY(mutex_);
   absl::Status fatal_ ABSL_GUARDED_BY(mutex_);
-  std::string tokens_error_;  // of housekeeping, told once
+  std::string tokens_error_, members_error_;  // of housekeeping, told once
   std::atomic<uint64_t> backup_number_{0};
   raft::Term gave_up_term_ = 0;  // of the loop: handed over for want of room
   absl::Duration gave_up_at_ = -absl::InfiniteDuration();

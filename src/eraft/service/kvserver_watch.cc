@@ -136,6 +136,18 @@ void KvServerImpl::ReloadTokens() {
   tokens_error_ = error;
 }
 
+// What could not be written is tried again with the next housekeeping; told once.
+void KvServerImpl::NoteWritten(const absl::Status& status) {
+  const std::string error(status.message());
+  if (!error.empty() && error != members_error_) {
+    SLIPWAY_LOG(kWarn, "members not noted for the next start", {{"error", error}});
+  }
+  members_error_ = error;
+  if (status.ok()) return;
+  base::MutexLock lock(mutex_);
+  members_written_ = false;
+}
+
 // Once a second, on the pool; where the disk hangs the next one waits for it.
 void KvServerImpl::StartHousekeeping() {
   {
@@ -163,11 +175,7 @@ void KvServerImpl::StartHousekeeping() {
     }
     housekeeping_->Run(transport_->Status(), heartbeat);
     if (write) {
-      const absl::Status written = WriteMembers(*data_.dir, members);
-      if (!written.ok()) {
-        SLIPWAY_LOG(kWarn, "members not noted for the next start",
-                    {{"error", std::string(written.message())}});
-      }
+      NoteWritten(WriteMembers(*data_.dir, members));
     }
     over();
   });
