@@ -87,6 +87,13 @@ class DocsCommands(unittest.TestCase):
             rig.eventually(lambda: "Offline" not in typed(status), "it is back")
         terminal(servers[3])
         typed(add)
+        all_of_them = "-addrs " + ",".join(f"localhost:{port}" for port in ports.values())
+
+        def first_leads():
+            subprocess.run(["bash", "-c", f"eraftctl transfer 1 {all_of_them}"], cwd=folder, env=environment,
+                           timeout=rig.PATIENCE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+            return re.search(r"^ +1 .* leader ", typed(f"eraftctl member list {all_of_them}"), re.M)
+        rig.eventually(first_leads, "the one that goes leads")  # the hardest of the cases
         typed(remove)
         self.assertEqual(len(re.findall(r"localhost:\d+", typed(members))), 3)
         typed(doctor)

@@ -35,6 +35,7 @@ struct Cluster {
   std::vector<MembershipChange> changes;
   absl::Status change_refused;
   std::vector<std::string> done;  // other writes
+  bool moves = false;             // the office, when it is handed over
 
   explicit Cluster(absl::Time now) {
     for (uint64_t id = 1; id <= 3; ++id) {
@@ -98,7 +99,14 @@ class FakeAdmin : public client::AdminClient {
   absl::StatusOr<uint64_t> TransferLeader(uint64_t to, uint64_t expected_term,
                                           absl::Duration) override {
     cluster_.done.push_back(absl::StrCat("transfer ", to, " term ", expected_term));
-    return to == 0 ? 2 : to;
+    if (to == 0) to = cluster_.groups[0]->leader == 2 ? 3 : 2;
+    for (auto& group : cluster_.groups) {
+      if (!cluster_.moves) break;
+      group->role = &group == &cluster_.groups[to - 1] ? "Leader" : "Follower";
+      group->leader = to;
+      ++group->term;
+    }
+    return to;
   }
   absl::StatusOr<std::vector<MemberInfo>> ChangeMembership(const MembershipChange& change,
                                                            absl::Duration) override {
@@ -247,6 +255,30 @@ TEST_F(AdminTest, ChangesOfMembersNameTheTermTheyWereDecidedIn) {  // E169
   EXPECT_EQ(cluster_.changes[2].remove[0], 2);
   EXPECT_TRUE(cluster_.changes[2].force);
   EXPECT_EQ(cluster_.changes[3].add[0].address, "c:1");
+}
+
+// It is not refused because of who happens to lead.
+TEST_F(AdminTest, WhoLeadsHandsTheOfficeOverBeforeItGoes) {  // E169
+  cluster_.moves = true;
+  EXPECT_EQ(Run("member remove 1 --yes").out, "node 2 leads\nnode 1 is no member any more\n");
+  EXPECT_THAT(cluster_.done, ::testing::ElementsAre("transfer 0 term 5"));
+  ASSERT_EQ(cluster_.changes.size(), 1);
+  EXPECT_EQ(cluster_.changes[0].expected_term, 6);
+  EXPECT_EQ(Run("member replace 2 4 d:1 --yes").exit, 0);
+  EXPECT_EQ(cluster_.done.back(), "transfer 0 term 6");
+}
+
+TEST_F(AdminTest, WhoIsAMemberAlreadyIsToldWithWhatToDo) {  // E169
+  EXPECT_THAT(Run("member add 3 c:1").err, HasSubstr("node 3 is one already, a voter at c:1"));
+  cluster_.groups[0]->members[2].role = MemberRole::kLearner;
+  EXPECT_THAT(Run("member add 3 c:1").err,
+              AllOf(HasSubstr("a learner at c:1"), HasSubstr("eraftctl member promote 3"),
+                    HasSubstr("eraftctl member remove 3")));
+}
+
+TEST_F(AdminTest, HelpTellsTheLimitThatIsInForce) {
+  EXPECT_THAT(Run("member add --help").out, HasSubstr("without: 60s"));
+  EXPECT_THAT(Run("status --help").out, HasSubstr("without: 10s"));
 }
 
 TEST_F(AdminTest, ChangesThatMakeNoSenseAreNotSent) {  // E169

@@ -45,10 +45,12 @@ absl::StatusOr<base::Secret> FindToken(const std::string& text, base::cli::Invoc
 
 }  // namespace
 
-void ConnectionFlags::Declare(base::cli::Command& command) {
+void ConnectionFlags::Declare(base::cli::Command& command, absl::string_view limit) {
   command.Text("--addrs", "LIST", &addrs, "Servers, host:port, with commas between them")
       .Group(kGroup);
-  command.Duration("--timeout", "TIME", &timeout, "Give up after so long (without: 10s); 0: never")
+  command
+      .Duration("--timeout", "TIME", &timeout,
+                absl::StrCat("Give up after so long (without: ", limit, "); 0: never"))
       .Group(kGroup)
       .set = [this](absl::string_view value) {
     SLIPWAY_ASSIGN_OR_RETURN(timeout, base::ParseDuration(value));

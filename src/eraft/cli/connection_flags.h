@@ -5,6 +5,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "base/cli/command.h"
 #include "eraft/client/connect_options.h"
@@ -19,7 +20,8 @@ struct ConnectionFlags {
   std::string tls_ca, tls_cert, tls_key, tls_server_name, token;
 
   // Declares --addrs --timeout --tls --tls-ca --tls-cert --tls-key --tls-server-name --token.
-  void Declare(base::cli::Command& command);
+  // `limit`: without --timeout, as help shows it.
+  void Declare(base::cli::Command& command, absl::string_view limit = "10s");
   // What they mean. InvalidArgument (the caller's usage): an address, the secret of --token.
   absl::StatusOr<client::ConnectOptions> Resolve(base::cli::Invocation& in) const;
   absl::Duration limit() const {

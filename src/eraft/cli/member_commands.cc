@@ -25,6 +25,10 @@ using client::MemberRole;
 using client::MembershipChange;
 
 constexpr int64_t kNodeMax = 1'000'000;
+// A new member has much to fetch before it votes.
+constexpr absl::Duration kChangeMax = absl::Seconds(60);
+constexpr char kChangeMaxText[] = "60s";
+constexpr int kHandOversMax = 3;
 
 struct Arguments {
   std::string node, other, address;
@@ -81,19 +85,44 @@ absl::Status NoMember(uint64_t node) {
                          {"", "eraftctl member list shows them"});
 }
 
+bool Removes(const MembershipChange& change, uint64_t node) {
+  return std::find(change.remove.begin(), change.remove.end(), node) != change.remove.end();
+}
+
+absl::Status IsMemberAlready(const MemberInfo& member) {
+  const bool learns = member.role == MemberRole::kLearner;
+  return base::MakeError(
+      absl::StatusCode::kAlreadyExists,
+      absl::StrCat("add member: node ", member.node, " is one already, a ", RoleText(member.role),
+                   " at ", member.address),
+      {"", absl::StrCat(
+               learns ? absl::StrCat("eraftctl member promote ", member.node, " makes it a voter; ")
+                      : "",
+               "eraftctl member remove ", member.node, " takes it out")});
+}
+
 // Decides on what the leader says, and is refused if that has changed by then.
 absl::Status Change(
     const Context& context, const Arguments& arguments, Invocation& in,
     const std::function<absl::StatusOr<MembershipChange>(const GroupInfo&)>& decide) {
   SLIPWAY_ASSIGN_OR_RETURN(const auto admin, context->Connect(in));
+  const absl::Duration limit =
+      context->connection.timeout_given ? context->connection.limit() : kChangeMax;
   SLIPWAY_ASSIGN_OR_RETURN(GroupInfo group, GroupOf(admin->Groups(context->each())));
   SLIPWAY_ASSIGN_OR_RETURN(MembershipChange change, decide(group));
+  // Who leads does not go before another one does; that one decides on the members as it sees them.
+  for (int i = 0; i < kHandOversMax && Removes(change, group.leader); ++i) {
+    auto leader = admin->TransferLeader(0, group.term, limit);
+    if (!leader.ok()) {
+      return base::Annotate(leader.status(), absl::StrCat("hand over from node ", group.leader));
+    }
+    if (!in.json) in.streams.out << "node " << *leader << " leads\n";
+    SLIPWAY_ASSIGN_OR_RETURN(group, GroupOf(admin->Groups(context->each())));
+    SLIPWAY_ASSIGN_OR_RETURN(change, decide(group));
+  }
   change.expected_term = group.term;
   change.force = arguments.force;
-  SLIPWAY_ASSIGN_OR_RETURN(group.members,
-                           admin->ChangeMembership(change, context->connection.timeout_given
-                                                               ? context->connection.limit()
-                                                               : absl::Seconds(60)));
+  SLIPWAY_ASSIGN_OR_RETURN(group.members, admin->ChangeMembership(change, limit));
   if (!in.json) {
     for (const MemberInfo& member : change.add) {
       in.streams.out << "node " << member.node << " is a " << RoleText(member.role) << "\n";
@@ -114,8 +143,7 @@ absl::Status Add(const Context& context, const Arguments& arguments, Invocation&
   return Change(
       context, arguments, in, [&](const GroupInfo& group) -> absl::StatusOr<MembershipChange> {
         if (const MemberInfo* member = Find(group, node); member != nullptr) {
-          return absl::AlreadyExistsError(
-              absl::StrCat("add member: node ", node, " is one already, at ", member->address));
+          return IsMemberAlready(*member);
         }
         MembershipChange change;
         change.add.push_back({node, arguments.address,
@@ -232,8 +260,9 @@ void AddMemberCommands(base::cli::Program& program, const Context& context) {
   force(replace);
   replace.Run([context, arguments](Invocation& in) { return Replace(context, *arguments, in); });
 
-  for (base::cli::Command* command : {&list, &add, &remove, &promote, &replace}) {
-    context->connection.Declare(*command);
+  context->connection.Declare(list);
+  for (base::cli::Command* command : {&add, &remove, &promote, &replace}) {
+    context->connection.Declare(*command, kChangeMaxText);
   }
 }
 
