@@ -1,5 +1,6 @@
 #include "eraft/transport/link/inbox.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -81,14 +82,33 @@ Inbox::Seen Inbox::SeenOf(raft::NodeId peer) const {
 }
 
 absl::Status Inbox::AddStranger(const std::shared_ptr<Incoming>& stream) {
-  const base::MutexLock lock(mutex_);
-  if (stopped_) return StoppedError();
-  if (strangers_.size() >= kStrangersMax && !SLIPWAY_MUTANT("transport-strangers-unlimited")) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat("take stream: ", kStrangersMax, " others have not greeted yet"));
+  std::shared_ptr<Incoming> gone;
+  {
+    const base::MutexLock lock(mutex_);
+    if (stopped_) return StoppedError();
+    if (strangers_.size() >= kStrangersMax && !SLIPWAY_MUTANT("transport-strangers-unlimited")) {
+      gone = TakeOldestStranger();
+    }
+    strangers_.push_back(stream);
   }
-  strangers_.insert(stream);
+  if (gone != nullptr) {
+    gone->End(absl::ResourceExhaustedError(
+        absl::StrCat("take stream: ", kStrangersMax, " others have not greeted yet")));
+  }
   return absl::OkStatus();
+}
+
+std::shared_ptr<Incoming> Inbox::TakeOldestStranger() {
+  std::map<std::string, size_t> places;
+  for (const auto& stranger : strangers_) ++places[stranger->host()];
+  size_t most = 0;
+  for (const auto& [host, count] : places) most = std::max(most, count);
+  const auto oldest = std::find_if(strangers_.begin(), strangers_.end(), [&](const auto& stranger) {
+    return places[stranger->host()] == most;
+  });
+  std::shared_ptr<Incoming> taken = std::move(*oldest);
+  strangers_.erase(oldest);
+  return taken;
 }
 
 absl::StatusOr<PeerMetrics*> Inbox::AddPeer(const std::shared_ptr<Incoming>& stream,
@@ -105,7 +125,7 @@ absl::StatusOr<PeerMetrics*> Inbox::AddPeer(const std::shared_ptr<Incoming>& str
                        " knows no such member; was it removed, or not added yet?"));
     }
     metrics = peer->second;
-    strangers_.erase(stream);
+    strangers_.remove(stream);
     older = std::exchange(streams_[Key(hello.node, hello.lane)], stream);
     Seen& seen = seen_[hello.node];
     // Messages come from the beginning of a process, snapshots whenever there are some.
@@ -120,7 +140,7 @@ absl::StatusOr<PeerMetrics*> Inbox::AddPeer(const std::shared_ptr<Incoming>& str
 
 void Inbox::Remove(const std::shared_ptr<Incoming>& stream) {
   const base::MutexLock lock(mutex_);
-  strangers_.erase(stream);
+  strangers_.remove(stream);
   for (auto it = streams_.begin(); it != streams_.end();) {
     it = it->second == stream ? streams_.erase(it) : std::next(it);
   }

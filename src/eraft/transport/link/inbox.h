@@ -3,9 +3,9 @@
 
 #include <array>
 #include <cstdint>
+#include <list>
 #include <map>
 #include <memory>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -40,6 +40,8 @@ class Incoming final : public std::enable_shared_from_this<Incoming> {
   void OnCancel();
 
   // ---- From the inbox ----
+  // The caller's address without its port.
+  std::string host() const;
   void Tick(absl::Duration now);
   // Ends the stream, once; the first status counts.
   void End(const absl::Status& status);
@@ -103,7 +105,8 @@ class Inbox final : public std::enable_shared_from_this<Inbox> {
   Seen SeenOf(raft::NodeId peer) const;
 
   // ---- From streams ----
-  // ResourceExhausted: too many have not greeted yet; Unavailable: stopped.
+  // Where too many have not greeted yet the oldest of the address with most of them gives way: who
+  // is a peer greets at once. Unavailable: stopped.
   absl::Status AddStranger(const std::shared_ptr<Incoming>& stream);
   // FailedPrecondition: nobody expects this peer. Ends the stream that it had for this lane.
   absl::StatusOr<PeerMetrics*> AddPeer(const std::shared_ptr<Incoming>& stream, const Hello& hello);
@@ -118,6 +121,7 @@ class Inbox final : public std::enable_shared_from_this<Inbox> {
  private:
   using Key = std::pair<raft::NodeId, Lane>;
   std::vector<std::shared_ptr<Incoming>> All() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::shared_ptr<Incoming> TakeOldestStranger() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const std::shared_ptr<const LinkWorld> world_;
   base::Loop& loop_;
@@ -127,7 +131,7 @@ class Inbox final : public std::enable_shared_from_this<Inbox> {
   std::map<raft::NodeId, PeerMetrics*> peers_ ABSL_GUARDED_BY(mutex_);
   std::map<raft::NodeId, std::string> addresses_ ABSL_GUARDED_BY(mutex_);
   std::map<raft::NodeId, Seen> seen_ ABSL_GUARDED_BY(mutex_);
-  std::set<std::shared_ptr<Incoming>> strangers_ ABSL_GUARDED_BY(mutex_);
+  std::list<std::shared_ptr<Incoming>> strangers_ ABSL_GUARDED_BY(mutex_);  // as they came
   std::map<Key, std::shared_ptr<Incoming>> streams_ ABSL_GUARDED_BY(mutex_);
 
   base::Mutex delivery_mutex_;  // held while the receiver runs; before any other

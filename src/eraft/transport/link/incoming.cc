@@ -162,6 +162,8 @@ void Incoming::OnWritten(bool ok) {
   if (ok) Echo();
 }
 
+std::string Incoming::host() const { return from_.substr(0, from_.rfind(':')); }
+
 void Incoming::Tick(absl::Duration now) {
   absl::Status status;
   {

@@ -437,14 +437,31 @@ TEST_F(Strangers, WhoDoesNotGreetInTimeIsSentAway) {  // E123
 TEST_F(Strangers, AreFewAtATime) {
   std::vector<std::shared_ptr<Stranger>> waiting;
   for (size_t i = 0; i < kStrangersMax; ++i) waiting.push_back(Dial());
-  const auto refused = Dial();
-  ASSERT_TRUE(refused->closed.has_value());
-  EXPECT_THAT(*refused->closed, StatusIs(absl::StatusCode::kResourceExhausted));
-  world_.RunFor(kGreetTimeout + kTick);
-  Dial();
+  // A peer comes and greets: nobody can keep it out by holding all places.
+  const auto peer = Dial();
+  ASSERT_TRUE(waiting[0]->closed.has_value());
+  EXPECT_THAT(*waiting[0]->closed, StatusIs(absl::StatusCode::kResourceExhausted));
+  EXPECT_FALSE(waiting[1]->closed.has_value());
   Say({.hello = HelloOf(2)});
-  EXPECT_EQ(streams_.size(), kStrangersMax + 2);
-  EXPECT_EQ(hub(1).StatusOf(2).seen.feature_level, 1u) << "there is room again";
+  EXPECT_FALSE(peer->closed.has_value());
+  EXPECT_EQ(hub(1).StatusOf(2).seen.feature_level, 1u);
+  Dial();
+  EXPECT_FALSE(waiting[1]->closed.has_value()) << "who has greeted holds no place";
+}
+
+TEST_F(Strangers, TheAddressWithMostOfThemGivesWay) {
+  std::vector<std::shared_ptr<Stranger>> waiting;
+  world_.net.ComeFrom("ipv4:10.0.0.1:1001");
+  waiting.push_back(Dial());
+  for (size_t i = 1; i < kStrangersMax; ++i) {
+    world_.net.ComeFrom(absl::StrCat("ipv4:10.0.0.2:", 1000 + i));
+    waiting.push_back(Dial());
+  }
+  world_.net.ComeFrom("ipv4:10.0.0.1:1002");
+  Dial();
+  EXPECT_FALSE(waiting[0]->closed.has_value()) << "it is older, and of an address with few";
+  EXPECT_TRUE(waiting[1]->closed.has_value());
+  EXPECT_FALSE(waiting[2]->closed.has_value());
 }
 
 TEST_F(Strangers, WhatIsNoGreetingEndsTheStream) {  // E123

@@ -60,11 +60,21 @@ class TestNet {
     const auto found = names_.find(from);
     return found == names_.end() ? std::vector<std::string>() : found->second;
   }
+  // The address that callers have from now on.
+  void ComeFrom(std::string address) {
+    const base::MutexLock lock(mutex_);
+    from_ = std::move(address);
+  }
+  std::string from() const {
+    const base::MutexLock lock(mutex_);
+    return from_;
+  }
   base::Loop& loop() { return loop_; }
 
  private:
   base::Loop& loop_;
   mutable base::Mutex mutex_;
+  std::string from_ ABSL_GUARDED_BY(mutex_) = "test:1";
   std::map<raft::NodeId, std::vector<std::string>> names_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, std::shared_ptr<Inbox>> inboxes_ ABSL_GUARDED_BY(mutex_);
   std::set<std::pair<raft::NodeId, raft::NodeId>> cut_ ABSL_GUARDED_BY(mutex_);
@@ -183,8 +193,8 @@ class TestDialer final : public Dialer {
       self.server_hold = Running(inbox->world().running).Hold();
       self.server = std::make_unique<TestServerStream>(pipe);
       self.self = pipe.lock();
-      self.incoming =
-          std::make_shared<Incoming>(inbox, *self.server, "test", self.net.NamesOf(self.from));
+      self.incoming = std::make_shared<Incoming>(inbox, *self.server, self.net.from(),
+                                                 self.net.NamesOf(self.from));
       self.incoming->Start();
     });
     return std::make_shared<TestClientStream>(std::move(pipe));
