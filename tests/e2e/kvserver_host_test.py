@@ -158,6 +158,50 @@ class HostTest(unittest.TestCase):
             self.set_option(node, "heartbeat_interval", "50ms")
         self.assertEqual(cluster.put(b"k", b"v")[0], "OK")
 
+    def test_what_happens_is_logged_once_and_as_loud_as_asked(self):  # E37
+        cluster = self.cluster(arguments=["--engine", "memory", "--log-format", "json"])
+        leader = cluster.leader()
+        others = [node for node in cluster.nodes if node is not leader]
+        self.assertEqual(self.set_option(others[0], "log_level", "error"), "info")
+        self.assertEqual(self.code(lambda: self.set_option(leader, "log_level", "loud"))[0], "INVALID_ARGUMENT")
+        term = leader.group().term
+        quiet = len(others[0].log())
+        leader.kill()
+        again = cluster.leader()
+
+        def said(node, text):
+            lines = [json.loads(line) for line in node.log().splitlines() if line.startswith("{")]
+            return [line for line in lines if line["msg"] == text and int(line.get("term", term + 1)) > term]
+        if again is others[0]:
+            kv_rig.eventually(lambda: said(others[1], "follows"), "the other one follows")
+        else:
+            kv_rig.eventually(lambda: len(said(again, "elected")) == 1, "the election is told")
+        self.assertNotIn('"follows"', others[0].log()[quiet:])
+        self.assertNotIn('"elected"', others[0].log()[quiet:])
+
+    def test_faults_of_a_build_for_tests(self):  # E197
+        cluster = self.cluster(arguments=["--engine", "rocksdb"])
+        leader = cluster.leader()
+        self.assertEqual(self.code(lambda: self.set_option(leader, "faults", "eraft.send=frob"))[0], "INVALID_ARGUMENT")
+        self.set_option(leader, "faults", "eraft.send=error")  # nothing leaves it
+        other = next(node for node in cluster.nodes if node is not leader)
+        kv_rig.eventually(lambda: other.group().leader not in (0, leader.index + 1), "another one leads")
+        self.assertEqual(self.set_option(leader, "faults", ""), "eraft.send=error")
+        kv_rig.eventually(lambda: leader.group().leader == other.group().leader != 0, "it follows")
+        leader = cluster.leader()
+        self.set_option(leader, "faults", "eraft.wal.after=crash:5")  # durable, and nobody was told
+        written = []
+        for number in range(1000):
+            key = b"k%d" % number
+            cluster.put(key, b"v")
+            written.append(key)
+            if leader.process.poll() is not None:
+                break
+        self.assertEqual(leader.wait(), -signal.SIGKILL)
+        leader.start()
+        for key in written:
+            self.assertEqual(cluster.get(key), b"v")
+
     def test_leases_keep_the_timers(self):
         cluster = self.cluster(nodes=1, arguments=["--engine", "memory", "--read-mode", "lease"])
         code, details = self.code(lambda: self.set_option(cluster.nodes[0], "election_timeout", "2s"))

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
+#include "base/failpoint.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -38,6 +39,7 @@ struct NodeContext {
   absl::Duration election_timeout() const { return options.tick * options.raft.election_ticks; }
   // To another node; nothing after the first error of log or engine (E114).
   absl::Status Send(raft::NodeId peer, base::FrameClass frame_class, base::Bytes frame) {
+    SLIPWAY_FAILPOINT("eraft.send");
     return failed.ok() ? world.transport.Send(peer, frame_class, std::move(frame)) : failed;
   }
 

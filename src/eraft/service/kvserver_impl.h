@@ -113,6 +113,9 @@ class KvServerImpl final : public KvServer, public ServerControl {
   Addresses members_ ABSL_GUARDED_BY(mutex_);  // to be written to MEMBERS
   bool members_written_ ABSL_GUARDED_BY(mutex_) = true;
   std::string log_level_ ABSL_GUARDED_BY(mutex_);
+#ifdef SLIPWAY_FAULTS
+  std::string faults_ ABSL_GUARDED_BY(mutex_);
+#endif
   absl::Duration heartbeat_ ABSL_GUARDED_BY(mutex_), election_ ABSL_GUARDED_BY(mutex_);
   absl::Status fatal_ ABSL_GUARDED_BY(mutex_);
   std::string tokens_error_, members_error_;  // of housekeeping, told once

@@ -7,6 +7,7 @@
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "base/bytes.h"
+#include "base/failpoint.h"
 #include "base/log/log.h"
 #include "base/units.h"
 #include "eraft/node/features.h"
@@ -223,6 +224,14 @@ std::vector<std::string> KvServerImpl::OptionTexts() const {
 absl::StatusOr<std::string> KvServerImpl::SetOption(absl::string_view name,
                                                     absl::string_view value) {
   const std::string key = absl::StrReplaceAll(name, {{"-", "_"}});
+#ifdef SLIPWAY_FAULTS
+  // E197: failpoints of a build for tests, such as eraft.send=error or eraft.wal.after=crash:3.
+  if (key == "faults") {
+    SLIPWAY_RETURN_IF_ERROR(base::SetFailpoints(value));
+    base::MutexLock lock(mutex_);
+    return std::exchange(faults_, std::string(value));
+  }
+#endif
   if (key == "heartbeat_interval" || key == "election_timeout") return SetTimer(key, value);
   if (key != "log_level") {
     return absl::InvalidArgumentError(absl::StrCat(

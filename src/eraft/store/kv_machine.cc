@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/check.h"
 #include "base/digest/crc32c.h"
+#include "base/failpoint.h"
 #include "base/mutant.h"
 #include "eraft/store/limits.h"
 #include "eraft/store/transaction.h"
@@ -150,6 +151,7 @@ absl::Status KvMachine::ApplyEntry(Transaction& transaction, const raft::Entry& 
 }
 
 absl::Status KvMachine::Commit(Transaction& transaction) {
+  SLIPWAY_FAILPOINT("eraft.apply.before");
   SLIPWAY_RETURN_IF_ERROR(engine_.Write(std::move(transaction).ToBatch()));
   if (SLIPWAY_MUTANT("eraft-applied-apart")) {
     Batch apart;

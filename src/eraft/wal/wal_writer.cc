@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/check.h"
+#include "base/failpoint.h"
 #include "base/mutant.h"
 #include "eraft/wal/limits.h"
 
@@ -71,6 +72,7 @@ absl::Status WalWriter::WriteAndSync(base::BytesView bytes, uint64_t offset) {
         absl::StrCat("write-ahead log: ", verb, " ", bytes.size(), " bytes at ", offset, " of ",
                      name, ": ", last.message(), "; the node must stop and recover"));
   };
+  SLIPWAY_FAILPOINT("eraft.wal.before");
   absl::Status status = segment_->file->WriteAt(offset, bytes);
   if (!status.ok()) {
     parts_.metrics.write_errors.Increment();
@@ -85,6 +87,7 @@ absl::Status WalWriter::WriteAndSync(base::BytesView bytes, uint64_t offset) {
     parts_.metrics.sync_errors.Increment();
     return failed(status, "sync");
   }
+  SLIPWAY_FAILPOINT("eraft.wal.after");
   return absl::OkStatus();
 }
 
