@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import signal
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -147,6 +148,13 @@ class Node:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
+
+    def https(self, path, authorities):
+        """The page, from a server whose certificate one of `authorities` (PEM) signed."""
+        context = ssl.create_default_context(cadata=authorities.decode())
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context))
+        with opener.open(f"https://localhost:{self.ports['http']}{path}", timeout=10) as answer:
+            return answer.read().decode()
 
     def signal(self, number):
         self.process.send_signal(number)

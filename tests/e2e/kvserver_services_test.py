@@ -5,8 +5,10 @@ import json
 import os
 import pathlib
 import signal
+import ssl
 import subprocess
 import tempfile
+import threading
 import time
 import unittest
 
@@ -338,8 +340,86 @@ class Operation(Base):
         self.assertGreater(call(ops, ops_key, *info).cert_not_after_unix, time.time())
         self.assertIsNone(node.status())  # in plain text
 
+    def test_certificates_change_under_load(self):  # E25, E427
+        first, second = kv_rig.Authority(self.path / "one", "first"), kv_rig.Authority(self.path / "two", "second")
+        files = {name: self.path / f"{name}.pem" for name in ("cert", "key", "ca")}
+
+        def put(authority, *, both=False, broken=False):
+            """As secret managers do: a new file, renamed over the old one."""
+            cert, key = authority.issue("server")
+            texts = {"cert": b"none\n" if broken else cert.read_bytes(), "key": key.read_bytes(),
+                     "ca": first.ca.read_bytes() + (second.ca.read_bytes() if both else b"")}
+            for name, path in files.items():
+                new = path.with_suffix(".new")
+                new.write_bytes(texts[name])
+                new.chmod(0o600)
+                new.rename(path)
+        put(first)
+        node = self.leader_with_tls(first, files)
+        trusted = first.ca.read_bytes() + second.ca.read_bytes()
+        failures, over = [], threading.Event()
+
+        def load():
+            held = kv_rig.channel(f"localhost:{node.ports['grpc']}", grpc.ssl_channel_credentials(trusted))
+            while not over.is_set():
+                for channel in (held, kv_rig.channel(f"localhost:{node.ports['grpc']}",
+                                                     grpc.ssl_channel_credentials(trusted))):
+                    request = kv.CommandRequest(op=kv.PUT, key=b"k", value=b"v")
+                    try:
+                        answer = channel.unary_unary("/kvraftpb.KVService/Command", type(request).SerializeToString,
+                                                     kv.CommandResponse.FromString)(request, timeout=rig.PATIENCE)
+                        if answer.err not in ("OK", "ErrTimeout"):  # a slow disk is not the matter here
+                            failures.append(answer.err)
+                    except grpc.RpcError as error:
+                        failures.append(str(error))
+                    if channel is not held:
+                        channel.close()
+            held.close()
+        thread = threading.Thread(target=load)
+        thread.start()
+        self.addCleanup(thread.join)
+        self.addCleanup(over.set)
+
+        def issuer():
+            pem = ssl.get_server_certificate(("localhost", node.ports["grpc"]))
+            told = subprocess.run(["openssl", "x509", "-noout", "-issuer"], input=pem.encode(), capture_output=True,
+                                  check=True).stdout.decode()
+            return told.split("CN = ")[1].strip()
+        self.assertEqual(issuer(), "first")
+        put(second, both=True)
+        rig.eventually(lambda: issuer() == "second", "the new certificate is in force")
+        put(first, broken=True)
+        rig.eventually(lambda: "eraft_tls_reload_failures_total 1" in node.https("/metrics", trusted), "it is refused")
+        self.assertEqual(issuer(), "second")
+        over.set()
+        thread.join()
+        self.assertEqual(failures, [])
+
+    def leader_with_tls(self, authority, files):
+        node = self.node("--tls-cert", files["cert"], "--tls-key", files["key"], "--tls-ca", files["ca"])
+        credentials = grpc.ssl_channel_credentials(authority.ca.read_bytes())
+        with kv_rig.channel(f"localhost:{node.ports['grpc']}", credentials) as channel:
+            status = channel.unary_unary("/kvraftpb.KVService/GetStatus", kv.GetStatusRequest.SerializeToString,
+                                         kv.GetStatusResponse.FromString)
+            rig.eventually(lambda: status(kv.GetStatusRequest(), timeout=rig.PATIENCE).state == "Leader", "it leads")
+        return node
+
 
 class Start(Base):
+    def test_certificates_that_are_not_valid_are_refused(self):  # E27, E427
+        authority = kv_rig.Authority(self.path / "ca")
+        cert, key = authority.issue("server", days=0)
+        time.sleep(1.1)  # the clock of certificates counts seconds
+        address = f"127.0.0.1:{kv_rig.free_port()}"
+        base = ("-id", 0, "-cluster", address, "--data-dir", self.path / "data", "--tls-ca", authority.ca)
+        done = self.run_with(*base, "--tls-cert", cert, "--tls-key", key)
+        self.assertIn(done.code, (2, 3), done)
+        self.assertRegex(done.err, r"expired|not valid|not after")
+        other, _ = kv_rig.Authority(self.path / "other").issue("server")
+        done = self.run_with(*base, "--tls-cert", other, "--tls-key", key)
+        self.assertIn(done.code, (2, 3), done)
+        self.assertFalse((self.path / "data").exists())
+
     def run_with(self, *arguments, cwd=None):
         return kv_rig.run("--http-listen", "off", *arguments, cwd=cwd)
 
