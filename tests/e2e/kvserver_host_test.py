@@ -179,6 +179,18 @@ class HostTest(unittest.TestCase):
         self.assertNotIn('"follows"', others[0].log()[quiet:])
         self.assertNotIn('"elected"', others[0].log()[quiet:])
 
+    def test_long_round_trips_are_told(self):  # E31
+        cluster = self.cluster()
+        leader = cluster.leader()
+        slow = next(node for node in cluster.nodes if node is not leader)
+
+        def told():
+            slow.signal(signal.SIGSTOP)
+            time.sleep(0.2)  # an echo on its way takes so long
+            slow.signal(signal.SIGCONT)
+            return f"round trips to a peer are long for the heartbeat interval; raise it peer={slow.index + 1}" in leader.log()
+        kv_rig.eventually(told, "the warning", pause=0.3)
+
     def test_faults_of_a_build_for_tests(self):  # E197
         cluster = self.cluster(arguments=["--engine", "rocksdb"])
         leader = cluster.leader()
