@@ -154,6 +154,23 @@ class ClusterTest(unittest.TestCase):
             node.http("/statusz?format=json")[1])["peers"]), "it reaches the leader where it is")
         kv_rig.eventually(lambda: file.read_text() == good, "and knows so at the next start")
 
+    def test_who_was_away_finds_a_leader_that_it_does_not_know(self):  # E170
+        cluster = self.cluster(arguments=["--cluster-token", "t", "--election-timeout", "600ms"])
+        leader = cluster.leader()
+        away = next(node for node in cluster.nodes if node is not leader)
+        away.kill()
+        added = kv_rig.Node(self.folder.name, 3, [*cluster.cluster, f"127.0.0.1:{kv_rig.free_port()}"],
+                            ["--join", "--cluster-token", "t", "--election-timeout", "600ms"])
+        self.addCleanup(added.kill)
+        added.start()
+        leader.admin("ChangeMembership", admin.ChangeMembershipRequest(
+            group=1, add=[admin.Member(node_id=4, address=added.cluster[3])]), admin.ChangeMembershipResponse)
+        leader.admin("TransferLeader", admin.TransferLeaderRequest(group=1, node_id=4), admin.TransferLeaderResponse)
+        kv_rig.eventually(lambda: added.command_call(kv.PUT, b"k", b"v")[0] == "OK", "it leads")
+        away.start()
+        kv_rig.eventually(lambda: away.command_call(kv.GET, b"k")[1] == b"v", "it follows and reads")
+        kv_rig.eventually(lambda: 4 in [member.node_id for member in away.group().members], "it knows the members")
+
     def test_a_change_that_would_lose_the_quorum_is_refused(self):  # E169
         cluster = self.cluster()
         leader = cluster.leader()

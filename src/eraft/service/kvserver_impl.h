@@ -64,6 +64,7 @@ class KvServerImpl final : public KvServer, public ServerControl {
   void Look();
   void LookAtRoom();
   void WakeFromDead();
+  void LookForLeader();
   void PromoteWhoCaughtUp();
   absl::StatusOr<std::string> SetTimer(absl::string_view name, absl::string_view value);
   void StartHousekeeping();
@@ -122,6 +123,7 @@ class KvServerImpl final : public KvServer, public ServerControl {
   std::atomic<uint64_t> backup_number_{0};
   raft::Term gave_up_term_ = 0;  // of the loop: handed over for want of room
   absl::Duration gave_up_at_ = -absl::InfiniteDuration();
+  absl::Duration led_at_ = started_at_;                       // of the loop: a leader was known
   absl::Duration promote_after_ = -absl::InfiniteDuration();  // of the loop: a try failed
 };
 

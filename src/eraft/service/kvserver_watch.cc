@@ -25,6 +25,7 @@ using base::net::HttpResponse;
 
 constexpr absl::Duration kGiveUpEvery = absl::Minutes(1);
 constexpr absl::Duration kPromoteMax = absl::Seconds(60), kPromoteAgainAfter = absl::Seconds(10);
+constexpr int kLostElections = 3;  // so many timeouts without a leader
 constexpr size_t kProbeBytes = 512;
 constexpr absl::Duration kHeartbeatMin = absl::Milliseconds(1), kHeartbeatMax = absl::Minutes(1);
 
@@ -52,6 +53,7 @@ void KvServerImpl::Look() {
   health_.LookAtServices();
   replica_->SetLevel(ClusterLevel(raft.membership, plan_.id, kEntryLevel, Sights()));
   WakeFromDead();
+  LookForLeader();
   PromoteWhoCaughtUp();
   LookAtRoom();
 }
@@ -98,6 +100,19 @@ void KvServerImpl::WakeFromDead() {
                 {{"node", peer.id}});
     replica_->node()->OnPeerSilent(peer.id);
   }
+}
+
+// A node that was away may know none of those who lead now (E170).
+void KvServerImpl::LookForLeader() {
+  const raft::NodeId leader = replica_->view()->status.raft.leader;
+  const absl::Duration now = clock_.Monotonic();
+  if (leader != raft::kNoNode) led_at_ = now;
+  absl::Duration election;
+  {
+    base::MutexLock lock(mutex_);
+    election = election_;
+  }
+  transport_->SetGuests(now - led_at_ >= kLostElections * election, leader);
 }
 
 // One after the other, and not into a change that somebody asked for (E169).

@@ -47,6 +47,35 @@ void Inbox::SetPeers(const std::map<raft::NodeId, PeerMetrics*>& peers,
   }
 }
 
+void Inbox::OnStranger(StrangerHandler handler) {
+  const base::MutexLock lock(mutex_);
+  on_stranger_ = std::move(handler);
+}
+
+void Inbox::AddGuest(raft::NodeId id, PeerMetrics& metrics) {
+  const base::MutexLock lock(mutex_);
+  peers_.emplace(id, &metrics);
+}
+
+void Inbox::DropGuest(raft::NodeId id) {
+  std::vector<std::shared_ptr<Incoming>> gone;
+  {
+    const base::MutexLock lock(mutex_);
+    if (addresses_.count(id) != 0) return;  // a member meanwhile
+    peers_.erase(id);
+    seen_.erase(id);
+    for (const Lane lane : {Lane::kMessages, Lane::kSnapshots}) {
+      const auto found = streams_.find(Key(id, lane));
+      if (found == streams_.end()) continue;
+      gone.push_back(std::move(found->second));
+      streams_.erase(found);
+    }
+  }
+  for (const auto& stream : gone) {
+    stream->End(absl::FailedPreconditionError("take frames: the peer is no known member"));
+  }
+}
+
 std::vector<std::shared_ptr<Incoming>> Inbox::All() const {
   std::vector<std::shared_ptr<Incoming>> all(strangers_.begin(), strangers_.end());
   for (const auto& [key, stream] : streams_) all.push_back(stream);
@@ -149,6 +178,20 @@ void Inbox::Remove(const std::shared_ptr<Incoming>& stream) {
 bool Inbox::Expects(raft::NodeId peer) const {
   const base::MutexLock lock(mutex_);
   return peers_.count(peer) != 0;
+}
+
+bool Inbox::IsGuest(raft::NodeId peer) const {
+  const base::MutexLock lock(mutex_);
+  return peers_.count(peer) != 0 && addresses_.count(peer) == 0;
+}
+
+bool Inbox::TakeStranger(const Hello& hello) {
+  StrangerHandler handler;
+  {
+    const base::MutexLock lock(mutex_);
+    handler = on_stranger_;
+  }
+  return handler && handler(hello);
 }
 
 std::map<raft::NodeId, std::string> Inbox::Addresses() const {

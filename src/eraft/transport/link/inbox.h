@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <list>
 #include <map>
 #include <memory>
@@ -92,6 +93,12 @@ class Inbox final : public std::enable_shared_from_this<Inbox> {
   // this node's.
   void SetPeers(const std::map<raft::NodeId, PeerMetrics*>& peers,
                 std::map<raft::NodeId, std::string> addresses);
+  // Whether a stranger is taken as a guest, by AddGuest, whose frames are handed over but whose
+  // data are not remembered; null: none is.
+  using StrangerHandler = std::function<bool(const Hello&)>;
+  void OnStranger(StrangerHandler handler);
+  void AddGuest(raft::NodeId id, PeerMetrics& metrics);
+  void DropGuest(raft::NodeId id);
   void Tick();
   // Ends all streams; none is taken and no frame is handed over any more. Not within the receiver.
   void Stop();
@@ -116,6 +123,8 @@ class Inbox final : public std::enable_shared_from_this<Inbox> {
   void Deliver(raft::NodeId peer, std::vector<base::Bytes> frames, size_t bytes,
                std::shared_ptr<Incoming> from);
   bool Expects(raft::NodeId peer) const;
+  bool IsGuest(raft::NodeId peer) const;
+  bool TakeStranger(const Hello& hello);
   std::map<raft::NodeId, std::string> Addresses() const;
 
  private:
@@ -128,8 +137,9 @@ class Inbox final : public std::enable_shared_from_this<Inbox> {
 
   mutable base::Mutex mutex_;
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
+  StrangerHandler on_stranger_ ABSL_GUARDED_BY(mutex_);
   std::map<raft::NodeId, PeerMetrics*> peers_ ABSL_GUARDED_BY(mutex_);
-  std::map<raft::NodeId, std::string> addresses_ ABSL_GUARDED_BY(mutex_);
+  std::map<raft::NodeId, std::string> addresses_ ABSL_GUARDED_BY(mutex_);  // none of guests
   std::map<raft::NodeId, Seen> seen_ ABSL_GUARDED_BY(mutex_);
   std::list<std::shared_ptr<Incoming>> strangers_ ABSL_GUARDED_BY(mutex_);  // as they came
   std::map<Key, std::shared_ptr<Incoming>> streams_ ABSL_GUARDED_BY(mutex_);

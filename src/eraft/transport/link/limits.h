@@ -17,7 +17,9 @@ inline constexpr size_t kHelloBytesMax = 1024;       // of the first message
 inline constexpr size_t kAddressBytesMax = 256;      // in a greeting
 inline constexpr size_t kControlBytesMax = 8 << 20;  // of a queue's control frames
 
-inline constexpr size_t kStrangersMax = 64;  // streams that have not greeted; at one more the oldest gives way
+inline constexpr size_t kStrangersMax =
+    64;  // streams that have not greeted; at one more the oldest gives way
+inline constexpr size_t kGuestsMax = 16;  // no known members, heard while no leader is known
 // Of one stream, handed to the loop and not yet taken; then no more is read.
 inline constexpr size_t kUnhandledBytesMax = 4 << 20;
 inline constexpr size_t kUnhandledMessagesMax = 16;

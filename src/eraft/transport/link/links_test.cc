@@ -211,6 +211,54 @@ TEST_F(Links, WhoIsNoMemberIsRefusedUntilItIsOne) {  // E123
   EXPECT_TRUE(BothConnected());
 }
 
+// Node 1 was away when 2 became a member (E170).
+TEST_F(Links, WhoKnowsNoLeaderHearsNodesThatItDoesNotKnow) {
+  Make({.id = 1});
+  Make({.id = 2});
+  Make({.id = 4, .cluster = 2});
+  hub(1).Know({3});
+  hub(2).Know({1});
+  hub(4).Know({1});
+  hub(1).hub().SetGuests(true, raft::kNoNode);
+  world_.RunFor(absl::Seconds(2));
+  EXPECT_TRUE(BothConnected());
+  EXPECT_FALSE(hub(4).Connected(1)) << "of another cluster";
+  ASSERT_OK(hub(1).Send(2, "who leads"));
+  ASSERT_OK(hub(2).Send(1, "I do"));
+  ASSERT_OK(hub(2).Send(1, "part", FrameClass::kSnapshot));
+  world_.RunFor(absl::Milliseconds(10));
+  EXPECT_THAT(hub(2).received(), ElementsAre(Pair(1, "who leads")));
+  EXPECT_THAT(hub(1).received(), ElementsAre(Pair(2, "I do"), Pair(2, "part")));
+  EXPECT_EQ(incarnations_[1].Get(2), std::nullopt) << "it is no member yet";
+  hub(1).hub().SetGuests(false, 2);
+  hub(1).Know({3});  // of an older entry of the log
+  world_.RunFor(absl::Seconds(2));
+  EXPECT_TRUE(BothConnected()) << "it leads";
+  hub(1).Know({2, 3});
+  world_.RunFor(absl::Seconds(2));
+  EXPECT_TRUE(BothConnected());
+  EXPECT_EQ(incarnations_[1].Get(2), 102u);
+  hub(1).hub().SetGuests(false, 3);
+  world_.RunFor(absl::Seconds(2));
+  EXPECT_TRUE(BothConnected()) << "a member is no guest";
+}
+
+TEST_F(Links, AGuestGoesWhenAnotherLeads) {  // E123
+  Make({.id = 1});
+  Make({.id = 2});
+  hub(2).Know({1});
+  hub(1).hub().SetGuests(true, raft::kNoNode);
+  world_.RunFor(absl::Seconds(2));
+  ASSERT_TRUE(BothConnected());
+  hub(1).hub().SetGuests(false, 3);
+  ASSERT_OK(hub(2).Send(1, "late"));
+  world_.RunFor(absl::Seconds(3));
+  EXPECT_FALSE(hub(2).Connected(1));
+  EXPECT_THAT(hub(2).ErrorOf(1), HasSubstr("knows no such member"));
+  EXPECT_THAT(hub(1).Send(2, "x"), StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_THAT(hub(1).received(), IsEmpty());
+}
+
 TEST_F(Links, AWipedPeerIsRefusedUntilItIsRemovedAndAdded) {  // E123
   MakeTwo();
   ASSERT_TRUE(BothConnected());
@@ -462,6 +510,22 @@ TEST_F(Strangers, TheAddressWithMostOfThemGivesWay) {
   EXPECT_FALSE(waiting[0]->closed.has_value()) << "it is older, and of an address with few";
   EXPECT_TRUE(waiting[1]->closed.has_value());
   EXPECT_FALSE(waiting[2]->closed.has_value());
+}
+
+TEST_F(Strangers, FewOfThemAreGuests) {
+  hub(1).hub().SetGuests(true, raft::kNoNode);
+  for (raft::NodeId id = 10; id < 10 + kGuestsMax; ++id) {
+    const auto guest = Dial();
+    Say({.hello = HelloOf(id)});
+    EXPECT_FALSE(guest->closed.has_value()) << id;
+  }
+  const auto refused = Dial();
+  Say({.hello = HelloOf(9)});
+  ASSERT_TRUE(refused->closed.has_value());
+  EXPECT_THAT(*refused->closed, StatusIs(absl::StatusCode::kFailedPrecondition));
+  const auto again = Dial();
+  Say({.hello = HelloOf(10)});
+  EXPECT_FALSE(again->closed.has_value());
 }
 
 TEST_F(Strangers, WhatIsNoGreetingEndsTheStream) {  // E123

@@ -32,10 +32,11 @@ class Outgoing::Attempt final : public ClientEvents {
 };
 
 Outgoing::Outgoing(std::shared_ptr<const LinkWorld> world, raft::NodeId peer, Lane lane,
-                   std::string address, PeerMetrics& metrics)
+                   std::string address, PeerMetrics& metrics, bool remembers)
     : world_(std::move(world)),
       peer_(peer),
       lane_(lane),
+      remembers_(remembers),
       echo_timeout_(lane == Lane::kMessages ? kEchoTimeout : kSnapshotEchoTimeout),
       metrics_(metrics),
       address_(std::move(address)),
@@ -196,7 +197,7 @@ void Outgoing::Greet(const Message& message) {
   if (status.ok()) status = CheckIncarnation(hello, known);
   if (!status.ok()) return Fail(status);
   feature_level_ = hello.feature_level;
-  if (known.has_value()) return Open();
+  if (known.has_value() || !remembers_) return Open();
   status = world_->Submit(
       [self = shared_from_this(), number = attempt_, incarnation = hello.incarnation] {
         self->OnRemembered(number, self->world_->incarnations.Remember(self->peer_, incarnation));

@@ -55,8 +55,9 @@ struct LaneStatus {
 
 class Outgoing final : public std::enable_shared_from_this<Outgoing> {
  public:
+  // `remembers`: the peer's incarnation, when it is met for the first time.
   Outgoing(std::shared_ptr<const LinkWorld> world, raft::NodeId peer, Lane lane,
-           std::string address, PeerMetrics& metrics);
+           std::string address, PeerMetrics& metrics, bool remembers = true);
 
   // As base::Transport's, of this lane.
   absl::Status Send(base::FrameClass frame_class, base::Bytes frame);
@@ -101,6 +102,7 @@ class Outgoing final : public std::enable_shared_from_this<Outgoing> {
   const std::shared_ptr<const LinkWorld> world_;
   const raft::NodeId peer_;
   const Lane lane_;
+  const bool remembers_;
   const absl::Duration echo_timeout_;
   PeerMetrics& metrics_;
 
