@@ -95,6 +95,9 @@ TEST_F(RestoreTest, ANodeStartsOnItAndServesWhatTheBackupHeld) {
   EXPECT_EQ(lone->Get(kUserShard, "k3"), std::string(1000, 'v'));
   EXPECT_EQ(lone->Get(kSystemShard, MemberKey(1)), "new:1");
   EXPECT_EQ(lone->Get(kSystemShard, MemberKey(3)), "-");
+  for (raft::NodeId id = 1; id <= 3; ++id) {  // E416: who comes under their ids is new
+    EXPECT_EQ(lone->Get(kSystemShard, ReadmissionKey(id)), "-");
+  }
   const GroupStatus status = lone->status();
   EXPECT_EQ(status.raft.membership, alone);
   EXPECT_FALSE(status.members_overruled);

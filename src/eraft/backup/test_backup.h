@@ -19,6 +19,7 @@
 #include "eraft/backup/backup_source.h"
 #include "eraft/backup/backup_writer.h"
 #include "eraft/backup/restore.h"
+#include "eraft/node/readmission.h"
 #include "eraft/store/kv_machine.h"
 #include "eraft/store/memory_engine.h"
 #include "raft/raft.h"
@@ -39,6 +40,7 @@ class TestSource {
     Apply(raft::EntryKind::kMembership, raft::EncodeMembership(members));
     for (raft::NodeId id = 1; id <= 3; ++id) {
       Put(MemberKey(id), absl::StrCat("old:", id), kSystemShard);
+      Put(ReadmissionKey(id), EncodeReadmission({.incarnation = 7}), kSystemShard);
     }
     header_.cluster = kOldCluster;
     header_.node = 1;

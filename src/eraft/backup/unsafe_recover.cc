@@ -10,6 +10,7 @@
 #include "base/digest/crc32c.h"
 #include "base/mutant.h"
 #include "base/status.h"
+#include "eraft/node/readmission.h"
 #include "eraft/store/command.h"
 #include "eraft/wal/limits.h"
 #include "eraft/wal/two_copy.h"
@@ -108,14 +109,17 @@ absl::Status UnsafeRecovery::WriteLog() {
   batch.entries.push_back(
       MakeEntry(index, term, raft::EntryKind::kMembership, raft::EncodeMembership(alone)));
   batch.membership = wal::MembershipCopy{.index = index, .membership = alone};
-  for (const auto& [id, address] : found_.addresses) {
-    if (id == found_.identity.node) continue;
+  const auto remove = [&](std::string key) {
     Command command;
     command.op = CommandOp::kDelete;
     command.shard = kSystemShard;
-    command.key = MemberKey(id);
+    command.key = std::move(key);
     batch.entries.push_back(
         MakeEntry(++index, term, raft::EntryKind::kCommand, EncodeCommand(command)));
+  };
+  for (const auto& [id, address] : found_.addresses) {
+    if (id != found_.identity.node) remove(MemberKey(id));
+    remove(ReadmissionKey(id));  // its own, too: its incarnation is another from now on
   }
   SLIPWAY_RETURN_IF_ERROR(log_->Append(kKvGroup, std::move(batch)));
   return log_->Close();

@@ -7,8 +7,18 @@
 #include "absl/strings/str_cat.h"
 #include "base/mutant.h"
 #include "base/status.h"
+#include "raft/membership.h"
 
 namespace slipway::eraft {
+namespace {
+
+// What a leader says, which binds a node that has lost its data to nothing that it said before.
+bool IsOfLeader(raft::MessageKind kind) {
+  return kind == raft::MessageKind::kAppend || kind == raft::MessageKind::kHeartbeat ||
+         kind == raft::MessageKind::kSnapshot;
+}
+
+}  // namespace
 
 Group::Group(NodeContext& context, raft::GroupId id, const raft::Membership& members,
              const GroupPlace& place)
@@ -200,7 +210,8 @@ void Group::Tick(bool log_stalled) {
   std::sort(unreachable_.begin(), unreachable_.end());
   unreachable_.erase(std::unique(unreachable_.begin(), unreachable_.end()), unreachable_.end());
   for (const raft::NodeId peer : std::exchange(unreachable_, {})) raft_->OnUnreachable(peer);
-  raft_->Tick(log_stalled);
+  LeaveFence({});
+  if (!fenced_) raft_->Tick(log_stalled);  // who is fenced waits for no election
   NoteRole();
   ExpireProposals();
   ExpireReads();
@@ -216,16 +227,46 @@ void Group::Tick(bool log_stalled) {
   Pump();
 }
 
+void Group::SetFenced(bool fenced) { fenced_ = fenced && !SLIPWAY_MUTANT("node-fenced-votes"); }
+
+// Whom the log shows without a vote at some time, or a snapshot with all that was decided before
+// it, has learnt what it lost: its promises of then bind nobody any more.
+void Group::LeaveFence(absl::Span<const std::pair<raft::Index, raft::Term>> without_vote) {
+  if (!fenced_) return;
+  bool leaves = log_start_.index > 0;
+  for (const auto& [index, term] : without_vote) leaves |= raft_->TermAt(index) == term;
+  if (leaves) fenced_ = false;
+}
+
+// The changes of members among the entries after which this node has no vote. It may get it back in
+// the next one: what the last one says is not enough.
+std::vector<std::pair<raft::Index, raft::Term>> Group::WithoutVote(
+    const raft::Message& message) const {
+  std::vector<std::pair<raft::Index, raft::Term>> found;
+  if (!fenced_) return found;
+  for (const raft::Entry& entry : message.entries) {
+    if (entry.kind != raft::EntryKind::kMembership) continue;
+    const auto members = raft::DecodeMembership(entry.payload.view());
+    if (!members.ok() || raft::IsVoter(*members, node())) continue;
+    found.emplace_back(entry.index, entry.term);
+  }
+  return found;
+}
+
 void Group::OnFrame(raft::NodeId peer, FrameBody body) {
   if (auto* message = std::get_if<raft::Message>(&body)) {
-    if (message->from != peer) return metrics_.messages_refused.Increment();
+    if (message->from != peer || (fenced_ && !IsOfLeader(message->kind))) {
+      return metrics_.messages_refused.Increment();
+    }
     if (message->kind == raft::MessageKind::kAppend && !message->entries.empty() && IsFull()) {
       return metrics_.appends_dropped.Increment();
     }
     const bool leads = message->kind == raft::MessageKind::kAppend ||
                        message->kind == raft::MessageKind::kHeartbeat;
     const raft::Term term = message->term;
+    const auto without_vote = WithoutVote(*message);
     if (!raft_->Step(std::move(*message)).ok()) return metrics_.messages_refused.Increment();
+    LeaveFence(without_vote);
     if (leads && term == raft_->term()) contact_ = context_.now();
     NoteRole();
     NoteConfirmed();
@@ -262,6 +303,10 @@ absl::Status Group::TransferLeader(raft::NodeId peer) {
 }
 
 absl::Status Group::Campaign() {
+  if (fenced_) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "campaign in group ", id_, ": this node lost its data; it waits to be taken in"));
+  }
   // What it promised its leader holds for its own vote, too: the leader may read by a lease (E141).
   if (const raft::Status status = raft_->GetStatus();
       status.role != raft::Role::kLeader && status.hears_leader) {
@@ -284,7 +329,9 @@ GroupStatus Group::GetStatus() const {
   status.log_start = log_start_;
   status.snapshot = snapshot_.has_value() ? snapshot_->index : 0;
   status.installing = install_.has_value();
+  status.snapshot_error = receiver_.error();
   status.members_overruled = members_overruled_;
+  status.fenced = fenced_;
   status.unapplied_bytes = unapplied_bytes_;
   status.proposals = incoming_.size() + waiters_.size();
   status.reads = new_reads_.size() + again_reads_.size() + waiting_reads_.size();

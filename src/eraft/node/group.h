@@ -15,6 +15,7 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "eraft/node/codec.h"
 #include "eraft/node/group_parts.h"
 #include "eraft/node/group_store.h"
@@ -43,6 +44,7 @@ class Group {
   absl::Status ProposeMembership(const raft::Membership& target);
   absl::Status TransferLeader(raft::NodeId peer);
   absl::Status Campaign();
+  void SetFenced(bool fenced);
   absl::Status TakeSnapshot();
   GroupStatus GetStatus() const;
   std::shared_ptr<KvMachine> machine() const { return store_.machine; }
@@ -91,6 +93,8 @@ class Group {
   void FinishWrites();
   void ReadLog(const raft::LogRead& read);
   void NoteRole();
+  void LeaveFence(absl::Span<const std::pair<raft::Index, raft::Term>> without_vote);
+  std::vector<std::pair<raft::Index, raft::Term>> WithoutVote(const raft::Message& message) const;
   void Fatal(const absl::Status& status) { context_.fail(status); }
 
   // apply.cc
@@ -137,6 +141,7 @@ class Group {
   const raft::GroupId id_;
   raft::Membership members_;  // with which the group began: of the options, until the log tells
   bool members_overruled_ = false;
+  bool fenced_ = false;
   const GroupPlace place_;
   GroupMetrics metrics_;
   GroupStore store_;

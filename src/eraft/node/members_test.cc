@@ -160,6 +160,61 @@ TEST(NodeMembers, AnIncarnationIsOfTheDataAndNotOfTheProcess) {  // E123
   EXPECT_NE(cluster.node(1).incarnation(), 0u);
 }
 
+// Node 1 acknowledged with node 3; node 2 has none of it. Then node 3 loses its disk and node 1 is
+// away: what is left is a majority by number, and knows nothing of what was acknowledged.
+TEST(NodeMembers, ANodeWithoutItsDataElectsNobody) {  // E123
+  TestCluster cluster({.nodes = 3});
+  ASSERT_NE(cluster.AwaitLeader(), raft::kNoNode);
+  ASSERT_TRUE(cluster.MakeLeader(1));
+  cluster.Isolate(2, true);
+  ASSERT_OK(cluster.Run(1, PutOf("k", "acknowledged")));
+  cluster.Crash(1, Loss::kLoseAllUnsynced);
+  cluster.Crash(3);
+  cluster.Wipe(3, Voters({1, 2, 3}));
+  ASSERT_NO_FATAL_FAILURE(cluster.Start(3));
+  cluster.node(3).SetFenced(true);  // as node 1 told it before
+  cluster.Isolate(2, false);
+  EXPECT_THAT(cluster.node(3).Campaign(kTestGroup),
+              StatusIs(absl::StatusCode::kFailedPrecondition));
+  const bool led = cluster.RunUntil(
+      [&] {
+        return cluster.raft(2).role == raft::Role::kLeader ||
+               cluster.raft(3).role == raft::Role::kLeader;
+      },
+      absl::Seconds(30));
+  EXPECT_FALSE(led);
+  EXPECT_EQ(cluster.raft(3).vote, raft::kNoNode);
+  ASSERT_NO_FATAL_FAILURE(cluster.Start(1));
+  EXPECT_TRUE(cluster.RunSomewhere(PutOf("after", "x")));
+  ASSERT_TRUE(cluster.AwaitApplied());
+  EXPECT_EQ(cluster.Get(2, "k"), "acknowledged");
+  EXPECT_TRUE(cluster.node(3).GetStatus(kTestGroup)->fenced) << "it votes still in its log";
+}
+
+// Taken in anew it is as any other: without a vote by the log, or with the state of a snapshot.
+TEST(NodeMembers, WhoIsTakenInAgainIsFencedNoMore) {  // E416
+  TestCluster cluster({.nodes = 3});
+  ASSERT_NE(cluster.AwaitLeader(), raft::kNoNode);
+  ASSERT_TRUE(cluster.MakeLeader(1));
+  cluster.Crash(3);
+  cluster.Wipe(3, Voters({1, 2, 3}));
+  ASSERT_NO_FATAL_FAILURE(cluster.Start(3));
+  cluster.node(3).SetFenced(true);
+  cluster.Isolate(3, true);
+  ASSERT_OK(cluster.node(1).ProposeMembership(kTestGroup, Voters({1, 2})));
+  ASSERT_OK(cluster.Run(1, PutOf("k", "v")));
+  raft::Membership learning = Voters({1, 2});
+  learning.learners = {3};
+  ASSERT_OK(cluster.node(1).ProposeMembership(kTestGroup, learning));
+  cluster.Isolate(3, false);
+  ASSERT_TRUE(cluster.AwaitApplied());
+  EXPECT_TRUE(cluster.RunUntil([&] { return !cluster.node(3).GetStatus(kTestGroup)->fenced; }));
+  ASSERT_OK(cluster.node(1).ProposeMembership(kTestGroup, Voters({1, 2, 3})));
+  ASSERT_TRUE(cluster.AwaitApplied());
+  EXPECT_TRUE(cluster.MakeLeader(3));
+  EXPECT_EQ(cluster.Get(3, "k"), "v");
+}
+
 void ExpectPrivate(base::Dir& dir, const std::string& path) {
   const auto cursor = dir.List();
   ASSERT_OK(cursor);

@@ -95,6 +95,9 @@ class Node::Impl {
   absl::Status Check(GroupId group) const;
   absl::Status Stop();
   void OnPeerSilent(raft::NodeId peer);
+  void SetFenced(bool fenced) {
+    for (const auto& [id, group] : groups_) group->SetFenced(fenced);
+  }
   absl::Status SetTimers(const Timers& timers);
 
   NodeContext context_;
@@ -322,6 +325,8 @@ absl::Status Node::TransferLeader(GroupId group, raft::NodeId peer) {
   SLIPWAY_RETURN_IF_ERROR(impl_->Check(group));
   return impl_->Find(group)->TransferLeader(peer);
 }
+
+void Node::SetFenced(bool fenced) { impl_->SetFenced(fenced); }
 
 absl::Status Node::Campaign(GroupId group) {
   SLIPWAY_RETURN_IF_ERROR(impl_->Check(group));

@@ -130,9 +130,12 @@ struct GroupStatus {
   raft::SnapshotMark log_start;  // the log on disk begins after it
   raft::Index snapshot = 0;      // newest on disk; 0: none
   bool installing = false;
+  // Why the last snapshot that was offered here could not be taken; empty: it could.
+  std::string snapshot_error;
   // GroupOptions named members, and they were not those in force when the group was opened: the
   // stored ones, which raft.membership told then, counted (E170).
   bool members_overruled = false;
+  bool fenced = false;           // SetFenced
   uint64_t unapplied_bytes = 0;  // of entries that are committed and not applied
   uint64_t proposals = 0;        // that wait for their outcome
   uint64_t reads = 0;
@@ -198,6 +201,11 @@ class Node {
     int heartbeat_ticks = 1, election_ticks = 10, hibernate_ticks = 0;
   };
   absl::Status SetTimers(const Timers& timers);
+
+  // This node's data were lost, others know it with more than it has (E123): from now on it neither
+  // votes nor campaigns, and only takes what a leader sends. A group of it whose log tells that it
+  // has no vote, or that a snapshot has replaced, is as any other again.
+  void SetFenced(bool fenced);
 
   absl::StatusOr<GroupStatus> GetStatus(GroupId group) const;
   // The state machine of now: an install replaces it. Null: no such group, or it is being replaced.

@@ -102,6 +102,8 @@ void BindRaft(base::ConfigReader& reader, Config& config) {
   reader.Bool("wal_direct", &config.wal_direct, "Write the log past the system's cache");
   reader.Bool("auto_promote", &config.auto_promote,
               "A learner that has caught up becomes a voter by itself");
+  reader.Bool("auto_repair", &config.auto_repair,
+              "A member that lost its data is taken in again by itself");
 }
 
 void BindLimits(base::ConfigReader& reader, Config& config) {
@@ -168,7 +170,7 @@ void BindLater(base::ConfigReader& reader) {
   for (const absl::string_view key :
        {"client_listen", "max_request_bytes", "max_txn_ops", "auto_compaction_mode",
         "auto_compaction_retention", "watch_progress_interval", "grpc_keepalive_min_time",
-        "auto_repair", "scrub_interval", "gc_rate"}) {
+        "scrub_interval", "gc_rate"}) {
     reader.Later(key);
   }
 }

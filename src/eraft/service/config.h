@@ -74,6 +74,7 @@ struct KvServerConfig {
   int raft_workers = 0, grpc_threads = 0;  // see EffectiveSettings
 
   bool auto_promote = false;  // E169
+  bool auto_repair = true;    // E165
 
   absl::Duration drain_timeout = absl::Seconds(10);
   std::string log_level = "info", log_format = "text", log_file;

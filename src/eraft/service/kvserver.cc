@@ -189,6 +189,10 @@ absl::Status KvServerImpl::OpenNode() {
     node_ = *std::move(node);
     node_->OnFatal([this](const absl::Status& fatal) { OnFatal(fatal); });
     replica_->OnAddresses([this](const Addresses& addresses) { TakeAddresses(addresses); });
+    replica_->OnReadmissions([this](const Readmissions& rows) { TakeReadmissions(rows); });
+    readmitter_.emplace(*replica_, config_.auto_repair,
+                        [this](absl::string_view what, raft::NodeId id,
+                               const absl::Status& outcome) { AuditRepair(what, id, outcome); });
     replica_->Attach(*node_);
   });
   if (!status.ok()) return base::Annotate(status, absl::StrCat("open node in ", data_.path));
@@ -278,6 +282,7 @@ absl::Status KvServerImpl::Open() {
   housekeeping_->MakeRoom();
   SLIPWAY_RETURN_IF_ERROR(OpenTransport());
   // Before the node tells what its log says of the members, which may be newer.
+  TellOwnAddress(data_.members);
   transport_->SetPeers(PeersOf(data_.members));
   SLIPWAY_RETURN_IF_ERROR(OpenNode());
   parts_.reset(new ServiceParts{*replica_, *this, *access_, *slow_, audit_.get(), world_.aux_pool,
@@ -326,8 +331,19 @@ void KvServerImpl::OnFatal(const absl::Status& status) {
   if (world_.on_fatal) world_.on_fatal(status);
 }
 
+// The log has the addresses that the first leader knew, from its own --cluster.
+void KvServerImpl::TellOwnAddress(const Addresses& addresses) const {
+  const auto own = addresses.find(plan_.id);
+  if (own == addresses.end() || own->second == plan_.advertise) return;
+  SLIPWAY_LOG(kWarn,
+              "the members reach this node by the address in the log, not by its own; to change "
+              "it, remove the member and add it with the other address",
+              {{"in_force", own->second}, {"own", plan_.advertise}});
+}
+
 // What the log says: for the transport at once, for the next start with the next housekeeping.
 void KvServerImpl::TakeAddresses(const Addresses& addresses) {
+  TellOwnAddress(addresses);
   transport_->SetPeers(PeersOf(addresses));
   base::MutexLock lock(mutex_);
   members_ = addresses;

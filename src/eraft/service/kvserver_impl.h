@@ -20,6 +20,7 @@
 #include "eraft/service/directory.h"
 #include "eraft/service/housekeeping.h"
 #include "eraft/service/kvserver.h"
+#include "eraft/service/readmitter.h"
 #include "eraft/service/services.h"
 
 namespace slipway::eraft {
@@ -66,10 +67,13 @@ class KvServerImpl final : public KvServer, public ServerControl {
   void WakeFromDead();
   void LookForLeader();
   void PromoteWhoCaughtUp();
+  void AuditRepair(absl::string_view what, raft::NodeId id, const absl::Status& outcome);
+  void TakeReadmissions(const Readmissions& readmissions);
   absl::StatusOr<std::string> SetTimer(absl::string_view name, absl::string_view value);
   void StartHousekeeping();
   void ReloadTokens();
   void NoteWritten(const absl::Status& status);
+  void TellOwnAddress(const Addresses& addresses) const;
   bool Alive() const;
   base::net::HttpRouter MakeRouter();
   base::Json StatusJson();
@@ -94,6 +98,7 @@ class KvServerImpl final : public KvServer, public ServerControl {
   std::unique_ptr<Incarnations> incarnations_;
   std::unique_ptr<PeerTransport> transport_;
   std::optional<Replica> replica_;
+  std::optional<Readmitter> readmitter_;  // of the loop
   std::optional<Housekeeping> housekeeping_;
   std::unique_ptr<Node> node_;  // of the loop
   std::unique_ptr<ServiceParts> parts_;

@@ -47,7 +47,11 @@ void KvServerImpl::Look() {
   };
   tell("leader", raft.leader != raft::kNoNode, "no leader is known");
   const bool near = view->lag() <= static_cast<uint64_t>(config_.ready_max_lag);
-  tell("applied", near, "many entries wait to be applied");
+  // Whose log is empty has not heard yet what is committed: every leader begins with an entry.
+  tell("applied", near && raft.commit > 0,
+       near ? "nothing of the log is here yet" : "many entries wait to be applied");
+  tell("snapshot", view->status.snapshot_error.empty(),
+       "the leader's snapshot cannot be taken; see the log");
   tell("space", !replica_->alarm(Alarm::kNoSpace) && !replica_->alarm(Alarm::kQuota),
        "there is too little room on the disk");
   health_.LookAtServices();
@@ -55,6 +59,14 @@ void KvServerImpl::Look() {
   WakeFromDead();
   LookForLeader();
   PromoteWhoCaughtUp();
+  absl::Duration election;
+  {
+    base::MutexLock lock(mutex_);
+    election = election_;
+  }
+  readmitter_->Look(transport_->Status(), election);
+  tell("data", !view->status.fenced,
+       "the members know this node with other data; it waits to be taken in again");
   LookAtRoom();
 }
 
@@ -137,6 +149,34 @@ void KvServerImpl::PromoteWhoCaughtUp() {
   });
 }
 
+// Whose data the log says are a member's: for the transport at once (E416).
+void KvServerImpl::TakeReadmissions(const Readmissions& readmissions) {
+  transport_->SetData(AdmittedData(readmissions));
+}
+
+void KvServerImpl::AuditRepair(absl::string_view what, raft::NodeId id,
+                               const absl::Status& outcome) {
+  if (audit_ == nullptr) return;
+  const base::AuditRecord record{.actor = absl::StrCat("node ", plan_.id),
+                                 .peer = plan_.advertise,
+                                 .op = "auto_repair",
+                                 .target = absl::StrCat("node ", id),
+                                 .outcome = outcome,
+                                 .fields = Json::MakeObject({{"what", std::string(what)}})};
+  {
+    base::MutexLock lock(mutex_);
+    if (stopping_) return;
+    ++aux_jobs_;
+  }
+  const auto write = [this, record] {
+    audit_->Write(record);
+    base::MutexLock lock(mutex_);
+    --aux_jobs_;
+    changed_.NotifyAll();
+  };
+  if (!world_.aux_pool.Submit(write).ok()) write();
+}
+
 bool KvServerImpl::Alive() const {
   const auto view = replica_->view();
   return clock_.Monotonic() - view->taken < kProgressMax && view->log_wait < kProgressMax;
@@ -190,6 +230,8 @@ void KvServerImpl::StartHousekeeping() {
       members = members_;
     }
     housekeeping_->Run(transport_->Status(), heartbeat);
+    // Again: the peer may have been none yet, or the disk full.
+    transport_->SetData(AdmittedData(replica_->view()->readmissions));
     if (write) {
       NoteWritten(WriteMembers(*data_.dir, members));
     }
@@ -345,6 +387,7 @@ Json KvServerImpl::StatusJson() {
        {"last", raft.last},
        {"log_start", view->status.log_start.index + 1},
        {"snapshot", view->status.snapshot},
+       {"snapshot_error", view->status.snapshot_error},
        {"hibernating", raft.hibernating},
        {"keys", view->status.kv.keys - std::min(view->status.kv.keys, view->system.keys)},
        {"sessions", view->status.kv.sessions}});
@@ -353,6 +396,13 @@ Json KvServerImpl::StatusJson() {
     members.Append(Json::MakeObject({{"node", id}, {"address", address}}));
   }
   group.Set("members", std::move(members));
+  Json readmissions = Json::MakeArray();
+  for (const auto& [id, readmission] : view->readmissions) {
+    readmissions.Append(
+        Json::MakeObject({{"node", id}, {"state", EncodeReadmission(readmission)}}));
+  }
+  group.Set("readmissions", std::move(readmissions));
+  group.Set("waits_for_readmission", view->status.fenced);
   Json peers = Json::MakeArray();
   for (const PeerStatus& peer : transport_->Status()) {
     Json item = Json::MakeObject({{"node", peer.id},

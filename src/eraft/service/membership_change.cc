@@ -9,6 +9,8 @@
 #include "base/mutant.h"
 #include "base/net/endpoint.h"
 #include "base/status.h"
+#include "eraft/node/readmission.h"
+#include "eraft/service/config.h"
 #include "eraft/service/limits.h"
 #include "raft/membership.h"
 
@@ -172,11 +174,16 @@ void MembershipChange::Begin() {
 }
 
 void MembershipChange::PutAddress(raft::NodeId id, const std::string& address) {
+  Put(MemberKey(id), address);
+}
+
+// Empty: the key goes.
+void MembershipChange::Put(std::string key, const std::string& value) {
   Command command;
-  command.op = address.empty() ? CommandOp::kDelete : CommandOp::kPut;
+  command.op = value.empty() ? CommandOp::kDelete : CommandOp::kPut;
   command.shard = kSystemShard;
-  command.key = MemberKey(id);
-  command.value = address;
+  command.key = std::move(key);
+  command.value = value;
   const auto bytes = replica_.Prepare(std::move(command));
   if (!bytes.ok()) {
     write_error_ = bytes.status();
@@ -194,6 +201,8 @@ void MembershipChange::WriteAddresses() {
   for (const MembershipRequest::Member& member : request_.add) {
     if (!member.address.empty()) PutAddress(member.id, member.address);
   }
+  // Before the members change: else a leader would take in again by itself whom it sees go (E416).
+  for (const raft::NodeId id : request_.remove) Put(ReadmissionKey(id), "");
   Later();
 }
 

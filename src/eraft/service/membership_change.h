@@ -70,6 +70,7 @@ class MembershipChange : public std::enable_shared_from_this<MembershipChange> {
   void ProposeSoon(const raft::Membership& target);
   void ForgetRemoved();
   void PutAddress(raft::NodeId id, const std::string& address);
+  void Put(std::string key, const std::string& value);
   bool Settled(const raft::Status& status, const raft::Membership& wanted);
   std::vector<raft::NodeId> Behind(const raft::Status& status) const;
   std::string Missing(const raft::Status& status) const;

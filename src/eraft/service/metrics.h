@@ -51,6 +51,10 @@ class ServiceMetrics {
         engine_bytes(m.AddGauge("eraft_engine_bytes", "Bytes of the engine's files.")),
         disk_free_bytes(m.AddGauge("eraft_disk_free_bytes", "Room on the disk of the data.")),
         reserve_bytes(m.AddGauge("eraft_reserve_bytes", "Held back for a full disk.")),
+        waits_for_readmission(m.AddGauge("eraft_waits_for_readmission",
+                                         "1 while this node, whose data were lost, is no member.")),
+        readmissions_begun(Readmissions(m, "begun")),
+        readmissions_done(Readmissions(m, "done")),
         metrics_(m) {}
 
   base::Gauge& inflight;
@@ -68,6 +72,9 @@ class ServiceMetrics {
   base::Gauge& engine_bytes;
   base::Gauge& disk_free_bytes;
   base::Gauge& reserve_bytes;
+  base::Gauge& waits_for_readmission;
+  base::Counter& readmissions_begun;
+  base::Counter& readmissions_done;
 
   base::Gauge& alarm(Alarm alarm) {
     return metrics_.AddGauge("eraft_alarm", "1 while writes are refused for it.",
@@ -99,6 +106,11 @@ class ServiceMetrics {
   static base::Counter& Rejected(base::Metrics& m, const char* reason) {
     return m.AddCounter("eraft_rejected_total", "Requests refused at once, by reason.",
                         {{"reason", reason}});
+  }
+  static base::Counter& Readmissions(base::Metrics& m, const char* event) {
+    return m.AddCounter("eraft_readmissions_total",
+                        "Of a leader: members that lost their data and are taken in again.",
+                        {{"event", event}});
   }
   base::Metrics& metrics_;
   std::array<std::array<std::atomic<base::Counter*>, kCodes>, kOps> commands_ = {};

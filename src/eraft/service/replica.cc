@@ -10,11 +10,13 @@
 #include "base/status.h"
 #include "eraft/node/features.h"
 #include "eraft/service/limits.h"
+#include "raft/membership.h"
 
 namespace slipway::eraft {
 namespace {
 
 constexpr absl::Duration kSystemAnswerMax = absl::Seconds(10);
+constexpr absl::Duration kForgetAgainAfter = absl::Seconds(1);
 
 absl::string_view ReasonName(raft::StepDownReason reason) {
   switch (reason) {
@@ -103,19 +105,21 @@ void Replica::Look() {
   now->self = options_.self;
   now->status = *std::move(status);
   now->addresses = addresses_;
+  now->readmissions = readmissions_;
   now->taken = clock_.Monotonic();
   now->log_wait = node_->LogWait();
   now->log_full = node_->LogIsFull();
   const std::shared_ptr<const ReplicaView> before = view();
   const std::shared_ptr<KvMachine> machine = node_->machine(kKvGroup);
   now->system = machine == nullptr ? before->system : machine->GetShard(kSystemShard);
+  now->rows_read = machine != nullptr && now->system.digest == read_digest_;
   {
     base::MutexLock lock(mutex_);
     view_ = now;
   }
   NoteChanges(*before, *now);
   if (machine == nullptr) return;
-  if (now->system.digest != read_digest_ && !reading_) ReadAddresses(now->system.digest);
+  if (now->system.digest != read_digest_ && !reading_) ReadRows(now->system.digest);
   if (now->leads() && now->status.raft.lease_allowed) LeadOnce(*now);
 }
 
@@ -149,6 +153,11 @@ void Replica::NoteChanges(const ReplicaView& before, const ReplicaView& now) {
   if (before.status.installing != now.status.installing) {
     SLIPWAY_LOG(kInfo, "snapshot is installed", {{"under_way", now.status.installing}});
   }
+  if (before.status.snapshot_error != now.status.snapshot_error &&
+      !now.status.snapshot_error.empty()) {
+    SLIPWAY_LOG(kError, "the leader's snapshot cannot be taken; this node falls behind",
+                {{"leader", is.leader}, {"error", now.status.snapshot_error}});
+  }
 }
 
 void Replica::LeadOnce(const ReplicaView& view) {
@@ -164,12 +173,14 @@ void Replica::LeadOnce(const ReplicaView& view) {
                      [](const absl::StatusOr<Outcome>&) {});
     }
   }
-  if (view.system.keys == 0 && seeding_ == 0) SeedAddresses();
+  if (unseeded_ && !reading_ && seeding_ == 0) SeedAddresses();
+  ForgetStrangers(view);
 }
 
-// Of the members that are known from the configuration; what is in the log already stays.
 void Replica::SeedAddresses() {
+  const auto view = this->view();
   for (const auto& [id, address] : options_.addresses) {
+    if (!raft::IsMember(view->status.raft.membership, id)) continue;
     Command command;
     command.op = CommandOp::kCompareAndSet;
     command.shard = kSystemShard;
@@ -184,9 +195,35 @@ void Replica::SeedAddresses() {
   }
 }
 
-void Replica::ReadAddresses(const StateDigest& digest) {
+// A change of the members that lost its leader before its end leaves the address of one that was
+// removed, or not yet taken in: nobody is to dial it for ever. Not of one that is being taken in
+// again (E416). What is read here is all that is applied, and nobody else changes the members: the
+// log has it in the same order.
+void Replica::ForgetStrangers(const ReplicaView& view) {
+  const raft::Status& raft = view.status.raft;
+  const bool settled = addresses_read_ && !reading_ && view.system.digest == read_digest_ &&
+                       raft.applied == raft.commit && !raft.membership.joint();
+  if (!settled || changes > 0 || forgetting_ > 0 || clock_.Monotonic() < forget_after_) return;
+  for (const auto& [id, address] : addresses_) {
+    if (raft::IsMember(raft.membership, id) || readmissions_.contains(id)) continue;
+    forget_after_ = clock_.Monotonic() + kForgetAgainAfter;
+    Command command;
+    command.op = CommandOp::kDelete;
+    command.shard = kSystemShard;
+    command.key = MemberKey(id);
+    const auto bytes = Prepare(std::move(command));
+    if (!bytes.ok()) continue;
+    SLIPWAY_LOG(kInfo, "forgets the address of a node that is no member",
+                {{"node", id}, {"address", address}});
+    ++forgetting_;
+    node_->Propose(kKvGroup, *bytes, clock_.Monotonic() + kSystemAnswerMax,
+                   [this](const absl::StatusOr<Outcome>&) { --forgetting_; });
+  }
+}
+
+void Replica::ReadRows(const StateDigest& digest) {
   reading_ = true;
-  auto found = std::make_shared<Addresses>();
+  auto found = std::make_shared<Rows>();
   ReadOptions options;
   options.mode = ReadMode::kSerializable;
   node_->Query(
@@ -194,9 +231,13 @@ void Replica::ReadAddresses(const StateDigest& digest) {
       [found](KvMachine& machine) -> absl::Status {
         SLIPWAY_ASSIGN_OR_RETURN(
             const ScanResult rows,
-            machine.Scan(kSystemShard, kMemberPrefix, kMemberEnd, kMembersMax * 2, 1 << 20));
+            machine.Scan(kSystemShard, kMemberPrefix, kMemberEnd, kMembersMax * 4, 1 << 20));
         for (const auto& [key, value] : rows.rows) {
-          if (MemberOfKey(key) != raft::kNoNode) (*found)[MemberOfKey(key)] = value;
+          const raft::NodeId member = MemberOfKey(key), readmitted = ReadmissionOfKey(key);
+          if (member != raft::kNoNode) found->addresses[member] = value;
+          const auto decided = DecodeReadmission(value);
+          if (readmitted == raft::kNoNode || !decided.has_value()) continue;
+          found->readmissions[readmitted] = *decided;
         }
         return absl::OkStatus();
       },
@@ -204,17 +245,31 @@ void Replica::ReadAddresses(const StateDigest& digest) {
         reading_ = false;
         if (!status.ok()) return;  // asked again at the next look
         read_digest_ = digest;
-        if (!found->empty()) TakeAddresses(*found);
+        TakeRows(*found);
       });
 }
 
-void Replica::TakeAddresses(const Addresses& found) {
-  if (found == addresses_) return;
-  std::vector<std::string> texts;
-  for (const auto& [id, address] : found) texts.push_back(absl::StrCat(id, "=", address));
-  SLIPWAY_LOG(kInfo, "addresses of the members", {{"members", absl::StrJoin(texts, " ")}});
-  addresses_ = found;
-  if (on_addresses_) on_addresses_(addresses_);
+void Replica::TakeRows(const Rows& found) {
+  // The rows of a new group come one after the other: until its own is there a member stays where
+  // it was known to be, or the majority that is to commit it is lost.
+  const raft::Membership members = view()->status.raft.membership;
+  Addresses addresses = found.addresses;
+  unseeded_ = addresses.empty();
+  for (const auto& [id, address] : addresses_) {
+    if (!raft::IsMember(members, id) || !addresses.emplace(id, address).second) continue;
+    unseeded_ = unseeded_ || options_.addresses.contains(id);
+  }
+  addresses_read_ = addresses_read_ || !found.addresses.empty();
+  if (!found.addresses.empty() && addresses != addresses_) {
+    std::vector<std::string> texts;
+    for (const auto& [id, address] : addresses) texts.push_back(absl::StrCat(id, "=", address));
+    SLIPWAY_LOG(kInfo, "addresses of the members", {{"members", absl::StrJoin(texts, " ")}});
+    addresses_ = std::move(addresses);
+    if (on_addresses_) on_addresses_(addresses_);
+  }
+  if (found.readmissions == readmissions_) return;
+  readmissions_ = found.readmissions;
+  if (on_readmissions_) on_readmissions_(readmissions_);
 }
 
 // ---- Commands ----

@@ -24,6 +24,7 @@
 #include "eraft/node/cluster.h"
 #include "eraft/node/handover.h"
 #include "eraft/node/node.h"
+#include "eraft/node/readmission.h"
 #include "eraft/service/metrics.h"
 #include "eraft/store/command.h"
 #include "eraft/store/limits.h"
@@ -35,6 +36,8 @@ struct ReplicaView {
   raft::NodeId self = raft::kNoNode;
   GroupStatus status;
   Addresses addresses;
+  Readmissions readmissions;
+  bool rows_read = false;   // the two are those of `system`
   ShardStats system;        // of the shard with the addresses
   absl::Duration taken;     // monotonic
   absl::Duration log_wait;  // of the oldest write that the log has not answered
@@ -75,9 +78,16 @@ class Replica {
   Node* node() { return node_; }
   // Renews the view, tells of changes, and does what a new leader has to do.
   void Look();
+  // Proposes the addresses of members that are known from the configuration; what is in the log
+  // already stays. For the leader.
+  void SeedAddresses();
   // Called on the loop when the log has told other addresses than before.
   void OnAddresses(std::function<void(const Addresses&)> handler) {
     on_addresses_ = std::move(handler);
+  }
+  // Likewise of the members that lost their data (E416).
+  void OnReadmissions(std::function<void(const Readmissions&)> handler) {
+    on_readmissions_ = std::move(handler);
   }
 
   // ---- From any thread ----
@@ -121,9 +131,14 @@ class Replica {
  private:
   void NoteChanges(const ReplicaView& before, const ReplicaView& now);
   void LeadOnce(const ReplicaView& view);
-  void SeedAddresses();
-  void ReadAddresses(const StateDigest& digest);
-  void TakeAddresses(const Addresses& found);
+  void ForgetStrangers(const ReplicaView& view);
+  // Of the system's shard: what its rows say of the members.
+  struct Rows {
+    Addresses addresses;
+    Readmissions readmissions;
+  };
+  void ReadRows(const StateDigest& digest);
+  void TakeRows(const Rows& found);
 
   base::Loop& loop_;
   base::Clock& clock_;
@@ -138,10 +153,15 @@ class Replica {
   // Loop-only.
   Node* node_ = nullptr;
   std::function<void(const Addresses&)> on_addresses_;
+  std::function<void(const Readmissions&)> on_readmissions_;
   Addresses addresses_;
-  StateDigest read_digest_;  // of the system shard as its addresses were read
+  Readmissions readmissions_;
+  StateDigest read_digest_;  // of the system shard as its rows were read
   bool reading_ = false;
-  int seeding_ = 0;                // proposals under way
+  int seeding_ = 0, forgetting_ = 0;  // proposals under way
+  bool addresses_read_ = false;       // addresses_ are those of the log
+  bool unseeded_ = true;              // a member has no row, or none were read
+  absl::Duration forget_after_ = -absl::InfiniteDuration();
   raft::Term limits_told_in_ = 0;  // the term in which the session limits were proposed
 
   mutable base::Mutex mutex_;

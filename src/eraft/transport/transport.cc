@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "eraft/transport/grpc_streams.h"
+#include "eraft/transport/link/greeting.h"
 #include "eraft/transport/link/hub.h"
 #include "eraft/transport/link/limits.h"
 
@@ -41,7 +42,8 @@ class GrpcTransport final : public PeerTransport {
  public:
   GrpcTransport(const std::shared_ptr<const link::LinkWorld>& links, const TransportWorld& world,
                 Admit admit)
-      : hub_(std::make_shared<link::Hub>(links, world.loop, world.metrics)),
+      : self_(links->own.self),
+        hub_(std::make_shared<link::Hub>(links, world.loop, world.metrics)),
         service_(MakeTransportService(hub_->inbox(), links->running, admit)),
         unary_service_(
             MakeUnaryService({hub_->inbox(), world.loop, links->running, std::move(admit)})) {
@@ -64,12 +66,17 @@ class GrpcTransport final : public PeerTransport {
     hub_->SetPeers(std::move(addresses));
   }
 
+  void SetData(const std::map<raft::NodeId, uint64_t>& incarnations) override {
+    hub_->SetData(incarnations);
+  }
+
   std::vector<PeerStatus> Status() const override {
     std::vector<link::Hub::Peer> peers = hub_->Status();
     std::vector<PeerStatus> result;
     result.reserve(peers.size());
     for (link::Hub::Peer& peer : peers) {
       const bool told = !peer.messages.error.empty();
+      const bool refuses = link::IsRefusalOfData(peer.messages.error, self_);
       result.push_back({.id = peer.id,
                         .address = std::move(peer.messages.address),
                         .connected = peer.messages.open,
@@ -79,17 +86,21 @@ class GrpcTransport final : public PeerTransport {
                         .feature_level = LevelOf(peer),
                         .error = std::move(told ? peer.messages.error : peer.seen.refusal),
                         .dropped_frames = peer.messages.dropped + peer.snapshots.dropped,
-                        .leaving = peer.seen.leaving});
+                        .leaving = peer.seen.leaving,
+                        .other_incarnation = peer.seen.other_incarnation,
+                        .other_since = peer.seen.other_since,
+                        .other_last = peer.seen.other_last,
+                        .refuses_data = refuses});
       if (result.back().error.empty()) result.back().error = std::move(peer.snapshots.error);
     }
     return result;
   }
 
   void AnnounceLeaving() override { hub_->AnnounceLeaving(); }
-  void SetGuests(bool welcome, raft::NodeId keep) override { hub_->SetGuests(welcome, keep); }
   void Stop() override { hub_->Stop(); }
 
  private:
+  const raft::NodeId self_;
   const std::shared_ptr<link::Hub> hub_;
   const std::unique_ptr<base::net::Service> service_, unary_service_;
 };

@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -87,6 +88,11 @@ struct PeerStatus {
   std::string error;           // why there is no connection, or why the peer's greeting was refused
   uint64_t dropped_frames = 0;  // refused, or given up while there was no connection
   bool leaving = false;         // it said that it is about to stop
+  // It is refused for its data, which are not those that are known of it: their incarnation, since
+  // when and when last it showed them, by the monotonic clock. 0: it is not (E123).
+  uint64_t other_incarnation = 0;
+  absl::Duration other_since, other_last;
+  bool refuses_data = false;  // it refuses this node for the same reason
 };
 
 class PeerTransport : public base::Transport {
@@ -105,15 +111,14 @@ class PeerTransport : public base::Transport {
   // opened; of those that are gone ended, and their incarnation is forgotten; another address is
   // connected to at once. Thread-safe.
   virtual void SetPeers(std::vector<PeerAddress> peers) = 0;
+  // What the group has decided of members' data: they are those with these incarnations, whatever
+  // was known of them (E416). Who is not named stays as it is; who is no peer is passed over, so it
+  // is to be said again. Thread-safe.
+  virtual void SetData(const std::map<raft::NodeId, uint64_t>& incarnations) = 0;
   // By id. Thread-safe.
   virtual std::vector<PeerStatus> Status() const = 0;
   // Tells all peers that this node is about to stop (E195), once for all. Thread-safe.
   virtual void AnnounceLeaving() = 0;
-  // Whether nodes of this cluster that are no known members are heard and answered, where they say
-  // they are: a node that was away while the members changed learns from them who these are now
-  // (E170). They show what members have to show: the cluster, certificate and token. Not welcome,
-  // those that came go, but for `keep`; who is named by SetPeers becomes a peer. Thread-safe.
-  virtual void SetGuests(bool welcome, raft::NodeId keep) = 0;
   // Ends all streams and waits for their ends. From then on nothing is sent and no frame comes, and
   // whoever calls is told UNAVAILABLE. Not from within the receiver. Idempotent.
   virtual void Stop() = 0;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
@@ -12,8 +13,15 @@
 namespace slipway::eraft::link {
 namespace {
 
+// Stays as it is: nodes of other versions look for it.
+constexpr absl::string_view kOtherData = "its data are not those that it had";
+
+std::string RefusalOf(raft::NodeId node, absl::string_view why) {
+  return absl::StrCat("greet node ", node, ": ", why);
+}
+
 absl::Status Refuse(const Hello& hello, absl::string_view why) {
-  return absl::FailedPreconditionError(absl::StrCat("greet node ", hello.node, ": ", why));
+  return absl::FailedPreconditionError(RefusalOf(hello.node, why));
 }
 
 // "[::1]:5001" -> "::1".
@@ -78,9 +86,13 @@ absl::Status CheckNames(const Hello& hello, const std::vector<std::string>& name
 absl::Status CheckIncarnation(const Hello& hello, std::optional<uint64_t> known) {
   if (!known.has_value() || *known == hello.incarnation) return absl::OkStatus();
   if (SLIPWAY_MUTANT("transport-any-incarnation")) return absl::OkStatus();
-  return Refuse(hello,
-                "its data are not those that it had; if they were lost or wiped, remove the member "
-                "and add it again");
+  return Refuse(hello, absl::StrCat(kOtherData,
+                                    "; if they were lost or wiped, a leader with --auto-repair "
+                                    "takes it in again, or remove the member and add it"));
+}
+
+bool IsRefusalOfData(absl::string_view error, raft::NodeId self) {
+  return absl::StrContains(error, RefusalOf(self, kOtherData));
 }
 
 }  // namespace slipway::eraft::link

@@ -33,5 +33,7 @@ absl::Status CheckNames(const Hello& hello, const std::vector<std::string>& name
                         const std::map<raft::NodeId, std::string>& members);
 // Whether the data of the node that says `hello` are those that are known of it; nullopt: none are.
 absl::Status CheckIncarnation(const Hello& hello, std::optional<uint64_t> known);
+// Whether `error`, what a peer answered to a greeting of `self`, is CheckIncarnation's.
+bool IsRefusalOfData(absl::string_view error, raft::NodeId self);
 
 }  // namespace slipway::eraft::link

@@ -209,6 +209,33 @@ void Inbox::NoteRefusal(raft::NodeId peer, const absl::Status& status) {
   if (peers_.count(peer) != 0) seen_[peer].refusal = std::string(status.message());
 }
 
+void Inbox::NoteOtherData(raft::NodeId peer, uint64_t incarnation) {
+  const absl::Duration now = world_->clock.Monotonic();
+  const base::MutexLock lock(mutex_);
+  if (peers_.count(peer) == 0) return;
+  Seen& seen = seen_[peer];
+  if (seen.other_incarnation != incarnation) seen.other_since = now;
+  seen.other_incarnation = incarnation;
+  seen.other_last = now;
+}
+
+void Inbox::EndStreamsOf(raft::NodeId peer) {
+  std::vector<std::shared_ptr<Incoming>> gone;
+  {
+    const base::MutexLock lock(mutex_);
+    seen_.erase(peer);
+    for (const Lane lane : {Lane::kMessages, Lane::kSnapshots}) {
+      const auto found = streams_.find(Key(peer, lane));
+      if (found == streams_.end()) continue;
+      gone.push_back(std::move(found->second));
+      streams_.erase(found);
+    }
+  }
+  for (const auto& stream : gone) {
+    stream->End(absl::FailedPreconditionError("take frames: the group knows the peer anew"));
+  }
+}
+
 void Inbox::Deliver(raft::NodeId peer, std::vector<base::Bytes> frames, size_t bytes,
                     std::shared_ptr<Incoming> from) {
   loop_.Post([self = shared_from_this(), peer, frames = std::move(frames), bytes,

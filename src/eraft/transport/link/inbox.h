@@ -108,6 +108,10 @@ class Inbox final : public std::enable_shared_from_this<Inbox> {
     uint32_t feature_level = 0;  // of one that was taken
     std::string refusal;         // of one that was not, since then
     bool leaving = false;        // said since then: it is about to stop
+    // Refused since then for its data, which it shows to this day: whose, since when, and when
+    // last, by the monotonic clock. 0: it is not.
+    uint64_t other_incarnation = 0;
+    absl::Duration other_since, other_last;
   };
   Seen SeenOf(raft::NodeId peer) const;
 
@@ -120,6 +124,10 @@ class Inbox final : public std::enable_shared_from_this<Inbox> {
   void Remove(const std::shared_ptr<Incoming>& stream);
   void NoteLeaving(raft::NodeId peer);
   void NoteRefusal(raft::NodeId peer, const absl::Status& status);
+  // It showed other data than are known of it, and is who it says as far as that is checked.
+  void NoteOtherData(raft::NodeId peer, uint64_t incarnation);
+  // Ends the streams of a peer: what it may say has changed.
+  void EndStreamsOf(raft::NodeId peer);
   void Deliver(raft::NodeId peer, std::vector<base::Bytes> frames, size_t bytes,
                std::shared_ptr<Incoming> from);
   bool Expects(raft::NodeId peer) const;

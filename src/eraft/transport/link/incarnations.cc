@@ -83,38 +83,42 @@ std::optional<uint64_t> PeersFile::Get(raft::NodeId id) const {
   return found->second;
 }
 
+PeersFile::Map PeersFile::Known() const {
+  const base::MutexLock lock(mutex_);
+  return known_;
+}
+
 absl::Status PeersFile::Remember(raft::NodeId id, uint64_t incarnation) {
   const base::MutexLock write_lock(write_mutex_);
-  Map known;
-  {
-    const base::MutexLock lock(mutex_);
-    known = known_;
-  }
+  Map known = Known();
   const auto [found, is_new] = known.try_emplace(id, incarnation);
   if (!is_new) {
     if (found->second == incarnation) return absl::OkStatus();
     return absl::FailedPreconditionError(
         absl::StrCat("remember node ", id, ": it is known with other data"));
   }
-  if (known.size() > kPeersMax) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat("remember node ", id, ": ", kPeersMax, " nodes are remembered already"));
-  }
-  return Replace(std::move(known));
+  return Write(std::move(known));
+}
+
+absl::Status PeersFile::Replace(raft::NodeId id, uint64_t incarnation) {
+  const base::MutexLock write_lock(write_mutex_);
+  Map known = Known();
+  known[id] = incarnation;
+  return Write(std::move(known));
 }
 
 absl::Status PeersFile::Forget(raft::NodeId id) {
   const base::MutexLock write_lock(write_mutex_);
-  Map known;
-  {
-    const base::MutexLock lock(mutex_);
-    known = known_;
-  }
+  Map known = Known();
   if (known.erase(id) == 0) return absl::OkStatus();
-  return Replace(std::move(known));
+  return Write(std::move(known));
 }
 
-absl::Status PeersFile::Replace(Map known) {
+absl::Status PeersFile::Write(Map known) {
+  if (known.size() > kPeersMax) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("remember a node: ", kPeersMax, " nodes are remembered already"));
+  }
   SLIPWAY_RETURN_IF_ERROR(base::WriteFileDurably(dir_, kName, EncodePeers(known), 0600));
   const base::MutexLock lock(mutex_);
   known_ = std::move(known);

@@ -26,6 +26,9 @@ class Incarnations {
   virtual std::optional<uint64_t> Get(raft::NodeId id) const = 0;
   // Durable after OK; blocks. FailedPrecondition: another one is remembered.
   virtual absl::Status Remember(raft::NodeId id, uint64_t incarnation) = 0;
+  // The group has decided that these are the member's data, whatever is remembered. Durable after
+  // OK; blocks.
+  virtual absl::Status Replace(raft::NodeId id, uint64_t incarnation) = 0;
   // The member was removed: whoever comes under its id next is new. Blocks. An unknown id is OK.
   virtual absl::Status Forget(raft::NodeId id) = 0;
 };
@@ -42,12 +45,14 @@ class PeersFile : public Incarnations {
 
   std::optional<uint64_t> Get(raft::NodeId id) const override;
   absl::Status Remember(raft::NodeId id, uint64_t incarnation) override;
+  absl::Status Replace(raft::NodeId id, uint64_t incarnation) override;
   absl::Status Forget(raft::NodeId id) override;
 
  private:
   using Map = std::map<raft::NodeId, uint64_t>;
   PeersFile(base::Dir& dir, Map known) : dir_(dir), known_(std::move(known)) {}
-  absl::Status Replace(Map known) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  Map Known() const;
+  absl::Status Write(Map known) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
 
   base::Dir& dir_;
   base::Mutex write_mutex_;  // one change at a time; taken before mutex_

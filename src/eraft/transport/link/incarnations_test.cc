@@ -64,6 +64,21 @@ TEST(Peers, WhatIsRememberedStaysUntilItIsForgotten) {  // E123
   EXPECT_THAT(again->Get(2), Optional(21u));
 }
 
+TEST(Peers, WhatTheGroupDecidesReplacesWhatWasMet) {  // E416
+  base::sim::Files files(1);
+  const auto dir = OpenDir(files);
+  {
+    ASSERT_OK_AND_ASSIGN(const auto peers, PeersFile::Open(*dir));
+    ASSERT_OK(peers->Remember(2, 20));
+    ASSERT_OK(peers->Replace(2, 21));
+    ASSERT_OK(peers->Replace(3, 31)) << "nor need it have been met";
+    EXPECT_THAT(peers->Remember(2, 20), StatusIs(absl::StatusCode::kFailedPrecondition));
+  }
+  ASSERT_OK_AND_ASSIGN(const auto peers, PeersFile::Open(*dir));
+  EXPECT_THAT(peers->Get(2), Optional(21u));
+  EXPECT_THAT(peers->Get(3), Optional(31u));
+}
+
 TEST(Peers, ADamagedFileIsToldAndKept) {
   base::sim::Files files(1);
   const auto dir = OpenDir(files);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/testing/status_matchers.h"
+#include "eraft/transport/link/greeting.h"
 #include "eraft/transport/link/limits.h"
 #include "eraft/transport/link/test_hub.h"
 
@@ -281,6 +282,46 @@ TEST_F(Links, AWipedPeerIsRefusedUntilItIsRemovedAndAdded) {  // E123
   hub(1).Know({2});
   world_.RunFor(absl::Seconds(2));
   EXPECT_TRUE(BothConnected());
+}
+
+TEST_F(Links, AWipedPeerIsTakenInWhenTheGroupHasDecidedSo) {  // E416
+  MakeTwo();
+  hubs_[2].reset();
+  incarnations_.erase(2);  // its disk was wiped
+  Make({.id = 2, .incarnation = 999});
+  hub(2).Know({1});
+  world_.RunFor(absl::Seconds(5));
+  const Inbox::Seen seen = hub(1).StatusOf(2).seen;
+  EXPECT_EQ(seen.other_incarnation, 999u);
+  EXPECT_GE(seen.other_last - seen.other_since, absl::Seconds(3)) << "it shows them all the time";
+  EXPECT_TRUE(IsRefusalOfData(hub(2).ErrorOf(1), 2)) << hub(2).ErrorOf(1);
+  EXPECT_FALSE(IsRefusalOfData(hub(1).ErrorOf(2), 1)) << "who refuses is not refused";
+  hub(1).hub().SetData({{2, 999}, {7, 1}});
+  world_.RunFor(absl::Seconds(2));
+  EXPECT_TRUE(BothConnected());
+  EXPECT_EQ(hub(1).StatusOf(2).seen.other_incarnation, 0u);
+  EXPECT_EQ(incarnations_[1].Get(2), 999u);
+  EXPECT_EQ(incarnations_[1].Get(7), std::nullopt) << "no peer";
+  ASSERT_OK(hub(2).Send(1, "hello"));
+  world_.RunFor(absl::Milliseconds(10));
+  EXPECT_THAT(hub(1).received(), ElementsAre(Pair(2, "hello")));
+  Make({.id = 2});  // its old disk was found
+  hub(2).Know({1});
+  world_.RunFor(absl::Seconds(3));
+  EXPECT_FALSE(hub(1).Connected(2));
+  EXPECT_FALSE(hub(2).Connected(1));
+}
+
+TEST_F(Links, WhoSpeaksWithDataThatCountNoMoreIsNotHeard) {  // E416
+  MakeTwo();
+  ASSERT_TRUE(BothConnected());
+  hub(1).hub().SetData({{2, 999}});  // while the old stream is open
+  world_.RunFor(absl::Milliseconds(10));
+  ASSERT_OK(hub(2).Send(1, "late"));
+  world_.RunFor(absl::Seconds(3));
+  EXPECT_FALSE(hub(1).Connected(2));
+  EXPECT_FALSE(hub(2).Connected(1));
+  EXPECT_THAT(hub(1).received(), IsEmpty());
 }
 
 TEST_F(Links, AWayThatSwallowsIsNoticedAndOpenedAgain) {  // E413

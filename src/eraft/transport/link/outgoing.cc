@@ -65,6 +65,15 @@ void Outgoing::SetAddress(const std::string& address) {
   const base::MutexLock lock(mutex_);
   if (state_ == State::kStopped || address == address_) return;
   address_ = address;
+  BeginAnew();
+}
+
+void Outgoing::Renew() {
+  const base::MutexLock lock(mutex_);
+  if (state_ != State::kStopped) BeginAnew();
+}
+
+void Outgoing::BeginAnew() {
   failures_ = 0;
   if (state_ == State::kIdle) return;
   EndAttempt();

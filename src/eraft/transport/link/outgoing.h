@@ -63,6 +63,8 @@ class Outgoing final : public std::enable_shared_from_this<Outgoing> {
   absl::Status Send(base::FrameClass frame_class, base::Bytes frame);
   // Another one: connects to it at once.
   void SetAddress(const std::string& address);
+  // Who the peer is has changed: ends the stream and connects at once.
+  void Renew();
   // Says at once what LinkWorld::leaving says.
   void Announce();
   // Every kTick.
@@ -85,6 +87,7 @@ class Outgoing final : public std::enable_shared_from_this<Outgoing> {
   void OnBroken(uint64_t number);
   void OnClosed(uint64_t number, const absl::Status& status);
 
+  void BeginAnew() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Dial() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Greet(const Message& message) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Open() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -32,6 +32,11 @@ class TestIncarnations : public Incarnations {
     known_.emplace(id, incarnation);
     return absl::OkStatus();
   }
+  absl::Status Replace(raft::NodeId id, uint64_t incarnation) override {
+    const base::MutexLock lock(mutex_);
+    known_[id] = incarnation;
+    return absl::OkStatus();
+  }
   absl::Status Forget(raft::NodeId id) override {
     const base::MutexLock lock(mutex_);
     known_.erase(id);
