@@ -97,6 +97,7 @@ class GrpcTransport final : public PeerTransport {
   }
 
   void AnnounceLeaving() override { hub_->AnnounceLeaving(); }
+  void SetGuests(bool welcome, raft::NodeId keep) override { hub_->SetGuests(welcome, keep); }
   void Stop() override { hub_->Stop(); }
 
  private:

@@ -119,6 +119,11 @@ class PeerTransport : public base::Transport {
   virtual std::vector<PeerStatus> Status() const = 0;
   // Tells all peers that this node is about to stop (E195), once for all. Thread-safe.
   virtual void AnnounceLeaving() = 0;
+  // Whether nodes of this cluster that are no known members are heard and answered, where they say
+  // they are: a node that was away while the members changed learns from them who these are now
+  // (E170). They show what members have to show: the cluster, certificate and token. Not welcome,
+  // those that came go, but for `keep`; who is named by SetPeers becomes a peer. Thread-safe.
+  virtual void SetGuests(bool welcome, raft::NodeId keep) = 0;
   // Ends all streams and waits for their ends. From then on nothing is sent and no frame comes, and
   // whoever calls is told UNAVAILABLE. Not from within the receiver. Idempotent.
   virtual void Stop() = 0;

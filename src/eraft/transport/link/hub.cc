@@ -1,5 +1,6 @@
 #include "eraft/transport/link/hub.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -15,6 +16,10 @@ Hub::Hub(std::shared_ptr<const LinkWorld> world, base::Loop& loop, base::Metrics
       registry_(metrics) {}
 
 void Hub::Start() {
+  inbox_->OnStranger([weak = weak_from_this()](const Hello& hello) {
+    const std::shared_ptr<Hub> self = weak.lock();
+    return self != nullptr && self->TakeGuest(hello);
+  });
   loop_.Post([self = shared_from_this()] { self->ArmTimer(); });
 }
 
@@ -65,45 +70,93 @@ PeerMetrics& Hub::MetricsOf(raft::NodeId peer) {
   return *metrics;
 }
 
+Hub::Links Hub::MakeLinks(raft::NodeId id, const std::string& address, PeerMetrics& metrics,
+                          bool guest) {
+  Links links{.metrics = &metrics, .guest = guest};
+  for (const Lane lane : {Lane::kMessages, Lane::kSnapshots}) {
+    links.lanes[static_cast<size_t>(lane)] =
+        std::make_shared<Outgoing>(world_, id, lane, address, metrics, !guest);
+  }
+  return links;
+}
+
 void Hub::SetPeers(std::map<raft::NodeId, std::string> peers) {
   peers.erase(world_->own.self);
   const base::MutexLock change_lock(change_mutex_);
   std::map<raft::NodeId, Links> gone;
+  std::vector<Links> guests;  // who are members now
   std::vector<std::pair<std::shared_ptr<Outgoing>, std::string>> kept;
   std::map<raft::NodeId, PeerMetrics*> expected;
   {
     const base::MutexLock lock(mutex_);
     if (stopped_) return;
     for (auto it = peers_.begin(); it != peers_.end();) {
-      if (peers.count(it->first) != 0) {
+      const bool member = peers.count(it->first) != 0;
+      if (member != it->second.guest) {
+        expected[it->first] = it->second.metrics;
         ++it;
         continue;
       }
-      gone.insert(std::move(*it));
+      member ? guests.push_back(it->second) : void(gone.insert(*it));
       it = peers_.erase(it);
     }
     for (const auto& [id, address] : peers) {
-      Links& links = peers_[id];
-      links.metrics = &MetricsOf(id);
-      expected[id] = links.metrics;
-      for (const Lane lane : {Lane::kMessages, Lane::kSnapshots}) {
-        auto& link = links.lanes[static_cast<size_t>(lane)];
-        if (link != nullptr) {
-          kept.emplace_back(link, address);
-        } else {
-          link = std::make_shared<Outgoing>(world_, id, lane, address, *links.metrics);
-        }
+      const auto found = peers_.find(id);
+      if (found != peers_.end()) {
+        for (const auto& link : found->second.lanes) kept.emplace_back(link, address);
+        continue;
       }
+      PeerMetrics& metrics = MetricsOf(id);
+      expected[id] = &metrics;
+      peers_[id] = MakeLinks(id, address, metrics, /*guest=*/false);
     }
   }
   peers[world_->own.self] = world_->own.address;
   inbox_->SetPeers(expected, std::move(peers));
   for (const auto& [link, address] : kept) link->SetAddress(address);
+  for (const Links& links : guests) {
+    for (const auto& link : links.lanes) link->Stop();
+  }
   for (const auto& [id, links] : gone) {
     for (const auto& link : links.lanes) link->Stop();
     Forget(id);
   }
   Tick();
+}
+
+// From a stream. All guests count together: their ids are their own word.
+bool Hub::TakeGuest(const Hello& hello) {
+  const base::MutexLock lock(mutex_);
+  if (stopped_ || !welcome_ || hello.address.empty()) return false;
+  const auto guests = std::count_if(peers_.begin(), peers_.end(),
+                                    [](const auto& peer) { return peer.second.guest; });
+  if (peers_.count(hello.node) == 0) {
+    if (static_cast<size_t>(guests) >= kGuestsMax) return false;
+    peers_[hello.node] =
+        MakeLinks(hello.node, hello.address, MetricsOf(raft::kNoNode), /*guest=*/true);
+    SLIPWAY_LOG(kWarn, "a node that is no known member is heard while no leader is known",
+                {{"node", hello.node}, {"address", hello.address}});
+  }
+  inbox_->AddGuest(hello.node, *peers_[hello.node].metrics);
+  return true;
+}
+
+void Hub::SetGuests(bool welcome, raft::NodeId keep) {
+  std::map<raft::NodeId, Links> gone;
+  {
+    const base::MutexLock lock(mutex_);
+    welcome_ = welcome;
+    if (welcome) return;
+    for (auto it = peers_.begin(); it != peers_.end();) {
+      const bool goes = it->second.guest && it->first != keep;
+      if (goes) gone.insert(*it);
+      it = goes ? peers_.erase(it) : std::next(it);
+    }
+  }
+  for (const auto& [id, links] : gone) {
+    for (const auto& link : links.lanes) link->Stop();
+    inbox_->DropGuest(id);
+  }
 }
 
 void Hub::Forget(raft::NodeId peer) {

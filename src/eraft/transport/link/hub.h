@@ -39,6 +39,7 @@ class Hub final : public std::enable_shared_from_this<Hub> {
   void SetData(const std::map<raft::NodeId, uint64_t>& incarnations);
   std::vector<Peer> Status() const;
   void AnnounceLeaving();
+  void SetGuests(bool welcome, raft::NodeId keep);
   void Stop();
 
   const std::shared_ptr<Inbox>& inbox() const { return inbox_; }
@@ -47,7 +48,10 @@ class Hub final : public std::enable_shared_from_this<Hub> {
   struct Links {
     PeerMetrics* metrics = nullptr;
     std::array<std::shared_ptr<Outgoing>, kLanes> lanes;
+    bool guest = false;
   };
+  Links MakeLinks(raft::NodeId id, const std::string& address, PeerMetrics& metrics, bool guest);
+  bool TakeGuest(const Hello& hello);
   void ArmTimer();
   void Tick();
   PeerMetrics& MetricsOf(raft::NodeId peer) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -63,7 +67,8 @@ class Hub final : public std::enable_shared_from_this<Hub> {
   base::Mutex change_mutex_;  // of SetPeers and Stop; before mutex_
   mutable base::Mutex mutex_;
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
-  std::map<raft::NodeId, Links> peers_ ABSL_GUARDED_BY(mutex_);
+  bool welcome_ ABSL_GUARDED_BY(mutex_) = false;                 // guests are
+  std::map<raft::NodeId, Links> peers_ ABSL_GUARDED_BY(mutex_);  // guests, too
   // Of all that ever were peers: their streams may be at work.
   std::map<raft::NodeId, std::unique_ptr<PeerMetrics>> metrics_ ABSL_GUARDED_BY(mutex_);
 };

@@ -67,14 +67,14 @@ void Incoming::Greet(const Message& message) {
   if (status.ok() && !names_.empty()) status = CheckNames(hello, names_, inbox_->Addresses());
   if (!status.ok()) return Refuse(hello, status);
   // Before its incarnation is remembered: only members' are.
-  if (!inbox_->Expects(hello.node)) return Admit(hello);
+  if (!inbox_->Expects(hello.node) && !inbox_->TakeStranger(hello)) return Admit(hello);
   const std::optional<uint64_t> known = world.incarnations.Get(hello.node);
   status = CheckIncarnation(hello, known);
   if (!status.ok()) {
     inbox_->NoteOtherData(hello.node, hello.incarnation);
     return Refuse(hello, status);
   }
-  if (known.has_value()) return Admit(hello);
+  if (known.has_value() || inbox_->IsGuest(hello.node)) return Admit(hello);
   status = world.Submit([self = shared_from_this(), hello] {
     Incarnations& incarnations = self->inbox_->world().incarnations;
     const absl::Status remembered = incarnations.Remember(hello.node, hello.incarnation);
