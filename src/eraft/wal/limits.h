@@ -17,6 +17,10 @@ inline constexpr uint64_t kSegmentBytesMax = base::kGiB;
 inline constexpr uint64_t kBatchesPerSegmentMin = 4;
 inline constexpr uint64_t kRecordsPerBatchMin = 2;
 
+// A record of an entry may be larger than that, up to what any peer can send, whatever segments it
+// has: it goes alone into a batch, and where need be into a segment of its own size.
+inline constexpr uint64_t kEntryRecordBytesMax = 24 * base::kMiB;
+
 // What may wait for the writer, of all groups together, before Append refuses.
 inline constexpr uint64_t kQueueBytesDefault = 64 * base::kMiB;
 

@@ -81,7 +81,7 @@ std::vector<Batch> Split(Batch batch, uint64_t record_bytes_max) {
   for (raft::Entry& entry : entries) {
     // Bound for one more entry, as if each had a term of its own.
     const uint64_t more = EntriesRecordBytes(absl::MakeSpan(&entry, 1));
-    if (bytes + more > record_bytes_max) {
+    if (bytes > 0 && bytes + more > record_bytes_max) {
       parts.push_back(std::exchange(part, Batch()));
       bytes = 0;
     }

@@ -18,7 +18,8 @@ absl::Status CheckEntries(raft::GroupId group, const std::vector<raft::Entry>& e
 // All but the entries. InvalidArgument: beyond limits.h or `record_bytes_max`.
 absl::Status CheckRest(const Batch& rest, uint64_t record_bytes_max);
 
-// `batch` as parts that fit into one batch each; taken in order they mean the same.
+// `batch` as parts that fit into one batch each, but for an entry that fits none, which is a part
+// of its own; taken in order they mean the same.
 std::vector<Batch> Split(Batch batch, uint64_t record_bytes_max);
 
 }  // namespace slipway::eraft::wal

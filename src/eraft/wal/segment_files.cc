@@ -56,11 +56,11 @@ bool SegmentFiles::has_spare() const {
 }
 
 // Zeros are written, not only reserved: a sync inside then has no extents to convert.
-absl::Status SegmentFiles::MakeFile(absl::string_view name) {
+absl::Status SegmentFiles::MakeFile(absl::string_view name, uint64_t size) {
   SLIPWAY_ASSIGN_OR_RETURN(const std::unique_ptr<base::File> file, dir_.CreateTemp());
-  const base::Bytes zeros(static_cast<size_t>(std::min(segment_bytes_, kFillBytes)));
-  for (uint64_t at = 0; at < segment_bytes_; at += zeros.size()) {
-    const uint64_t bytes = std::min<uint64_t>(zeros.size(), segment_bytes_ - at);
+  const base::Bytes zeros(static_cast<size_t>(std::min(size, kFillBytes)));
+  for (uint64_t at = 0; at < size; at += zeros.size()) {
+    const uint64_t bytes = std::min<uint64_t>(zeros.size(), size - at);
     SLIPWAY_RETURN_IF_ERROR(file->WriteAt(at, base::BytesView(zeros).subspan(0, bytes)));
   }
   const absl::Status synced = SyncFailed(file->Sync());
@@ -68,10 +68,10 @@ absl::Status SegmentFiles::MakeFile(absl::string_view name) {
   return dir_.Publish(*file, name, base::RenameMode::kNoReplace);
 }
 
-base::Owned<base::File> SegmentFiles::Begin(uint64_t number) {
+base::Owned<base::File> SegmentFiles::Begin(uint64_t number, uint64_t bytes) {
   const std::string name = SegmentName(number);
   bool from_spare = false;
-  {
+  if (bytes == segment_bytes_) {
     // Held over the rename: a retired segment must not take the spare's name meanwhile.
     base::MutexLock lock(mutex_);
     const auto spare = std::find(spares_.begin(), spares_.end(), true);
@@ -82,7 +82,7 @@ base::Owned<base::File> SegmentFiles::Begin(uint64_t number) {
       from_spare = true;
     }
   }
-  if (!from_spare) SLIPWAY_RETURN_IF_ERROR(MakeFile(name));
+  if (!from_spare) SLIPWAY_RETURN_IF_ERROR(MakeFile(name, bytes));
   SLIPWAY_RETURN_IF_ERROR(SyncNames());
   base::Owned<base::File> file = dir_.Open(name, {.write = true});
   // The name is used up, so this cannot be tried again.
@@ -92,7 +92,7 @@ base::Owned<base::File> SegmentFiles::Begin(uint64_t number) {
 
 absl::Status SegmentFiles::PrepareSpare() {
   if (has_spare()) return absl::OkStatus();
-  SLIPWAY_RETURN_IF_ERROR(MakeFile(kSpareNames[0]));
+  SLIPWAY_RETURN_IF_ERROR(MakeFile(kSpareNames[0], segment_bytes_));
   SLIPWAY_RETURN_IF_ERROR(SyncNames());
   base::MutexLock lock(mutex_);
   spares_[0] = true;

@@ -25,9 +25,9 @@ class SegmentFiles {
 
   // Looks at what an earlier process left: spares of the right size stay, others go.
   absl::Status Open();
-  // A file of segment_bytes, its blocks allocated, whose name is durable. Takes a spare if there is
-  // one. What it holds is zeros or an earlier life.
-  base::Owned<base::File> Begin(uint64_t number);
+  // A file of `bytes`, its blocks allocated, whose name is durable. One of segment_bytes takes a
+  // spare if there is one. What it holds is zeros or an earlier life.
+  base::Owned<base::File> Begin(uint64_t number, uint64_t bytes);
   // Makes a spare if there is none. Slow.
   absl::Status PrepareSpare();
   // The segment is needed no more: it becomes a spare, or goes. Durable after OK.
@@ -36,7 +36,7 @@ class SegmentFiles {
 
  private:
   absl::Status OpenSpare(size_t spare);
-  absl::Status MakeFile(absl::string_view name);
+  absl::Status MakeFile(absl::string_view name, uint64_t size);
   absl::Status SyncNames();
 
   base::Dir& dir_;

@@ -300,7 +300,8 @@ absl::Status Wal::Append(raft::GroupId group, Batch batch,
   if (batch.empty()) return absl::InvalidArgumentError("append to the log: nothing to append");
   // Never changes after Open.
   const uint64_t record_bytes_max = s.writer->batch_bytes_max() / kRecordsPerBatchMin;
-  SLIPWAY_RETURN_IF_ERROR(CheckEntries(group, batch.entries, record_bytes_max));
+  SLIPWAY_RETURN_IF_ERROR(
+      CheckEntries(group, batch.entries, std::max(record_bytes_max, kEntryRecordBytesMax)));
   Batch rest = batch;
   rest.entries.clear();
   SLIPWAY_RETURN_IF_ERROR(CheckRest(rest, record_bytes_max));

@@ -144,11 +144,43 @@ TEST(Wal, RefusesWhatItCannotKeep) {  // E163: the payload's CRC is verified at 
   std::vector<raft::Entry> wrong = MakeEntries(1, 2);
   wrong[1].payload_crc ^= 1;
   EXPECT_THAT(node.Append(1, {.entries = wrong}), StatusIs(StatusCode::kDataLoss));
-  EXPECT_THAT(node.Append(1, {.entries = MakeEntries(1, 1, 1, kSegmentBytesMin)}),
+  EXPECT_THAT(node.Append(1, {.entries = MakeEntries(1, 1, 1, kEntryRecordBytesMax)}),
               StatusIs(StatusCode::kInvalidArgument, HasSubstr("a record holds")));
   EXPECT_TRUE(node.wal->Groups().empty());
   node.options.segment_bytes = 5000;
   EXPECT_THAT(node.Open(), StatusIs(StatusCode::kInvalidArgument, HasSubstr("5000")));
+}
+
+// A leader with larger segments sends what fits none here: taken all the same, or a follower could
+// never go on.
+TEST(Wal, AnEntryLargerThanASegmentHasOneOfItsOwnSize) {
+  for (const uint64_t bytes : {kSegmentBytesMin / 8, kSegmentBytesMin / 2, 5 * kSegmentBytesMin}) {
+    Node node(bytes);
+    ASSERT_OK(node.Open());
+    raft::Index last = 0;
+    for (int round = 0; round < 8; ++round) {
+      ASSERT_OK(node.Append(1, {.entries = MakeEntries(last + 1, 2)}));
+      ASSERT_OK(node.Append(1, {.hard_state = raft::HardState{1, 1, last},
+                                .entries = MakeEntries(last + 3, 1, 1, bytes)}));
+      ASSERT_OK(node.Append(1, {.entries = MakeEntries(last + 4, 3)}));
+      last += 6;
+      // In the midst of one it is as if it had never been begun.
+      ASSERT_OK(node.wal->Append(1, {.entries = MakeEntries(last + 1, 1, 1, bytes)}, nullptr));
+      node.writer_pool.RunOne();
+      ASSERT_OK(node.Reboot(base::sim::Loss::kSeeded, static_cast<uint64_t>(round)));
+      ASSERT_GE(node.wal->Find(1)->last_index, last);
+      last = node.wal->Find(1)->last_index;
+      ASSERT_OK_AND_ASSIGN(const auto entries, node.wal->Read(1, 1, last, UINT64_MAX));
+      ASSERT_EQ(entries.size(), last);
+      EXPECT_EQ(entries[2].payload.view().size(), bytes);
+    }
+    ASSERT_OK(node.Append(1, {.truncate_prefix = raft::SnapshotMark{.index = last, .term = 1}}));
+    for (int i = 0; i < 20; ++i)
+      ASSERT_OK(node.Append(1, {.entries = MakeEntries(++last, 1, 1, 1500)}));
+    node.Run();
+    ASSERT_OK(node.Open());
+    EXPECT_LT(node.wal->segment_count(), 8u) << bytes;
+  }
 }
 
 TEST(Wal, MoreThanTheQueueHoldsIsRefusedAndLaterTaken) {

@@ -39,16 +39,17 @@ absl::Status WalWriter::Start(base::Dir& dir, const LogImage& image) {
     segments.push_back(std::move(segment));
   }
   parts_.log.Restore(image.index, segments);
-  if (segments.empty()) return BeginSegment();
+  if (segments.empty()) return BeginSegment(0);
 
   // The last batch was perhaps only in the cache, left there by a sync that failed: written again,
   // it is dirty again. Behind it, what the crash left of a batch must not meet a later one.
   const SegmentSummary& last = image.segments.back();
   segment_ = segments.back();
+  size_ = std::max(segment_bytes_, last.file_bytes);
   offset_ = last.used_bytes;
   crc_ = image.end_crc;
-  const uint64_t tail =
-      std::max(batch_bytes_max_ + RecordBytes(kBatchPayloadBytes), image.torn_bytes);
+  const uint64_t batch = std::max(batch_bytes_max_, kEntryRecordBytesMax);
+  const uint64_t tail = std::max(batch + RecordBytes(kBatchPayloadBytes), image.torn_bytes);
   const uint64_t end = std::min(last.file_bytes, offset_ + tail);
   base::Bytes bytes(std::max(end, offset_) - image.last_batch_offset);
   SLIPWAY_ASSIGN_OR_RETURN(const size_t got,
@@ -94,10 +95,15 @@ absl::Status WalWriter::WriteAndSync(base::BytesView bytes, uint64_t offset) {
 // The header goes to the disk with the segment's first batch, so a new segment costs no sync of its
 // own; and with the state of every group, so that older segments are needed for entries only, and
 // with how far those reach, so that one that is gone is missed.
-absl::Status WalWriter::BeginSegment() {
+absl::Status WalWriter::BeginSegment(uint64_t room) {
   auto segment = std::make_shared<Segment>();
   segment->number = number_ + 1;
-  absl::StatusOr<std::unique_ptr<base::File>> file = parts_.files.Begin(segment->number);
+  // What comes before the request takes less than half of a usual one.
+  const uint64_t needed =
+      segment_bytes_ / 2 + kSegmentHeaderBytes + room + 2 * RecordBytes(kBatchPayloadBytes);
+  const uint64_t pages = (needed + kSegmentHeaderBytes - 1) / kSegmentHeaderBytes;
+  const uint64_t size = std::max(segment_bytes_, pages * kSegmentHeaderBytes);
+  absl::StatusOr<std::unique_ptr<base::File>> file = parts_.files.Begin(segment->number, size);
   if (!file.ok()) {
     const bool full = absl::IsResourceExhausted(file.status());
     (full ? parts_.metrics.space_errors : parts_.metrics.write_errors).Increment();
@@ -108,6 +114,7 @@ absl::Status WalWriter::BeginSegment() {
   ++number_;
   ++epoch_;
   segment_ = segment;
+  size_ = size;
   header_.resize(kSegmentHeaderBytes);
   crc_ = EncodeSegmentHeader({epoch_, number_, next_sequence_, cluster_}, header_.data());
   offset_ = kSegmentHeaderBytes;
@@ -138,7 +145,7 @@ absl::Status WalWriter::Write(BatchBuilder builder) {
                                               .epoch_low = static_cast<uint32_t>(epoch_),
                                               .seed = crc_,
                                               .durable_sequence = durable_sequence_});
-  SLIPWAY_CHECK(offset_ + built.bytes.size() <= segment_bytes_);
+  SLIPWAY_CHECK(offset_ + built.bytes.size() <= size_);
   const uint64_t batch_bytes = built.bytes.size();
   if (header_.empty()) {
     SLIPWAY_RETURN_IF_ERROR(WriteAndSync(built.bytes, offset_));
@@ -159,8 +166,9 @@ absl::Status WalWriter::Write(BatchBuilder builder) {
 }
 
 bool WalWriter::Fits(const BatchBuilder& builder, uint64_t more) const {
-  return builder.bytes() + more <= RecordBytes(kBatchPayloadBytes) + batch_bytes_max_ &&
-         offset_ + builder.bytes() + more <= segment_bytes_;
+  if (offset_ + builder.bytes() + more > size_) return false;
+  const bool alone = builder.records() == 0;  // as large as it is
+  return alone || builder.bytes() + more <= RecordBytes(kBatchPayloadBytes) + batch_bytes_max_;
 }
 
 // One group's pinned entries at the head of a batch. The state they belong to is that before the
@@ -191,7 +199,9 @@ void WalWriter::AddCopies(BatchBuilder& builder) {
 
 absl::Status WalWriter::Step(std::deque<Pending>& queue, std::vector<Pending>& written) {
   if (queue.empty()) return absl::OkStatus();
-  if (!Fits(BatchBuilder(), queue.front().bytes)) SLIPWAY_RETURN_IF_ERROR(BeginSegment());
+  if (!Fits(BatchBuilder(), queue.front().bytes)) {
+    SLIPWAY_RETURN_IF_ERROR(BeginSegment(queue.front().bytes));
+  }
   BatchBuilder builder(std::move(buffer_));
   bool vote = false;
   const auto take = [&] {
@@ -210,7 +220,7 @@ absl::Status WalWriter::Step(std::deque<Pending>& queue, std::vector<Pending>& w
     queue.pop_front();
   };
   // Copies stand before what may change what they are copies of, and must leave room for it.
-  if (!to_copy_.empty() && offset_ + 2 * batch_bytes_max_ + queue.front().bytes <= segment_bytes_) {
+  if (!to_copy_.empty() && offset_ + 2 * batch_bytes_max_ + queue.front().bytes <= size_) {
     AddCopies(builder);
   }
   do {
@@ -240,7 +250,7 @@ absl::Status WalWriter::WriteHard() {
 }
 
 absl::Status WalWriter::Seal() {
-  if (offset_ + RecordBytes(kBatchPayloadBytes) > segment_bytes_) return absl::OkStatus();
+  if (offset_ + RecordBytes(kBatchPayloadBytes) > size_) return absl::OkStatus();
   return Write(BatchBuilder());
 }
 

@@ -61,7 +61,7 @@ class WalWriter {
   uint64_t batch_bytes_max() const { return batch_bytes_max_; }
 
  private:
-  absl::Status BeginSegment();
+  absl::Status BeginSegment(uint64_t room);  // for a request of `room` bytes at least
   absl::Status Write(BatchBuilder builder);
   absl::Status WriteAndSync(base::BytesView bytes, uint64_t offset);
   void AddCopies(BatchBuilder& builder);
@@ -75,6 +75,7 @@ class WalWriter {
   std::shared_ptr<Segment> segment_;  // being written
   base::Bytes header_;                // not yet written: goes with the first batch
   base::Bytes buffer_;                // of the batch before, for the next one
+  uint64_t size_ = 0;                 // of `segment_`
   uint64_t offset_ = 0;               // of the next batch
   uint64_t epoch_ = 0;
   uint64_t number_ = 0;
