@@ -55,10 +55,7 @@ inline void Notify(base::World& world, absl::string_view state) {
   }
 }
 
-inline void NotifyReloading(base::World& world) {
-  const absl::Duration now = world.clock.Monotonic();
-  Notify(world, absl::StrCat("RELOADING=1\nMONOTONIC_USEC=", absl::ToInt64Microseconds(now)));
-}
+inline void NotifyReloading(base::World& world) { Notify(world, base::os::ReloadingState()); }
 
 // What SIGHUP calls, while there is something to do it to; one that came before is made up for.
 // Thread-safe.

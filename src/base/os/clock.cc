@@ -10,7 +10,9 @@ absl::Time SystemClock::Wall() { return absl::Now(); }
 
 absl::Duration SystemClock::Monotonic() {
   timespec now = {};
-  clock_gettime(CLOCK_MONOTONIC, &now);
+  // Not CLOCK_MONOTONIC, which stands still while the machine is suspended: leases and deadlines
+  // would outlive that.
+  clock_gettime(CLOCK_BOOTTIME, &now);
   return absl::DurationFromTimespec(now);
 }
 

@@ -8,7 +8,7 @@ namespace slipway::base::os {
 class SystemClock : public Clock {
  public:
   absl::Time Wall() override;
-  absl::Duration Monotonic() override;  // since the machine started, without time asleep
+  absl::Duration Monotonic() override;  // since the machine started, time asleep included
 };
 
 }  // namespace slipway::base::os

@@ -6,10 +6,12 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
+#include <ctime>
 #include <optional>
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "base/os/fd.h"
 #include "base/status.h"
 
@@ -36,6 +38,13 @@ absl::Status NotifyServiceManager(Environment& environment, absl::string_view st
   });
   if (sent < 0) return ErrnoError(errno, absl::StrCat("notify service manager at ", *name));
   return absl::OkStatus();
+}
+
+std::string ReloadingState() {
+  timespec now = {};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return absl::StrCat("RELOADING=1\nMONOTONIC_USEC=",
+                      absl::ToInt64Microseconds(absl::DurationFromTimespec(now)));
 }
 
 }  // namespace slipway::base::os

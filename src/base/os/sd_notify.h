@@ -1,6 +1,8 @@
 // Tells the service manager how far the program is (sd_notify(3)), without its library.
 #pragma once
 
+#include <string>
+
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "base/world.h"
@@ -12,5 +14,9 @@ namespace slipway::base::os {
 // asked. InvalidArgument: the name is too long; else what the socket said. Never waits.
 // Thread-safe.
 absl::Status NotifyServiceManager(Environment& environment, absl::string_view state);
+
+// What is to be sent before files are read again. The service manager holds its time against
+// CLOCK_MONOTONIC, which Clock's is not.
+std::string ReloadingState();
 
 }  // namespace slipway::base::os

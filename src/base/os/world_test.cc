@@ -56,6 +56,16 @@ TEST(World, HandsOutTheRealWorld) {
   EXPECT_GT(w.clock.Wall(), absl::FromUnixSeconds(1'700'000'000));
   const absl::Duration before = w.clock.Monotonic();
   EXPECT_GE(w.clock.Monotonic(), before);
+  // Of the clock that goes on while the machine is suspended, or leases would outlive that (E141).
+  const auto since_boot = [] {
+    timespec now = {};
+    clock_gettime(CLOCK_BOOTTIME, &now);
+    return absl::DurationFromTimespec(now);
+  };
+  const absl::Duration earliest = since_boot();
+  const absl::Duration own = w.clock.Monotonic();
+  EXPECT_LE(earliest, own);
+  EXPECT_LE(own, since_boot());
   EXPECT_NE(w.random.Next(), w.random.Next());
   EXPECT_EQ(w.pool.threads(), 2);
   ASSERT_OK_AND_ASSIGN(const auto dir, w.files.OpenRoot(temp.path()));
