@@ -125,7 +125,9 @@ absl::Status UnsafeRecovery::WriteLog() {
   return log_->Close();
 }
 
-absl::Status UnsafeRecovery::WriteFiles() {
+// Before the log is changed: a node that leads alone as if nothing had been must not be, wherever
+// this ends.
+absl::Status UnsafeRecovery::BecomeAnother() {
   // The lost ones, should they come back, do not talk to this node as if nothing had been (E123).
   wal::Identity own = found_.identity;
   while (own.incarnation == found_.identity.incarnation || own.incarnation == 0) {
@@ -139,8 +141,13 @@ absl::Status UnsafeRecovery::WriteFiles() {
   // Whoever comes under their ids is new.
   const absl::Status forgotten = dir_->Remove(kPeersName);
   if (!forgotten.ok() && !absl::IsNotFound(forgotten)) return forgotten;
+  return dir_->Sync();
+}
+
+// After the log, which takes what is to be forgotten from the addresses.
+absl::Status UnsafeRecovery::WriteOwnAddress() {
   Addresses members;
-  const auto address = found_.addresses.find(own.node);
+  const auto address = found_.addresses.find(found_.identity.node);
   if (address != found_.addresses.end()) members.insert(*address);
   return members.empty() ? absl::OkStatus() : WriteMembers(*dir_, members);
 }
@@ -148,6 +155,8 @@ absl::Status UnsafeRecovery::WriteFiles() {
 absl::Status UnsafeRecovery::Run(const std::string& actor) {
   const std::vector<raft::NodeId> others = lost();
   if (others.empty()) {
+    // An end after the log was written left the addresses of others.
+    if (found_.addresses.size() > 1) SLIPWAY_RETURN_IF_ERROR(WriteOwnAddress());
     return absl::FailedPreconditionError("recover: the node is the only member; start it");
   }
   SLIPWAY_ASSIGN_OR_RETURN(
@@ -174,8 +183,9 @@ absl::Status UnsafeRecovery::Run(const std::string& actor) {
     return absl::DataLossError(
         absl::StrCat("recover: ", kRecoveryAuditName, " cannot be written; nothing was changed"));
   }
-  absl::Status status = WriteLog();
-  if (status.ok()) status = WriteFiles();
+  absl::Status status = BecomeAnother();
+  if (status.ok()) status = WriteLog();
+  if (status.ok()) status = WriteOwnAddress();
   record.op = "unsafe_recover";
   record.outcome = status;
   audit->Write(record);

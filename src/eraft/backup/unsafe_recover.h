@@ -54,14 +54,16 @@ class UnsafeRecovery {
   std::vector<raft::NodeId> lost() const;
 
   // Rewrites the membership; `actor` goes to the audit log. FailedPrecondition: nobody else votes,
-  // so nothing is lost. After an error or a crash it may be run again.
+  // so nothing is lost. After an error or a crash it is to be run again; FailedPrecondition says
+  // then that nothing was left to do.
   absl::Status Run(const std::string& actor);
 
  private:
   UnsafeRecovery(std::string path, const World& world) : path_(std::move(path)), world_(world) {}
   absl::Status Look();
+  absl::Status BecomeAnother();
   absl::Status WriteLog();
-  absl::Status WriteFiles();
+  absl::Status WriteOwnAddress();
 
   const std::string path_;
   const World world_;

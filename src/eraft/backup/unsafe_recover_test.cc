@@ -109,6 +109,11 @@ TEST_F(UnsafeRecoveryTest, AnotherDirectoryIsRefused) {
 }
 
 TEST_F(UnsafeRecoveryTest, AfterPowerLossAtEveryOperationItIsRunAgain) {
+  const uint64_t incarnation = IncarnationIn(files_);
+  {
+    const auto dir = files_.OpenRoot(kData);
+    ASSERT_OK(base::WriteFileDurably(**dir, "PEERS", "2 7"));
+  }
   for (int n = 1;; ++n) {
     base::sim::Files files = files_;
     files.PowerLossAt(n);
@@ -121,6 +126,9 @@ TEST_F(UnsafeRecoveryTest, AfterPowerLossAtEveryOperationItIsRunAgain) {
     if (done.ok()) {
       ASSERT_THAT(again, StatusIs(StatusCode::kFailedPrecondition));
     }
+    ASSERT_NE(IncarnationIn(after), incarnation) << "operation " << n;
+    ASSERT_EQ(*after.Read(absl::StrCat(kData, "/MEMBERS")), "1 new:1\n") << "operation " << n;
+    ASSERT_FALSE(after.Read(absl::StrCat(kData, "/PEERS")).ok()) << "operation " << n;
     ASSERT_OK_AND_ASSIGN(const auto lone, Start(after));
     ASSERT_TRUE(lone->AwaitLeader()) << "operation " << n;
     ASSERT_EQ(lone->Get(kUserShard, "k1"), std::string(1000, 'v')) << "operation " << n;
