@@ -76,17 +76,38 @@ class ServerConfigLoader {
     bind(reader);
     SLIPWAY_RETURN_IF_ERROR(reader.Finish());
     for (const std::string& warning : reader.Warnings()) in_.Warn("", warning);
-    if (flags_.print_config_) {
+    if (flags_.print_config_ && in_.json) {
+      ShowAsJson(reader.values());
+    } else if (flags_.print_config_) {
       in_.streams.out << ShowConfig(reader.values(), /*origins=*/true);
     }
     absl::Status status = check();
-    if (status.ok() && flags_.check_config_) in_.streams.out << "config ok\n";
     if (!status.ok()) return status;
+    if (flags_.check_config_ && in_.json) {
+      Result().Set("config_ok", true);
+    } else if (flags_.check_config_) {
+      in_.streams.out << "config ok\n";
+    }
     loaded_.shown = flags_.print_config_ || flags_.check_config_;
     return loaded_;
   }
 
  private:
+  Json& Result() {
+    if (in_.result.AsObject() == nullptr) in_.result = Json::MakeObject();
+    return in_.result;
+  }
+
+  void ShowAsJson(const std::vector<ConfigField>& values) {
+    Json shown = Json::MakeObject();
+    for (const ConfigField& field : values) {
+      if (field.value.empty() && field.origin.kind == ConfigOrigin::Kind::kDefault) continue;
+      shown.Set(field.Key(),
+                Json::MakeObject({{"value", field.value}, {"origin", field.origin.Text()}}));
+    }
+    Result().Set("config", std::move(shown));
+  }
+
   absl::StatusOr<ConfigNode> ReadTree() {
     const std::string& wanted = flags_.config_;
     const std::string& usual = flags_.options_.config_file;

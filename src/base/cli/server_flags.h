@@ -72,7 +72,8 @@ struct LoadedServerConfig {
 };
 
 // Loads, binds by `bind` and checks by `check`. Does what --check-config and --print-config ask
-// for. InvalidArgument with every problem; warnings go to `in`.
+// for: texts, or with --json the members "config" (key: value as YAML, origin) and "config_ok" of
+// the one document. InvalidArgument with every problem; warnings go to `in`.
 absl::StatusOr<LoadedServerConfig> LoadServerConfig(const ServerFlags& flags, Invocation& in,
                                                     const std::function<void(ConfigReader&)>& bind,
                                                     const std::function<absl::Status()>& check);

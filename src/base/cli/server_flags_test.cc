@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/cli/program.h"
+#include "base/json/json.h"
 #include "base/sim/world.h"
 
 namespace slipway::base::cli {
@@ -148,6 +149,20 @@ TEST_F(ServerFlagsTest, PrintConfigShowsEachValueAndWhereItIsFrom) {
   for (const char* part : {"name: own", "/srv/own.yaml", "port: 7", "DEMO__PORT", "--roles"}) {
     EXPECT_THAT(ran.out, HasSubstr(part));
   }
+}
+
+TEST_F(ServerFlagsTest, ForMachinesWhatIsShownIsOneJsonDocument) {  // E10
+  const Ran check = Run({"--json", "--check-config"});
+  const auto ok = ParseJson(check.out);
+  ASSERT_TRUE(ok.ok()) << check.out;
+  EXPECT_TRUE(ok->Find("config_ok")->AsBool().value_or(false)) << check.out;
+  const Ran print = Run({"--json", "--print-config", "--config", "/srv/own.yaml"});
+  const auto shown = ParseJson(print.out);
+  ASSERT_TRUE(shown.ok()) << print.out;
+  const Json* port = shown->Find("config")->Find("port");
+  ASSERT_NE(port, nullptr) << print.out;
+  EXPECT_EQ(*port->Find("value")->AsString(), "2");
+  EXPECT_THAT(*port->Find("origin")->AsString(), HasSubstr("/srv/own.yaml"));
 }
 
 TEST_F(ServerFlagsTest, AnAddressGoesWithAProbeOnly) {
