@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
@@ -12,9 +13,11 @@ namespace slipway::base::net {
 
 struct Call {
   absl::Time deadline = absl::InfiniteFuture();
-  CancelToken cancel;         // the caller went away, or the server stops
-  std::string peer;           // "ipv4:1.2.3.4:5678"
-  std::string subject;        // from the client certificate or token; empty: nobody in particular
+  CancelToken cancel;   // the caller went away, or the server stops
+  std::string peer;     // "ipv4:1.2.3.4:5678"
+  std::string subject;  // from the client certificate or token; empty: nobody in particular
+  // All names of the certificate; `subject` is the first. Empty: it was not asked for.
+  std::vector<std::string> names;
   std::string authorization;  // value of the header; never logged
   Trace trace;
 };

@@ -34,9 +34,10 @@ Access::Access(Options options, const base::net::TokenFile* tokens, base::Counte
 
 absl::StatusOr<Caller> Access::Identify(const base::net::Call& call) const {
   const std::vector<std::string>& admins = options_.admin_san;
-  if (!call.subject.empty() &&
-      std::find(admins.begin(), admins.end(), call.subject) != admins.end()) {
-    return Caller{call.subject, Role::kAdmin};
+  for (const std::string& name : call.names) {
+    if (!name.empty() && std::find(admins.begin(), admins.end(), name) != admins.end()) {
+      return Caller{name, Role::kAdmin};
+    }
   }
   if (tokens_ == nullptr) {
     const bool admin =
@@ -73,15 +74,25 @@ absl::Status Access::CheckPeer(const base::net::Call& call) const {
   return status;
 }
 
-absl::StatusOr<Caller> Access::Check(const base::net::Call& call, Role needed) const {
+// Where there are no tokens: who has the role of an administrator.
+absl::string_view Access::AdminsText() const {
+  if (tokens_ != nullptr) return "";
+  if (!options_.encrypted) {
+    return "; without TLS and tokens only callers on the server's own machine have it";
+  }
+  return options_.admin_san.empty()
+             ? "; the server's --admin-san or --auth-token-file says who has it"
+             : "; without tokens only certificates with a name of the server's --admin-san have it";
+}
+
+absl::StatusOr<Caller> Access::Check(const base::net::Call& call, Role needed,
+                                     std::string* denied) const {
   absl::StatusOr<Caller> caller = Identify(call);
   if (caller.ok() && caller->role < needed && !SLIPWAY_MUTANT("kv-role-unchecked")) {
-    caller = absl::PermissionDeniedError(absl::StrCat(
-        "check role: you have ", base::net::RoleName(caller->role), ", this needs ",
-        base::net::RoleName(needed),
-        tokens_ == nullptr ? "; without tokens only callers on the server's own machine have it, "
-                             "or names of --admin-san"
-                           : ""));
+    if (denied != nullptr) *denied = caller->subject;
+    caller = absl::PermissionDeniedError(
+        absl::StrCat("check role: you have ", base::net::RoleName(caller->role), ", this needs ",
+                     base::net::RoleName(needed), AdminsText()));
   }
   if (!caller.ok()) failures_.Increment();
   return caller;

@@ -30,11 +30,12 @@ class Access {
   // `tokens`: null: none are asked for.
   Access(Options options, const base::net::TokenFile* tokens, base::Counter& failures);
 
-  // The role of a caller, which is `needed` or more. A name of admin_san in the certificate is
+  // The role of a caller, which is `needed` or more. A certificate with a name of admin_san is
   // admin. With a file of tokens others need one; without, everybody may read and write, and
   // administer from this machine where nothing is encrypted, or with insecure_admin.
-  // Unauthenticated, PermissionDenied.
-  absl::StatusOr<Caller> Check(const base::net::Call& call, Role needed) const;
+  // Unauthenticated, PermissionDenied; then `denied`, which may be null, gets the subject.
+  absl::StatusOr<Caller> Check(const base::net::Call& call, Role needed,
+                               std::string* denied = nullptr) const;
 
   // Whether a caller may be another node: its token has the role peer. Unauthenticated,
   // PermissionDenied.
@@ -45,6 +46,7 @@ class Access {
  private:
   absl::StatusOr<Caller> Identify(const base::net::Call& call) const;
   absl::StatusOr<base::net::TokenGrant> GrantOf(const base::net::Call& call) const;
+  absl::string_view AdminsText() const;
 
   const Options options_;
   const base::net::TokenFile* const tokens_;

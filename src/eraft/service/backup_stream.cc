@@ -77,7 +77,8 @@ absl::Status BackupStream::Admit(base::net::Service::Raw& raw, const pb::BackupR
   call_ = std::make_unique<base::net::ServerCall>(raw, context_, kPath);
   peer_ = call_->call().peer;
   SLIPWAY_RETURN_IF_ERROR(call_->admitted());
-  SLIPWAY_ASSIGN_OR_RETURN(caller_, parts_.access.Check(CallOf(*call_, context_), Role::kAdmin));
+  SLIPWAY_ASSIGN_OR_RETURN(
+      caller_, parts_.access.Check(CallOf(*call_, context_), Role::kAdmin, &caller_.subject));
   if (request.group() != 0 && request.group() != kKvGroup) {
     return absl::NotFoundError(absl::StrCat("back up: no group ", request.group(), " here"));
   }

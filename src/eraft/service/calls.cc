@@ -81,7 +81,8 @@ UnaryCall::Ptr UnaryCall::Begin(ServiceParts& parts, base::net::Service::Raw& ra
   auto call = std::make_shared<UnaryCall>(parts, raw, context, reactor, method);
   absl::Status status = call->call_->admitted();
   if (status.ok()) {
-    auto caller = parts.access.Check(CallOf(*call->call_, context), method.role);
+    auto caller =
+        parts.access.Check(CallOf(*call->call_, context), method.role, &call->caller_.subject);
     status = caller.status();
     if (caller.ok()) call->caller_ = *std::move(caller);
   }

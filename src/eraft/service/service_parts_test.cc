@@ -26,13 +26,15 @@ using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 
 // ---- Access (E191) ----
 
 base::net::Call From(std::string peer, std::string token = "", std::string subject = "") {
   base::net::Call call;
   call.peer = std::move(peer);
-  call.subject = std::move(subject);
+  if (!subject.empty()) call.names = {"first.example", subject};
+  call.subject = subject.empty() ? "" : "first.example";
   if (!token.empty()) call.authorization = absl::StrCat("Bearer ", token);
   return call;
 }
@@ -63,8 +65,10 @@ TEST_F(AccessTest, UnderTlsAdministrationIsForNamesAlone) {
   EXPECT_EQ(Code(access, From("ipv4:127.0.0.1:9"), Role::kAdmin), StatusCode::kPermissionDenied);
   EXPECT_EQ(Code(access, From("ipv4:10.0.0.1:9", "", "ops.example"), Role::kAdmin),
             StatusCode::kOk);
-  EXPECT_EQ(Code(access, From("ipv4:10.0.0.1:9", "", "app.example"), Role::kAdmin),
-            StatusCode::kPermissionDenied);
+  const absl::Status app =
+      access.Check(From("ipv4:10.0.0.1:9", "", "app.example"), Role::kAdmin).status();
+  EXPECT_THAT(app, StatusIs(StatusCode::kPermissionDenied,
+                            AllOf(HasSubstr("--admin-san"), Not(HasSubstr("own machine")))));
 }
 
 TEST_F(AccessTest, TokensGiveRolesAndPeersAreNoClients) {
@@ -83,6 +87,10 @@ TEST_F(AccessTest, TokensGiveRolesAndPeersAreNoClients) {
   EXPECT_EQ(Code(access, From(local, "read"), Role::kWrite), StatusCode::kPermissionDenied);
   EXPECT_EQ(Code(access, From(local, "write"), Role::kRead), StatusCode::kOk);
   EXPECT_EQ(Code(access, From(local, "write"), Role::kAdmin), StatusCode::kPermissionDenied);
+  std::string denied;
+  EXPECT_THAT(access.Check(From(local, "write"), Role::kAdmin, &denied),
+              StatusIs(StatusCode::kPermissionDenied));
+  EXPECT_EQ(denied, "writeer");
   EXPECT_EQ(Code(access, From(local, "admin"), Role::kAdmin), StatusCode::kOk);
   EXPECT_EQ(Code(access, From(local, "peer"), Role::kRead), StatusCode::kPermissionDenied);
   EXPECT_OK(access.CheckPeer(From(local, "peer")));

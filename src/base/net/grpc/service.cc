@@ -26,12 +26,15 @@ std::string PeerOf(const grpc::CallbackServerContext& context) {
   return absl::StrReplaceAll(context.peer(), {{"%5B", "["}, {"%5D", "]"}});
 }
 
-std::string SubjectOf(const grpc::CallbackServerContext& context) {
+// The subject alternative names, or the common name where there are none.
+std::vector<std::string> NamesOf(const grpc::CallbackServerContext& context) {
   const std::shared_ptr<const grpc::AuthContext> auth = context.auth_context();
-  if (auth == nullptr || !auth->IsPeerAuthenticated()) return "";
-  // The first subject alternative name, or the common name where there is none.
-  const std::vector<grpc::string_ref> names = auth->GetPeerIdentity();
-  return names.empty() ? "" : std::string(names[0].data(), names[0].size());
+  std::vector<std::string> names;
+  if (auth == nullptr || !auth->IsPeerAuthenticated()) return names;
+  for (const grpc::string_ref& name : auth->GetPeerIdentity()) {
+    names.emplace_back(name.data(), name.size());
+  }
+  return names;
 }
 
 }  // namespace
@@ -43,7 +46,8 @@ Call ReadCall(const grpc::CallbackServerContext& context) {
                       ? absl::InfiniteFuture()
                       : absl::FromChrono(deadline);
   call.peer = PeerOf(context);
-  call.subject = SubjectOf(context);
+  call.names = NamesOf(context);
+  if (!call.names.empty()) call.subject = call.names.front();
   call.authorization = MetadataOf(context, "authorization");
   call.trace = ParseTrace(MetadataOf(context, "traceparent"), MetadataOf(context, "tracestate"));
   return call;
