@@ -92,15 +92,26 @@ class BackupTest(unittest.TestCase):
         with Cluster(self.folder, nodes=1) as one:
             one.put(b"k", b"v")
             ctl("backup", "-addrs", one.cluster[0], "--out", backup)
-        found = ctl("drill", "--backup", backup, "--nodes", "3", "--work", self.folder)
+        left = self.folder / "eraft-drill-left"  # by one that was killed: nobody has its lock
+        left.mkdir()
+        (left / "OWNER").touch()
+        (left / "kv_0").mkdir()
+        (self.folder / "eraft-drill-other").mkdir()  # no drill's
+        server, seen = self.folder / "server", self.folder / "seen"
+        server.write_text(f"#!/bin/sh\nstat -c %a . token tokens kvserver.yaml >{seen}\ncat kvserver.yaml >>{seen}\n"
+                          f"exec {kv_rig.KVSERVER} \"$@\"\n")
+        server.chmod(0o700)
+        found = ctl("drill", "--backup", backup, "--nodes", "3", "--work", self.folder, "--kvserver", server)
+        self.assertEqual(seen.read_text().split()[:4], ["700", "600", "600", "600"])
+        self.assertIn("auth_token_file: tokens", seen.read_text())  # other users' clients are refused
         self.assertEqual(found["keys"], 1)
         self.assertGreater(found["recovery_seconds"], 0)
-        self.assertEqual([path.name for path in self.folder.glob("eraft-drill-*")], [])
+        self.assertEqual([path.name for path in self.folder.glob("eraft-drill-*")], ["eraft-drill-other"])
         bad = max((backup / "files").iterdir(), key=lambda path: path.stat().st_size)
         data = bytearray(bad.read_bytes())
         data[len(data) // 2] ^= 1
         bad.write_bytes(bytes(data))
-        failed = ctl("drill", "--backup", backup, "--work", self.folder, exit_code=1)
+        failed = ctl("drill", "--backup", backup, "--work", self.folder, exit_code=4)
         self.assertIn(bad.name, failed["error"]["message"])
         self.assertIn(bad.name, ctl("backup", "verify", backup, exit_code=4)["error"]["message"])
         self.assertIn(bad.name, ctl("restore", backup, "--out", self.folder / "x", "--cluster", "127.0.0.1:1",

@@ -8,10 +8,13 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "base/bytes.h"
 #include "base/cli/command.h"
+#include "base/config/secret.h"
+#include "base/digest/sha256.h"
 #include "base/json/json.h"
 #include "base/net/endpoint.h"
 #include "base/net/speaks.h"
@@ -19,6 +22,7 @@
 #include "base/units.h"
 #include "eraft/backup/restore.h"
 #include "eraft/cli/commands.h"
+#include "eraft/node/cluster.h"
 
 namespace slipway::eraft::cli {
 namespace {
@@ -31,7 +35,10 @@ constexpr int64_t kNodesMax = 7;
 constexpr int kExitPortTaken = 3;
 constexpr int kPortsFrom = 20'000, kPortsTo = 30'000;  // below those that systems give out
 constexpr int kAttempts = 5;
-constexpr char kConfigName[] = "kvserver.yaml";
+constexpr char kFolderPrefix[] = "eraft-drill-", kNewSuffix[] = ".new";
+constexpr char kOwnerName[] = "OWNER";  // locked by the eraftctl that made the folder
+constexpr char kConfigName[] = "kvserver.yaml", kTokenName[] = "token", kTokensName[] = "tokens";
+constexpr size_t kTokenBytes = 32;
 constexpr absl::Duration kPortLook = absl::Milliseconds(100), kLookAgain = absl::Milliseconds(50);
 constexpr absl::Duration kHealthMax = absl::Seconds(1), kStopMax = absl::Seconds(20);
 
@@ -48,13 +55,16 @@ class Drill {
       : arguments_(arguments), context_(context), in_(in) {}
   ~Drill() {
     processes_.clear();  // kills whatever still runs
+    owner_.reset();
     if (dir_ != nullptr) base::RemoveTree(*dir_, name_).IgnoreError();
   }
 
   absl::Status Run();
 
  private:
+  void RemoveStale();
   absl::Status MakeFolder();
+  absl::Status WriteConfig(base::Dir& folder);
   absl::StatusOr<std::string> FindProgram() const;
   std::string PickAddress(const std::vector<std::string>& taken);
   absl::Status Restore(base::Dir& backup);
@@ -69,12 +79,60 @@ class Drill {
   const AdminContext& context_;
   Invocation& in_;
   std::unique_ptr<base::Dir> dir_;
+  std::unique_ptr<base::File> owner_;
   std::string name_, path_;
+  std::string token_;  // without it nobody on this machine reads the data
   std::vector<std::string> members_;
   RestoreReport report_;
   std::vector<std::unique_ptr<base::Process>> processes_;
   absl::Duration restored_, serving_;
 };
+
+// Whether no server runs on a folder that an ended eraftctl left. Aborted names the process.
+absl::Status CheckUnused(base::Dir& folder) {
+  for (int64_t node = 0; node < kNodesMax; ++node) {
+    base::OpenOptions options;
+    options.write = true;
+    const auto lock = folder.Open(absl::StrCat("kv_", node, "/", kLockName), options);
+    if (absl::IsNotFound(lock.status())) continue;
+    SLIPWAY_RETURN_IF_ERROR(lock.status());
+    SLIPWAY_RETURN_IF_ERROR((*lock)->TryLock());
+  }
+  return absl::OkStatus();
+}
+
+// Removes what drills of this user left that were killed: their folders hold data.
+void Drill::RemoveStale() {
+  std::vector<std::string> names;
+  const auto entries = dir_->List();
+  while (entries.ok()) {
+    const auto entry = (*entries)->Next();
+    if (!entry.ok() || !entry->has_value()) break;
+    const std::string& name = (*entry)->name;
+    if (absl::StartsWith(name, kFolderPrefix) && !absl::EndsWith(name, kNewSuffix)) {
+      names.push_back(name);
+    }
+  }
+  for (const std::string& name : names) {
+    const auto meta = dir_->Stat(name);
+    if (!meta.ok() || meta->kind != base::FileKind::kDirectory ||
+        meta->uid != in_.world.environment.UserId()) {
+      continue;
+    }
+    const auto folder = dir_->OpenDir(name);
+    if (!folder.ok()) continue;
+    base::OpenOptions options;
+    options.write = true;
+    const auto owner = (*folder)->Open(kOwnerName, options);
+    if (!owner.ok() || !(*owner)->TryLock().ok()) continue;  // another's, or its drill runs
+    absl::Status removed = CheckUnused(**folder);
+    if (removed.ok()) removed = base::RemoveTree(*dir_, name);
+    if (!removed.ok()) {
+      in_.Warn("", absl::StrCat("a drill that was killed left ", name, ", which stays: ",
+                                removed.message(), "; end what uses it, and drill again"));
+    }
+  }
+}
 
 absl::Status Drill::MakeFolder() {
   const std::string folder = arguments_.work.empty()
@@ -82,9 +140,35 @@ absl::Status Drill::MakeFolder() {
                                  : arguments_.work;
   SLIPWAY_ASSIGN_OR_RETURN(dir_, in_.world.files.OpenRoot(folder));
   SLIPWAY_ASSIGN_OR_RETURN(const std::string path, in_.world.files.Canonical(folder));
-  name_ = absl::StrCat("eraft-drill-", in_.world.random.Hex(8));
+  RemoveStale();
+  token_ = in_.world.random.Hex(kTokenBytes);
+  // Under its name only when it is locked: another drill would take it for one that was left.
+  const std::string name = absl::StrCat(kFolderPrefix, in_.world.random.Hex(8));
+  name_ = absl::StrCat(name, kNewSuffix);
+  SLIPWAY_RETURN_IF_ERROR(dir_->MakeDir(name_, 0700));
+  SLIPWAY_ASSIGN_OR_RETURN(const auto made, dir_->OpenDir(name_));
+  base::OpenOptions options;
+  options.write = true;
+  options.create = true;
+  options.mode = 0600;
+  SLIPWAY_ASSIGN_OR_RETURN(owner_, made->Open(kOwnerName, options));
+  SLIPWAY_RETURN_IF_ERROR(owner_->TryLock());
+  SLIPWAY_RETURN_IF_ERROR(dir_->Rename(name_, *dir_, name, base::RenameMode::kNoReplace));
+  name_ = name;
   path_ = base::JoinPath(path, name_);
-  return dir_->MakeDir(name_, 0700);
+  return absl::OkStatus();
+}
+
+absl::Status Drill::WriteConfig(base::Dir& folder) {
+  const std::string hash = base::ToHex(base::Sha256Of(base::AsBytes(absl::string_view(token_))));
+  SLIPWAY_RETURN_IF_ERROR(base::WriteFileDurably(folder, kTokenName, token_ + "\n", 0600));
+  SLIPWAY_RETURN_IF_ERROR(
+      base::WriteFileDurably(folder, kTokensName, absl::StrCat(hash, " drill admin,peer\n"), 0600));
+  // The servers run in the folder.
+  return base::WriteFileDurably(folder, kConfigName,
+                                absl::StrCat("log_level: info\nauth_token_file: ", kTokensName,
+                                             "\npeer_token_file: ", kTokenName, "\n"),
+                                0600);
 }
 
 absl::StatusOr<std::string> Drill::FindProgram() const {
@@ -127,7 +211,7 @@ absl::Status Drill::Restore(base::Dir& backup) {
 // Nothing of this machine's own servers is to be in force: neither their file nor their variables.
 absl::Status Drill::Start(const std::string& program) {
   SLIPWAY_ASSIGN_OR_RETURN(const auto folder, dir_->OpenDir(name_));
-  SLIPWAY_RETURN_IF_ERROR(base::WriteFileDurably(*folder, kConfigName, "log_level: info\n", 0600));
+  SLIPWAY_RETURN_IF_ERROR(WriteConfig(*folder));
   std::map<std::string, std::string> environment;
   for (const std::string& name : in_.world.environment.Names()) {
     if (name.rfind("ERAFT", 0) == 0 || name == "NOTIFY_SOCKET") continue;
@@ -162,6 +246,7 @@ absl::Status Drill::Start(const std::string& program) {
 absl::Status Drill::AwaitServing() {
   client::ConnectOptions options;
   options.addresses = members_;
+  options.token = base::Secret(token_);
   SLIPWAY_ASSIGN_OR_RETURN(const auto admin, context_.open(options, in_.world, in_.cancel));
   const absl::Duration until = in_.world.clock.Monotonic() + arguments_.limit;
   while (true) {
@@ -289,7 +374,7 @@ void AddDrillCommand(base::cli::Program& program, const Context& context) {
     // The servers end with this command, whatever comes.
     Drill run(*arguments, *context, in);
     const absl::Status status = run.Run();
-    if (!status.ok()) in.exit_code = base::kExitFailure;
+    if (!status.ok() && !absl::IsDataLoss(status)) in.exit_code = base::kExitFailure;
     return status;
   });
 }
