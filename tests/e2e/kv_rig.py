@@ -35,6 +35,7 @@ def _compile(proto, name):
 kv = _compile("compat/kvraftpb/kvraft.proto", "kvraft_pb2")
 client = _compile("slipway/eraft/client/v1/client.proto", "eraft_client_pb2")
 admin = _compile("slipway/eraft/admin/v1/admin.proto", "eraft_admin_pb2")
+transport = _compile("slipway/eraft/transport/v1/transport.proto", "eraft_transport_pb2")
 health = _compile("compat/grpc/health/v1/health.proto", "kv_health_pb2")
 
 

@@ -16,7 +16,7 @@ import grpc
 
 import kv_rig
 import rig
-from kv_rig import admin, client, kv
+from kv_rig import admin, client, kv, transport
 
 
 class Base(unittest.TestCase):
@@ -255,10 +255,14 @@ class Operation(Base):
     def test_tokens_and_the_audit_log(self):  # E191, E192
         tokens = self.path / "tokens"
         tokens.write_text("".join(f"{hashlib.sha256(name.encode()).hexdigest()} {name}er {name}\n"
-                                  for name in ("read", "write", "admin")))
+                                  for name in ("read", "write", "admin", "peer")))
         tokens.chmod(0o600)
+        peer = self.path / "peer.token"
+        peer.write_text("peer")
+        peer.chmod(0o600)
         audit = self.path / "audit.jsonl"
-        node = self.node("--auth-token-file", str(tokens), "--audit-log", str(audit))
+        node = self.node("--auth-token-file", str(tokens), "--peer-token-file", str(peer), "--audit-log", str(audit),
+                         "--cluster-token", "a-long-token")
 
         def command(op, token, name="authorization"):
             value = f"Bearer {token}" if name == "authorization" else token
@@ -279,13 +283,34 @@ class Operation(Base):
                               admin.SetOptionResponse, metadata=[("authorization", f"Bearer {token}")])
         self.assertEqual(self.code(lambda: change("write"))[0], "PERMISSION_DENIED")
         change("admin")
+        self._stranger_is_no_peer(node)
         records = [json.loads(line) for line in audit.read_text().splitlines()]
         self.assertEqual([(r["actor"], r["op"], r["target"], r["result"]) for r in records if r["result"] == "ok"],
                          [("adminer", "set_option", "log_level", "ok")])
+        self.assertEqual([r["actor"] for r in records if r["result"] == "denied"], ["writeer"])
         tokens.write_text(f"{hashlib.sha256(b'new').hexdigest()} newer write\n")
         kv_rig.eventually(lambda: self._works(lambda: command(kv.GET, "new")), "the new token")
         self.assertEqual(self.code(lambda: command(kv.GET, "read"))[0], "UNAUTHENTICATED")
         self.assertNotIn("Bearer", node.log() + audit.read_text())
+
+    def _stranger_is_no_peer(self, node):
+        """Who has no token and no certificate learns from the open page what it may know, and greets in vain."""
+        page = node.http("/statusz?format=json")[1]
+        self.assertNotIn("a-long-token", page)
+        shown = json.loads(page)
+        self.assertNotIn("incarnation", shown)
+        cluster = bytes.fromhex(shown["cluster_id"])
+        hello = transport.Frame(seq=1, hello=transport.Hello(cluster_id=cluster, node_id=2, incarnation=7, peer_id=1,
+                                                             feature_level=1, address="x:1"))
+        stream = node.channel().stream_stream("/slipway.eraft.transport.v1.RaftTransport/Stream",
+                                              transport.Frame.SerializeToString, transport.Frame.FromString)
+
+        def greet(metadata):
+            return next(stream(iter([hello]), timeout=10, metadata=metadata))
+        self.assertEqual(self.code(lambda: greet([]))[0], "UNAUTHENTICATED")
+        self.assertEqual(self.code(lambda: greet([("authorization", "Bearer admin")]))[0], "PERMISSION_DENIED")
+        unary = node.channel().unary_unary("/raftpb.RaftService/AppendEntries")
+        self.assertEqual(self.code(lambda: unary(b"", timeout=10))[0], "UNAUTHENTICATED")
 
     @staticmethod
     def _works(call):
@@ -322,7 +347,7 @@ class Operation(Base):
     def test_mutual_tls_for_clients_and_administrators(self):  # E24, E191
         authority = kv_rig.Authority(self.path / "ca")
         cert, key = authority.issue("server")
-        ops, ops_key = authority.issue("ops", san="DNS:ops.example")
+        ops, ops_key = authority.issue("ops", san="DNS:first.example,DNS:ops.example")
         app, app_key = authority.issue("app", san="DNS:app.example")
         node = self.node("--tls-cert", cert, "--tls-key", key, "--tls-ca", authority.ca, "--tls-client-auth", "require",
                          "--admin-san", "ops.example")
@@ -431,7 +456,9 @@ class Start(Base):
                                 (("-cluster", one, "-addrs", "127.0.0.1:5002"), "--addrs"),
                                 (("-cluster", "10.1.1.1:5001"), "--insecure"),
                                 (("--election-timeout", "100ms"), "--election-timeout"),
-                                (("--auth-token-file", "/no/such/file"), "--auth-token-file")]:
+                                (("--auth-token-file", "/dev/null"), "--peer-token-file"),
+                                (("--auth-token-file", "/no/such/file", "--peer-token-file", "/dev/null"),
+                                 "--auth-token-file")]:
             with self.subTest(arguments):
                 result = self.run_with(*arguments, cwd=self.folder.name)
                 self.assertEqual(result.code, 2, result)
@@ -469,6 +496,10 @@ class Start(Base):
         result = self.run_with("-cluster", node.address(), "--engine", "memory", "--data-dir", self.path / "x")
         self.assertEqual(result.code, 3, result)
         self.assertIn(node.address(), result.err)
+        self.assertFalse((self.path / "x").exists())  # E10: it would be of the cluster that was named by mistake
+        result = self.run_with("-cluster", "192.0.2.1:5001", "--insecure", "--data-dir", self.path / "x")
+        self.assertEqual(result.code, 3, result)
+        self.assertFalse((self.path / "x").exists())
 
     def test_damage_in_the_middle_of_the_log_ends_with_5(self):  # E11, E113
         node = self.leader(engine="rocksdb")

@@ -316,6 +316,15 @@ void ConfigReader::Require(absl::string_view key, absl::string_view hint) {
   }
 }
 
+void ConfigReader::Mask(absl::string_view key) {
+  const std::string name = KeyText(key);
+  for (ConfigField& field : state_->values) {
+    if (field.Key() == name && !field.value.empty() && field.value != QuoteYaml("")) {
+      field.value = QuoteYaml(base::Secret("x").Masked());
+    }
+  }
+}
+
 bool ConfigReader::Has(absl::string_view key) const {
   const ConfigNode* node = Locate(key);
   return node != nullptr && node->kind != ConfigNode::Kind::kNull;

@@ -111,6 +111,8 @@ class ConfigReader {
   // A key that may not be left out: a problem when it is missing or empty.
   void Require(absl::string_view key, absl::string_view hint);
 
+  // The value of a key (declared before) is shown as ***, as a secret's is.
+  void Mask(absl::string_view key);
   // Whether the key is written somewhere (declared before).
   bool Has(absl::string_view key) const;
   // A problem or a doubt found by the caller, at the place of `key` (or of this map).

@@ -59,6 +59,7 @@ void BindMembers(base::ConfigReader& reader, Config& config) {
   }
   reader.Text("cluster_token", &config.cluster_token,
               "Names the cluster, the same on all nodes; unset: its members");
+  reader.Mask("cluster_token");
   reader.Bool("join", &config.join, "A new directory is of a node that a running cluster takes in");
   reader.Text("db", &config.db, "The data directory is <db>_<id>");
   reader.Text("data_dir", &config.data_dir, "The data directory itself, instead of db");
@@ -298,9 +299,25 @@ absl::Status CheckTls(absl::string_view name, const base::net::TlsOptions& tls) 
   return absl::OkStatus();
 }
 
+// Callers of the peers' port are known by a certificate, or by a token: else whoever reaches the
+// port speaks as a member, and the tokens of clients guard nothing.
+absl::Status CheckPeersAreKnown(const Config& config) {
+  if (config.auth_token_file.empty() || !config.peer_token_file.empty() ||
+      PeersShowCertificates(config)) {
+    return absl::OkStatus();
+  }
+  const absl::string_view tls = config.peer_listen.empty() ? "--tls" : "--peer-tls";
+  return Refuse("--auth-token-file", config.auth_token_file,
+                "peers show no certificate, so whoever reaches their port could speak as a member; "
+                "give --peer-token-file FILE, a token with the role peer, or ask for certificates "
+                "by ",
+                tls, "-client-auth require");
+}
+
 absl::Status CheckRest(const Config& config) {
   SLIPWAY_RETURN_IF_ERROR(CheckTls("tls", config.tls));
   SLIPWAY_RETURN_IF_ERROR(CheckTls("peer-tls", config.peer_tls));
+  SLIPWAY_RETURN_IF_ERROR(CheckPeersAreKnown(config));
   if (!config.peer_tls.cert.empty() && config.peer_listen.empty()) {
     return Refuse("--peer-tls-cert", config.peer_tls.cert,
                   "peers and clients share one listener; give peers one by --peer-listen");
@@ -326,6 +343,11 @@ absl::Status CheckRest(const Config& config) {
 }
 
 }  // namespace
+
+bool PeersShowCertificates(const KvServerConfig& config) {
+  const bool shared = config.peer_listen.empty() || config.peer_tls.cert.empty();
+  return (shared ? config.tls : config.peer_tls).client_auth != base::net::ClientAuth::kNone;
+}
 
 void BindKvServerConfig(base::ConfigReader& reader, KvServerConfig& config) {
   BindMembers(reader, config);

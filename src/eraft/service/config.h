@@ -101,6 +101,9 @@ struct KvServerPlan {
 absl::StatusOr<KvServerPlan> PlanKvServer(const KvServerConfig& config,
                                           base::Environment& environment);
 
+// Whether who comes as a peer has a certificate that was checked.
+bool PeersShowCertificates(const KvServerConfig& config);
+
 // The log as the configuration wants it; again after a change. Errors name --log-file.
 absl::Status SetUpLog(const KvServerConfig& config, base::Clock& clock);
 

@@ -115,6 +115,13 @@ TEST_F(ConfigTest, WhatIsWrongIsNamedByFlagAndValue) {  // E10, E31
       {{"--tls-cert", "c.pem"}, {"--tls-key"}},
       {{"--admin-san", "ops"}, {"--admin-san", "--tls-client-auth"}},
       {{"--join"}, {"--join", "--cluster-token"}},
+      {{"--auth-token-file", "t", "--check-config"}, {"--auth-token-file t", "--peer-token-file"}},
+      {{"--auth-token-file", "t", "--tls-cert", "c", "--tls-key", "k"},
+       {"--peer-token-file", "--tls-client-auth require"}},
+      {{"--auth-token-file", "t", "--tls-cert", "c", "--tls-key", "k", "--tls-ca", "a",
+        "--tls-client-auth", "require", "--peer-listen", "127.0.0.1:7", "--peer-tls-cert", "c",
+        "--peer-tls-key", "k"},
+       {"--peer-token-file", "--peer-tls-client-auth require"}},
       {{"--wal-linger", "1s"}, {"wal_linger"}},
       {{"--no-such-flag"}, {"--no-such-flag"}},
   };
@@ -123,6 +130,18 @@ TEST_F(ConfigTest, WhatIsWrongIsNamedByFlagAndValue) {  // E10, E31
     EXPECT_EQ(ran.exit, 2) << args[0];
     for (const std::string& part : parts) EXPECT_THAT(ran.err, HasSubstr(part));
   }
+}
+
+TEST_F(ConfigTest, WithTokensPeersAreKnownByTokenOrCertificate) {  // E191
+  EXPECT_EQ(Run({"--auth-token-file", "t", "--peer-token-file", "p"}).exit, 0);
+  EXPECT_EQ(Run({"--auth-token-file", "t", "--tls-cert", "c", "--tls-key", "k", "--tls-ca", "a",
+                 "--tls-client-auth", "require"})
+                .exit,
+            0);
+  EXPECT_EQ(Run({"--auth-token-file", "t", "--peer-listen", "127.0.0.1:7", "--peer-tls-cert", "c",
+                 "--peer-tls-key", "k", "--peer-tls-ca", "a", "--peer-tls-client-auth", "require"})
+                .exit,
+            0);
 }
 
 TEST_F(ConfigTest, AClusterIsNamedByItsMembersOrAToken) {  // E123
@@ -149,6 +168,9 @@ TEST_F(ConfigTest, CheckAndPrintStartNothing) {
   const Ran check = Run({"--check-config"});
   EXPECT_EQ(check.out, "config ok\n");
   EXPECT_TRUE(check.settings.shown);
+  const Ran token = Run({"--print-config", "--cluster-token", "a-long-one"});
+  EXPECT_THAT(token.out, AllOf(HasSubstr("cluster_token: \"***\""), Not(HasSubstr("a-long-one"))));
+  EXPECT_EQ(token.settings.config.cluster_token, "a-long-one");
   const Ran print = Run({"--print-config", "-id", "1"});
   EXPECT_THAT(print.out, AllOf(HasSubstr("heartbeat_interval: 100ms"), HasSubstr("--id")));
 }

@@ -186,6 +186,13 @@ absl::Status Identify(base::World& world, const KvServerConfig& config, const Kv
 
 }  // namespace
 
+bool IsFirstStart(base::World& world, const KvServerPlan& plan) {
+  const auto dir = world.files.OpenRoot(Absolute(world, plan.data_dir));
+  if (!dir.ok()) return absl::IsNotFound(dir.status());
+  const auto identity = wal::ReadTwoCopy(**dir, wal::kIdentityName);
+  return identity.ok() && !identity->newest.has_value() && identity->damaged == 0;
+}
+
 absl::StatusOr<DataDirectory> OpenDataDirectory(base::World& world, const KvServerConfig& config,
                                                 const KvServerPlan& plan) {
   DataDirectory data;

@@ -24,6 +24,9 @@ struct DataDirectory {
   bool fresh = false;
 };
 
+// Whether OpenDataDirectory would make an IDENTITY, as far as one can see.
+bool IsFirstStart(base::World& world, const KvServerPlan& plan);
+
 // Makes the directory and its IDENTITY where there is none; another's is only looked at.
 // FailedPrecondition: of another node, cluster, engine or user, or full of other things;
 // DataLoss: IDENTITY cannot be read; Aborted: a process has it; PermissionDenied.

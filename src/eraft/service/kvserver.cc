@@ -121,6 +121,12 @@ absl::Status KvServerImpl::OpenSecurity() {
                                                      Access::RoleNames());
     SLIPWAY_RETURN_IF_ERROR(ConfigError("--auth-token-file", tokens_->Reload()));
   }
+  if (!config_.peer_token_file.empty()) {
+    auto token = base::ReadSecretFile(world.files, config_.peer_token_file);
+    if (!token.ok()) return ConfigError("--peer-token-file", token.status());
+    if (!token->warning.empty()) SLIPWAY_LOG(kWarn, token->warning);
+    peer_token_ = std::string(token->secret.Reveal());
+  }
   const auto watch = [&](const base::net::TlsOptions& options, absl::string_view flag,
                          std::shared_ptr<base::net::TlsWatcher>& watcher) -> absl::Status {
     if (options.cert.empty()) return absl::OkStatus();
@@ -145,6 +151,23 @@ absl::Status KvServerImpl::OpenSecurity() {
   return absl::OkStatus();
 }
 
+// A first start that cannot serve leaves no directory, which would be of the cluster that was named
+// by mistake (E10).
+absl::Status KvServerImpl::TryListeners() {
+  if (!IsFirstStart(world_.world, plan_)) return absl::OkStatus();
+  const bool tls = tls_ != nullptr;
+  std::vector<std::string> all;
+  for (const auto& [text, encrypted] : {std::pair(plan_.listen, tls),
+                                        {plan_.peer_listen, tls || peer_tls_ != nullptr},
+                                        {plan_.http_listen, tls}}) {
+    if (text.empty()) continue;
+    SLIPWAY_ASSIGN_OR_RETURN(const std::vector<std::string> addresses,
+                             base::net::ListenAddresses(text, encrypted, world_.world.files));
+    all.insert(all.end(), addresses.begin(), addresses.end());
+  }
+  return ListenError(base::net::Server::TryListen(all));
+}
+
 absl::Status KvServerImpl::OpenTransport() {
   auto peers = PeersFile::Open(*data_.dir);
   if (!peers.ok()) return base::Annotate(peers.status(), data_.path);
@@ -157,15 +180,10 @@ absl::Status KvServerImpl::OpenTransport() {
   options.unary = config_.unary_transport;
   options.address = plan_.advertise;
   options.tls = config_.peer_tls.cert.empty() ? config_.tls : config_.peer_tls;
-  const bool shared = plan_.peer_listen.empty() || config_.peer_tls.cert.empty();
-  options.certificate_required =
-      (shared ? config_.tls : config_.peer_tls).client_auth != base::net::ClientAuth::kNone;
+  options.certificate_required = PeersShowCertificates(config_);
   base::World& world = world_.world;
-  if (!config_.peer_token_file.empty()) {
-    auto token = base::ReadSecretFile(world.files, config_.peer_token_file);
-    if (!token.ok()) return ConfigError("--peer-token-file", token.status());
-    if (!token->warning.empty()) SLIPWAY_LOG(kWarn, token->warning);
-    options.token = std::string(token->secret.Reveal());
+  options.token = peer_token_;
+  if (tokens_ != nullptr && (!options.certificate_required || !options.token.empty())) {
     options.admit = [this](const base::net::Call& call) { return access_->CheckPeer(call); };
   }
   SLIPWAY_ASSIGN_OR_RETURN(
@@ -263,6 +281,7 @@ absl::Status KvServerImpl::Open() {
   effective_ = EffectiveSettings(config_, world_.world.pool.threads(), &warnings);
   for (const std::string& warning : warnings) SLIPWAY_LOG(kWarn, warning);
   SLIPWAY_RETURN_IF_ERROR(OpenSecurity());
+  SLIPWAY_RETURN_IF_ERROR(TryListeners());
   SLIPWAY_ASSIGN_OR_RETURN(data_, OpenDataDirectory(world_.world, config_, plan_));
   home_ = MakeHome(config_, data_);
   replica_.emplace(

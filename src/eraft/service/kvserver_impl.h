@@ -47,6 +47,7 @@ class KvServerImpl final : public KvServer, public ServerControl {
   // kvserver.cc: the way up and down
   absl::Status OpenSecurity();
   absl::Status OpenNode();
+  absl::Status TryListeners();
   absl::Status OpenTransport();
   absl::Status StartGrpc();
   absl::Status StartHttp();
@@ -93,6 +94,7 @@ class KvServerImpl final : public KvServer, public ServerControl {
   std::unique_ptr<base::AuditLog> audit_;
   std::shared_ptr<base::net::TlsWatcher> tls_, peer_tls_;
   std::optional<Access> access_;
+  std::string peer_token_;  // that this node shows; empty: none
   std::optional<SlowLog> slow_;
   std::unique_ptr<EngineHome> home_;
   std::unique_ptr<Incarnations> incarnations_;

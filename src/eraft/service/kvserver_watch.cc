@@ -426,7 +426,6 @@ Json KvServerImpl::StatusJson() {
                         {"id", static_cast<uint64_t>(plan_.index)},
                         {"node", plan_.id},
                         {"cluster_id", base::ToHex(base::BytesView(data_.cluster))},
-                        {"incarnation", absl::StrCat(data_.incarnation)},
                         {"uptime_s", absl::ToInt64Seconds(clock_.Monotonic() - started_at_)},
                         {"ready", health_.ready()},
                         {"data_dir", data_.path},
@@ -436,6 +435,8 @@ Json KvServerImpl::StatusJson() {
                         {"feature_level", static_cast<uint64_t>(kEntryLevel)},
                         {"cluster_feature_level", static_cast<uint64_t>(replica_->level())},
                         {"inflight", replica_->inflight()}});
+  // Who knows it can greet as this node; the page is open to all.
+  if (tokens_ == nullptr) json.Set("incarnation", absl::StrCat(data_.incarnation));
   {
     base::MutexLock lock(mutex_);
     json.Set("last_error", std::string(fatal_.message()));

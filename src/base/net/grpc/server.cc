@@ -288,6 +288,15 @@ class RealServer final : public Server {
 
 }  // namespace
 
+absl::Status Server::TryListen(const std::vector<std::string>& addresses) {
+  std::vector<Endpoint> endpoints;
+  for (const std::string& address : addresses) {
+    SLIPWAY_ASSIGN_OR_RETURN(Endpoint endpoint, ParseEndpoint(address));
+    endpoints.push_back(std::move(endpoint));
+  }
+  return Acceptor::Listen(endpoints, /*refused=*/nullptr).status();
+}
+
 Owned<Server> Server::Start(const std::vector<Listener>& listeners, const ServerOptions& options,
                             Health& health, Metrics& metrics) {
   InitGrpc();

@@ -50,6 +50,9 @@ class Server {
   // the caller's). InvalidArgument: an address does not parse.
   static Owned<Server> Start(const std::vector<Listener>& listeners, const ServerOptions& options,
                              Health& health, Metrics& metrics);
+  // Whether all of them can be listened on, now: for who makes nothing before he knows. Errors of
+  // Start.
+  static absl::Status TryListen(const std::vector<std::string>& addresses);
   virtual ~Server() = default;  // as Drain(now)
   // The port of the first address of a listener.
   virtual int port(size_t listener_index) const = 0;
