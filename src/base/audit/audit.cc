@@ -8,11 +8,14 @@
 #include "base/bytes.h"
 #include "base/digest/sha256.h"
 #include "base/log/log.h"
+#include "base/mutant.h"
 
 namespace slipway::base {
 namespace {
 
-constexpr uint64_t kLineBytesMax = 64 << 10;
+constexpr uint64_t kLineBytesMax = 64 << 10;  // what Continue finds again
+constexpr size_t kTextBytesMax = 1024;        // of a text of a record, where the line is too long
+constexpr char kDenied[] = "denied";
 constexpr absl::string_view kTimeFormat = "%Y-%m-%dT%H:%M:%E3SZ";
 
 // SHA-256 of the hash before, as 32 bytes, and the record without its own hash.
@@ -28,7 +31,43 @@ std::string HashOf(absl::string_view prev, const Json& record) {
 absl::string_view ResultOf(const absl::Status& outcome) {
   if (outcome.ok()) return "ok";
   const bool refused = absl::IsUnauthenticated(outcome) || absl::IsPermissionDenied(outcome);
-  return refused ? "denied" : "failed";
+  return refused ? kDenied : "failed";
+}
+
+// Its first characters.
+std::string Cut(absl::string_view text) {
+  size_t size = std::min(text.size(), kTextBytesMax);
+  // A byte of the form 10xxxxxx goes on with a character.
+  while (size > 0 && size < text.size() && (static_cast<uint8_t>(text[size]) & 0xc0) == 0x80) {
+    --size;
+  }
+  return std::string(text.substr(0, size));
+}
+
+// The record without what follows from those before.
+Json ToJson(const AuditRecord& record) {
+  Json json = Json::MakeObject();
+  if (const Json::Object* fields = record.fields.AsObject()) {
+    for (const auto& [name, value] : *fields) json.Set(name, value);
+  }
+  json.Set("actor", record.actor.empty() ? record.peer : record.actor);
+  json.Set("peer", record.peer);
+  json.Set("op", record.op);
+  json.Set("target", record.target);
+  json.Set("request_id", record.request_id);
+  json.Set("result", ResultOf(record.outcome));
+  json.Set("code", absl::StatusCodeToString(record.outcome.code()));
+  return json;
+}
+
+// Each character may take six bytes: with the rest, this is half of a line.
+Json CutJson(const AuditRecord& record) {
+  AuditRecord cut = record;
+  for (std::string* text : {&cut.actor, &cut.peer, &cut.op, &cut.target, &cut.request_id}) {
+    *text = Cut(*text);
+  }
+  cut.fields = Json::MakeObject({{"cut", true}});
+  return ToJson(cut);
 }
 
 // The record of a line, its own hash checked and taken off.
@@ -94,19 +133,17 @@ absl::Status AuditLog::Continue() {
 }
 
 void AuditLog::Write(const AuditRecord& record) {
-  Json json = Json::MakeObject();
-  if (const Json::Object* fields = record.fields.AsObject()) {
-    for (const auto& [name, value] : *fields) json.Set(name, value);
+  Json json = ToJson(record);
+  if (json.DumpCanonical().size() > kLineBytesMax / 2 && !SLIPWAY_MUTANT("audit-line-uncut")) {
+    json = CutJson(record);
   }
-  json.Set("actor", record.actor.empty() ? record.peer : record.actor);
-  json.Set("peer", record.peer);
-  json.Set("op", record.op);
-  json.Set("target", record.target);
-  json.Set("request_id", record.request_id);
-  json.Set("result", ResultOf(record.outcome));
-  json.Set("code", absl::StatusCodeToString(record.outcome.code()));
   json.Set("ts", absl::FormatTime(kTimeFormat, clock_.Wall(), absl::UTCTimeZone()));
   MutexLock lock(mutex_);
+  if (ResultOf(record.outcome) == kDenied && !denied_.TryTake(1, clock_.Monotonic())) {
+    ++left_out_;
+    return;
+  }
+  if (left_out_ > 0) json.Set("denied_left_out", left_out_);
   json.Set("seq", seq_ + 1);
   json.Set("prev", hash_);
   const std::string hash = HashOf(hash_, json);
@@ -120,6 +157,7 @@ void AuditLog::Write(const AuditRecord& record) {
     return;
   }
   size_bytes_ += line.size();
+  left_out_ = 0;
   ++seq_;
   hash_ = hash;
 }

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/files.h"
 #include "base/json/json.h"
+#include "base/limiter.h"
 #include "base/status.h"
 #include "base/sync/mutex.h"
 
@@ -34,7 +35,10 @@ class AuditLog {
   // taken off; the chain goes on from the last whole one. Errors of Files; DataLoss: the end of the
   // file is no audit log; Aborted: somebody else writes it, another server perhaps.
   static Owned<AuditLog> Open(Files& files, const std::string& path, Clock& clock);
-  // A record that cannot be written is logged as an error; the call it tells of goes on.
+  // A record that cannot be written is logged as an error; the call it tells of goes on. What would
+  // make a line of over 64 KiB is cut, and the record says so ("cut"). Of callers that were denied,
+  // who could fill the disk, a hundred are written and then ten a second; how many were left out is
+  // in the next record ("denied_left_out").
   void Write(const AuditRecord& record);
 
  private:
@@ -43,6 +47,8 @@ class AuditLog {
 
   Clock& clock_;
   Mutex mutex_;
+  Limiter denied_ ABSL_GUARDED_BY(mutex_) = Limiter(/*rate=*/10, /*burst=*/100);
+  uint64_t left_out_ ABSL_GUARDED_BY(mutex_) = 0;
   std::unique_ptr<File> file_ ABSL_GUARDED_BY(mutex_);
   uint64_t size_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t seq_ ABSL_GUARDED_BY(mutex_) = 0;

@@ -18,6 +18,7 @@ using absl::StatusCode;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using testing::IsOk;
+using ::testing::Not;
 using testing::StatusIs;
 
 class AuditTest : public ::testing::Test {
@@ -59,6 +60,34 @@ TEST_F(AuditTest, TellsWhoDidWhatAndWhatCameOfIt) {  // Z144
                           HasSubstr(R"("op":"delete")"), HasSubstr(R"("result":"denied")"),
                           HasSubstr(R"("result":"failed")"),
                           HasSubstr(R"("ts":"2024-01-20T10:00:00.000Z")")));
+}
+
+TEST_F(AuditTest, ARecordOfAnySizeIsCutSoThatTheLogIsOpenedAgain) {  // E192
+  const std::string huge(200'000, '\x01');                           // six bytes each, in JSON
+  Open()->Write({.actor = huge,
+                 .peer = huge,
+                 .op = "set_option",
+                 .target = "\xc3\xa4" + huge,
+                 .request_id = huge,
+                 .outcome = absl::InvalidArgumentError("no"),
+                 .fields = Json::MakeObject({{"before", huge}})});
+  EXPECT_LT(Text().size(), 64u << 10);
+  EXPECT_THAT(Text(), AllOf(HasSubstr(R"("cut":true)"), HasSubstr("\"target\":\"\xc3\xa4")));
+  auto again = Open();
+  ASSERT_NE(again, nullptr);
+  Write(*again, "next");
+  EXPECT_OK(VerifyAudit(Text()));
+}
+
+TEST_F(AuditTest, CallersThatAreDeniedDoNotFillTheDisk) {  // E192
+  auto log = Open();
+  for (int i = 0; i < 250; ++i) Write(*log, "delete", absl::PermissionDeniedError("no"));
+  EXPECT_THAT(Text(), AllOf(HasSubstr(R"("seq":100,)"), Not(HasSubstr(R"("seq":101,)"))));
+  Write(*log, "upload");
+  EXPECT_THAT(Text(), HasSubstr(R"("denied_left_out":150,)"));
+  Write(*log, "upload");
+  EXPECT_THAT(Text(), Not(HasSubstr(R"("denied_left_out":0)")));
+  EXPECT_OK(VerifyAudit(Text()));
 }
 
 TEST_F(AuditTest, AChangeOrAGapShows) {
