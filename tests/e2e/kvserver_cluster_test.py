@@ -171,6 +171,24 @@ class ClusterTest(unittest.TestCase):
         kv_rig.eventually(lambda: away.command_call(kv.GET, b"k")[1] == b"v", "it follows and reads")
         kv_rig.eventually(lambda: 4 in [member.node_id for member in away.group().members], "it knows the members")
 
+    def test_a_member_with_another_engine_says_so_and_is_not_ready(self):  # E28, E161
+        arguments = ["--cluster-token", "t", "--log-keep-entries", "10"]
+        cluster = self.cluster(nodes=1, arguments=arguments)
+        leader = cluster.leader()
+        for number in range(50):
+            cluster.put(b"k%d" % number, b"v")
+        leader.admin("Snapshot", admin.SnapshotRequest(), admin.SnapshotResponse)
+        added = kv_rig.Node(self.folder.name, 1, [*cluster.cluster, f"127.0.0.1:{kv_rig.free_port()}"],
+                            [*arguments, "--join", "--engine", "leveldb"])
+        self.addCleanup(added.kill)
+        added.start()
+        member = admin.Member(node_id=2, address=added.cluster[1], role=admin.Member.LEARNER)
+        leader.admin("ChangeMembership", admin.ChangeMembershipRequest(group=1, add=[member]),
+                     admin.ChangeMembershipResponse)
+        kv_rig.eventually(lambda: "it is of engine rocksdb, this node has leveldb" in added.log(), "it says why")
+        self.assertFalse(added.serving("readiness"))
+        self.assertEqual(added.log().count("it is of engine rocksdb"), 1)
+
     def test_a_change_that_would_lose_the_quorum_is_refused(self):  # E169
         cluster = self.cluster()
         leader = cluster.leader()

@@ -23,6 +23,10 @@ void SnapshotReceiver::Reply(raft::NodeId peer, uint64_t transfer, SnapshotReply
       .IgnoreError();
 }
 
+std::string SnapshotReceiver::error() const {
+  return group_.raft().commit() < error_at_ ? error_ : "";
+}
+
 // Whether the offer needs no transfer.
 bool SnapshotReceiver::AnswerAtOnce(raft::NodeId peer, const SnapshotOffer& offer) {
   const raft::Message& message = offer.message;
@@ -100,6 +104,8 @@ void SnapshotReceiver::OnOpened(absl::StatusOr<Opened> opened) {
   transfer_->busy = false;
   const raft::NodeId peer = transfer_->peer;
   const uint64_t transfer = transfer_->offer.transfer;
+  error_ = std::string(opened.status().message());
+  error_at_ = transfer_->offer.message.snapshot.index;
   if (!opened.ok()) {
     const bool later = absl::IsResourceExhausted(opened.status());
     Reply(peer, transfer, later ? SnapshotReply::kBusy : SnapshotReply::kRefused);

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -25,6 +26,8 @@ class SnapshotReceiver {
   void OnOffer(raft::NodeId peer, SnapshotOffer offer);
   void OnPart(raft::NodeId peer, const SnapshotPart& part);
   void Tick();
+  // Why the last offer could not be taken; empty: it could, or is not needed any more.
+  std::string error() const;
 
  private:
   struct Transfer {
@@ -57,6 +60,8 @@ class SnapshotReceiver {
   void Reply(raft::NodeId peer, uint64_t transfer, SnapshotReply reply, uint64_t next = 0);
 
   Group& group_;
+  std::string error_;  // of the offer of the snapshot at error_at_
+  raft::Index error_at_ = 0;
   const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
   std::unique_ptr<Transfer> transfer_;
 };
