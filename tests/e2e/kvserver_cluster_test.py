@@ -189,6 +189,20 @@ class ClusterTest(unittest.TestCase):
         self.assertFalse(added.serving("readiness"))
         self.assertEqual(added.log().count("it is of engine rocksdb"), 1)
 
+    def test_an_address_that_is_not_in_force_is_told(self):  # E170
+        ports = [kv_rig.free_port() for _ in range(2)]
+        nodes = [kv_rig.Node(self.folder.name, index, [f"127.0.0.1:{port}" for port in ports],
+                             ["--advertise", f"localhost:{ports[index]}"]) for index in range(2)]
+        for node in nodes:
+            self.addCleanup(node.kill)
+            node.launch()
+        told = "in_force=127.0.0.1:"
+        kv_rig.eventually(lambda: any(told in node.log() for node in nodes), "who does not lead says so")
+        node = next(node for node in nodes if told in node.log())
+        node.await_serving().stop()
+        node.start()
+        self.assertEqual(node.log().count(told), 2)
+
     def test_a_change_that_would_lose_the_quorum_is_refused(self):  # E169
         cluster = self.cluster()
         leader = cluster.leader()
