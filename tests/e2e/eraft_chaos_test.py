@@ -62,7 +62,7 @@ class ChaosTest(Scenarios):
 
     def test_a_lost_disk(self):  # E416
         self.assertEqual(self.scenario("lost-disk", "--count", 1, "--seed", 1)["faults"],
-                         {"lost disk": 1, "taken in again": 1})
+                         {"lost disk": 1, "taken in again by itself": 1})
 
 
 class PowerTest(Scenarios):

@@ -13,6 +13,8 @@ namespace {
 
 constexpr uint64_t kSmallDiskBytes = 160 * base::kMiB;
 constexpr absl::Duration kRecoverIn = absl::Seconds(60);
+// What a node says that knows itself refused.
+constexpr char kWaitsWords[] = "waits until they take it in again";
 
 // Clients are answered again: as many as there are, from now on.
 absl::Status AwaitAnswers(Run& run, absl::string_view what) {
@@ -158,11 +160,6 @@ bool IsMissed(Run& run, int node) {
                      });
 }
 
-absl::Status Wipe(Run& run, int node) {
-  SLIPWAY_RETURN_IF_ERROR(run.cluster().Kill(node));
-  return RunTool(run.world(), {"rm", "-rf", run.cluster().DataDir(node)}).status();
-}
-
 // What an operator does for a node whose disk is new: `eraftctl member remove`, start it with
 // --join, `eraftctl member add`.
 absl::Status Readmit(Run& run, int node) {
@@ -177,30 +174,65 @@ absl::Status Readmit(Run& run, int node) {
   return cluster.admin().ChangeMembership(change, 2 * kRecoverIn).status();
 }
 
+// Comes back without its memory, under its old id: it might vote twice in a term, so nobody
+// listens.
+absl::Status ComeBackEmpty(Run& run, int victim) {
+  SLIPWAY_RETURN_IF_ERROR(run.cluster().Kill(victim));
+  SLIPWAY_RETURN_IF_ERROR(NewDisk(run, victim));
+  SLIPWAY_RETURN_IF_ERROR(run.cluster().StartNode(victim));
+  const absl::Status missed =
+      WaitFor("nobody listens to a node without its data", kRecoverIn, run.world().clock,
+              run.cancel(), [&] { return IsMissed(run, victim); });
+  if (absl::IsDeadlineExceeded(missed)) return Run::Broken(std::string(missed.message()));
+  SLIPWAY_RETURN_IF_ERROR(missed);
+  // It may be a moment ago that it was taken in; until then it has no term of its own.
+  const uint64_t term = run.cluster().Term();
+  const auto itself = run.cluster().Groups(absl::Seconds(2))[static_cast<size_t>(victim)];
+  if (itself.has_value() && (itself->role == "Leader" || itself->term > term)) {
+    return Run::Broken(absl::StrCat("a node without its data is ", itself->role, " in term ",
+                                    itself->term, " beside a group in term ", term));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status LostDisk(Run& run) {
   SLIPWAY_RETURN_IF_ERROR(run.Begin(run.Nodes(3), SmallLogs()));
   const int rounds = run.Count(5);
   for (int round = 0; round < rounds; ++round) {
     SLIPWAY_ASSIGN_OR_RETURN(const int leader, run.cluster().AwaitLeader());
-    const uint64_t term = run.cluster().Term();
+    const bool leads = round % 3 == 1;
+    const int victim = leads ? leader : AnyFollower(run, leader);
+    SLIPWAY_ASSIGN_OR_RETURN(const int waited, CountInLog(run, victim, kWaitsWords));
+    run.Count(leads ? "lost disk of the leader" : "lost disk");
+    SLIPWAY_RETURN_IF_ERROR(ComeBackEmpty(run, victim));
+    const absl::Duration began = run.now();
+    SLIPWAY_RETURN_IF_ERROR(AwaitVoter(run, victim));
+    SLIPWAY_ASSIGN_OR_RETURN(const int waits, CountInLog(run, victim, kWaitsWords));
+    if (waits <= waited) {
+      return Run::Broken(absl::StrCat("node ", victim, " did not know that it had to wait"));
+    }
+    run.Note(absl::StrCat("again_after_ms_", round), absl::ToInt64Milliseconds(run.now() - began));
+    run.Count("taken in again by itself");
+    SLIPWAY_RETURN_IF_ERROR(AwaitAnswers(run, "answers of all"));
+  }
+  return run.Finish(0.5);
+}
+
+absl::Status LostDiskOfOperator(Run& run) {
+  std::vector<std::string> arguments = SmallLogs();
+  arguments.emplace_back("--auto-repair=false");
+  SLIPWAY_RETURN_IF_ERROR(run.Begin(run.Nodes(3), std::move(arguments)));
+  const int rounds = run.Count(5);
+  for (int round = 0; round < rounds; ++round) {
+    SLIPWAY_ASSIGN_OR_RETURN(const int leader, run.cluster().AwaitLeader());
     const int victim = AnyFollower(run, leader);
     run.Count("lost disk");
-    SLIPWAY_RETURN_IF_ERROR(Wipe(run, victim));
-    SLIPWAY_RETURN_IF_ERROR(run.cluster().StartNode(victim));
-    // Under its old id without its memory: it might vote twice in a term, so nobody listens.
-    SLIPWAY_RETURN_IF_ERROR(run.Wait(3 * kElectionTimeout));
-    const absl::Status missed =
-        WaitFor("nobody listens to a node without its data", kRecoverIn, run.world().clock,
-                run.cancel(), [&] { return IsMissed(run, victim); });
-    if (absl::IsDeadlineExceeded(missed)) return Run::Broken(std::string(missed.message()));
-    SLIPWAY_RETURN_IF_ERROR(missed);
-    const auto itself = run.cluster().Groups(absl::Seconds(2))[static_cast<size_t>(victim)];
-    if (itself.has_value() && (itself->role == "Leader" || itself->term > term)) {
-      return Run::Broken(absl::StrCat("a node without its data is ", itself->role, " in term ",
-                                      itself->term, " beside a group in term ", term));
-    }
+    SLIPWAY_RETURN_IF_ERROR(ComeBackEmpty(run, victim));
+    SLIPWAY_RETURN_IF_ERROR(run.Wait(5 * kElectionTimeout));
+    if (!IsMissed(run, victim)) return Run::Broken("it was taken in without --auto-repair");
     SLIPWAY_RETURN_IF_ERROR(AwaitAnswers(run, "answers of the others"));
-    SLIPWAY_RETURN_IF_ERROR(Wipe(run, victim));
+    SLIPWAY_RETURN_IF_ERROR(run.cluster().Kill(victim));
+    SLIPWAY_RETURN_IF_ERROR(NewDisk(run, victim));
     SLIPWAY_RETURN_IF_ERROR(Readmit(run, victim));
     run.Count("taken in again");
   }
@@ -217,8 +249,11 @@ std::vector<Scenario> DiskScenarios() {
        Needs::kShim, SyncFails},
       {"slow", "E410", "each sync of the leader takes 2 s: another one leads soon", Needs::kShim,
        SlowDisk},
-      {"lost-disk", "E416", "a node comes back without its data, under its old id", Needs::kNothing,
-       LostDisk},
+      {"lost-disk", "E416",
+       "a node comes back without its data under its old id, and is taken in again by itself",
+       Needs::kNothing, LostDisk},
+      {"new-disk", "E416-operator", "the same without --auto-repair: an operator takes it in again",
+       Needs::kNothing, LostDiskOfOperator},
   };
 }
 

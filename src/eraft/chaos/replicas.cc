@@ -66,6 +66,11 @@ absl::StatusOr<Agreement> CompareReplicas(Cluster& cluster, base::World& world,
     bool moved = false;  // something was applied meanwhile
     for (const int node : *members) {
       const auto taken = cluster.admin().Snapshot(cluster.address(node), kSnapshotIn);
+      if (absl::IsFailedPrecondition(taken.status())) {  // it takes one by itself; then again
+        why = absl::StrCat("node ", node, ": ", taken.status().message());
+        moved = true;
+        break;
+      }
       if (!taken.ok()) return base::Annotate(taken.status(), absl::StrCat("node ", node));
       SLIPWAY_ASSIGN_OR_RETURN(const Manifest manifest,
                                NewestManifest(world, cluster.DataDir(node)));
@@ -83,6 +88,7 @@ absl::StatusOr<Agreement> CompareReplicas(Cluster& cluster, base::World& world,
       }
     }
     if (!moved) return agreement;
+    SLIPWAY_RETURN_IF_ERROR(Wait(absl::Milliseconds(100), cancel));
   }
   return absl::DeadlineExceededError(absl::StrCat("compare replicas: ", why));
 }

@@ -47,5 +47,11 @@ std::vector<std::string> SmallLogs();
 inline constexpr absl::Duration kElectionTimeout = absl::Seconds(1);
 // A node that does not lead; CHECK: there is one.
 int AnyFollower(Run& run, int leader);
+// Puts an empty disk in the place of the node's, which is down.
+absl::Status NewDisk(Run& run, int node);
+// Until the node votes and the leader hears it. Internal: not within two minutes, or it ended.
+absl::Status AwaitVoter(Run& run, int node);
+// How many lines of the node's log have `words`.
+absl::StatusOr<int> CountInLog(Run& run, int node, const std::string& words);
 
 }  // namespace slipway::eraft::chaos
