@@ -36,7 +36,7 @@ class AuditLog {
   // file is no audit log; Aborted: somebody else writes it, another server perhaps.
   static Owned<AuditLog> Open(Files& files, const std::string& path, Clock& clock);
   // A record that cannot be written is logged as an error; the call it tells of goes on. What would
-  // make a line of over 64 KiB is cut, and the record says so ("cut"). Of callers that were denied,
+  // make a line of over 32 KiB is cut, and the record says so ("cut"). Of callers that were denied,
   // who could fill the disk, a hundred are written and then ten a second; how many were left out is
   // in the next record ("denied_left_out").
   void Write(const AuditRecord& record);
