@@ -254,6 +254,35 @@ class HostTest(unittest.TestCase):
         kv_rig.eventually(lambda: "a learner has caught up and becomes a voter node=2" in leader.log(), "it is told")
         self.assertEqual(cluster.get(b"k0"), b"v")
 
+    def test_who_does_not_come_is_told_why_and_stands_in_nobodys_way(self):  # E169
+        leader = self.cluster(nodes=1).leader()
+
+        def change(**what):
+            return admin.ChangeMembershipRequest(group=1, **what)
+
+        def ask(timeout=30, **what):
+            return leader.admin("ChangeMembership", change(**what), admin.ChangeMembershipResponse, timeout)
+        nobody = [admin.Member(node_id=node, address=f"127.0.0.1:{kv_rig.free_port()}") for node in (2, 3)]
+        # The server's text, not "Deadline Exceeded" from the caller's own clock.
+        code, details = self.code(lambda: ask(timeout=3, add=[nobody[0]]))
+        self.assertEqual(code, "DEADLINE_EXCEEDED")
+        self.assertRegex(details, r"have not caught up: 2 \(.*refused.*eraftctl member remove")
+        ask(remove=[2])
+        waiting = leader.channel().unary_unary(
+            "/slipway.eraft.admin.v1.Admin/ChangeMembership", admin.ChangeMembershipRequest.SerializeToString,
+            admin.ChangeMembershipResponse.FromString).future(change(add=[nobody[0]]), timeout=60)
+        kv_rig.eventually(lambda: 2 in [member.node_id for member in leader.group().members], "it is a learner")
+        self.assertEqual(self.code(lambda: ask(add=[nobody[1]]))[0], "FAILED_PRECONDITION")
+        waiting.cancel()  # Ctrl-C
+
+        def gone():
+            try:
+                return ask(remove=[2])
+            except grpc.RpcError:
+                return None
+        kv_rig.eventually(gone, "the change has ended with its call")
+        self.assertEqual([member.node_id for member in leader.group().members], [1])
+
     def test_a_list_that_is_not_in_force_is_told_once(self):
         folder = self.folder.name
         cluster = [f"127.0.0.1:{kv_rig.free_port()}" for _ in range(2)]

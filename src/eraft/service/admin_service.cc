@@ -32,11 +32,20 @@ constexpr Method kAlarmList = {ADMIN_PATH("Alarms"), Role::kRead};
 
 constexpr absl::Duration kAdminAnswerMax = absl::Seconds(60);
 constexpr absl::Duration kTransferLook = absl::Milliseconds(10);
+// Of a change of members, whose newcomers may have much to fetch.
+constexpr absl::Duration kChangeMax = absl::Hours(24);
+constexpr absl::Duration kAnswerMargin = absl::Milliseconds(500);
 
 absl::Status CheckGroup(uint64_t group) {
   if (group == 0 || group == kKvGroup) return absl::OkStatus();
   return absl::NotFoundError(
       absl::StrCat("administer: no group ", group, " here; kvserver has group ", kKvGroup));
+}
+
+// A moment before the caller gives up: it is to be told what is missing.
+absl::Duration AnswerBy(const UnaryCall& call, absl::Duration most) {
+  const absl::Duration left = std::min(call.deadline() - call.begun(), most);
+  return call.begun() + left - std::min(kAnswerMargin, left / 4);
 }
 
 uint64_t Micros(absl::Duration duration) {
@@ -179,7 +188,9 @@ class AdminService final : public pb::Admin::CallbackService, public base::net::
       Refuse(call, status);
       return reactor;
     }
-    change->deadline = std::min(call->deadline(), call->begun() + kAdminAnswerMax);
+    change->deadline = AnswerBy(*call, kChangeMax);
+    change->cancelled = [call] { return call->cancelled(); };
+    change->trouble = [this](raft::NodeId id) { return TroubleOf(id); };
     parts_.replica.Post([this, call, response, change = *std::move(change)](Node*) mutable {
       MembershipChange::Start(parts_.replica, std::move(change),
                               [this, call, response](const absl::Status& done) {
@@ -269,6 +280,14 @@ class AdminService final : public pb::Admin::CallbackService, public base::net::
       call->Finish(node == nullptr ? absl::UnavailableError("administer: this node stops")
                                    : work(*node));
     });
+  }
+
+  // Why a peer is not reached; empty: it is.
+  std::string TroubleOf(raft::NodeId id) {
+    for (const PeerStatus& peer : parts_.control.Peers()) {
+      if (peer.id == id) return peer.error;
+    }
+    return "";
   }
 
   absl::Status BeginTransfer(Node* node, const pb::TransferLeaderRequest& request) {

@@ -51,6 +51,8 @@ class UnaryCall : public std::enable_shared_from_this<UnaryCall> {
   absl::Duration begun() const { return begun_; }
   // Of the caller, as a monotonic time; infinite without one.
   absl::Duration deadline() const { return deadline_; }
+  // Whether the caller has gone, or its deadline has passed. Before Finish.
+  bool cancelled() const { return context_.IsCancelled(); }
   const std::string& peer() const { return peer_; }
 
   void Finish(const absl::Status& status, absl::string_view result = "");

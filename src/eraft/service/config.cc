@@ -4,6 +4,7 @@
 #include <set>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -203,7 +204,9 @@ absl::StatusOr<std::vector<std::string>> MembersOf(const Config& config) {
       return Refuse(flag, shown, member, " has port 0; the others would not find it");
     }
     member = endpoint->ToString();
-    if (!seen.insert(member).second) return Refuse(flag, shown, member, " is there twice");
+    if (!seen.insert(AddressKey(member)).second) {
+      return Refuse(flag, shown, member, " is there twice");
+    }
   }
   if (members.size() > kMembersMax) {
     return Refuse(flag, shown, members.size(), " members, at most ", kMembersMax);
@@ -343,6 +346,13 @@ absl::Status CheckRest(const Config& config) {
 }
 
 }  // namespace
+
+std::string AddressKey(absl::string_view address) {
+  auto endpoint = base::net::ParseEndpoint(address);
+  if (!endpoint.ok()) return std::string(address);
+  if (absl::EqualsIgnoreCase(endpoint->host, "localhost")) endpoint->host = "127.0.0.1";
+  return endpoint->ToString();
+}
 
 bool PeersShowCertificates(const KvServerConfig& config) {
   const bool shared = config.peer_listen.empty() || config.peer_tls.cert.empty();

@@ -84,6 +84,9 @@ struct KvServerConfig {
 
 void BindKvServerConfig(base::ConfigReader& reader, KvServerConfig& config);
 
+// The same for addresses that are the same place for sure: localhost is 127.0.0.1.
+std::string AddressKey(absl::string_view address);
+
 // What the keys come to. InvalidArgument names the flag, its value and the remedy (E10).
 struct KvServerPlan {
   std::vector<std::string> members;  // "host:port", in order

@@ -96,6 +96,7 @@ TEST_F(ConfigTest, WhatIsWrongIsNamedByFlagAndValue) {  // E10, E31
       {{"-addrs", ""}, {"--addrs", "no member"}},
       {{"-cluster", "localhost"}, {"--cluster localhost", "no port"}},
       {{"-cluster", "a:1,a:1"}, {"--cluster a:1,a:1", "twice"}},
+      {{"-cluster", "localhost:1,127.0.0.1:1"}, {"--cluster localhost:1,127.0.0.1:1", "twice"}},
       {{"-cluster", ":5001"}, {"no host"}},
       {{"-cluster", "0.0.0.0:5001"}, {"no address that others can reach"}},
       {{"-cluster", "::1:5001"}, {"--cluster"}},

@@ -42,6 +42,7 @@ class KvServerImpl final : public KvServer, public ServerControl {
                                        BackupHeader& header) override;
   void BeginDrain(std::function<void(absl::Status)> done) override;
   std::vector<PeerSight> Sights() override;
+  std::vector<PeerStatus> Peers() override { return transport_->Status(); }
 
  private:
   // kvserver.cc: the way up and down

@@ -1,6 +1,7 @@
 #include "eraft/service/membership_change.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <utility>
 
@@ -90,6 +91,28 @@ absl::StatusOr<raft::Membership> TargetOf(const raft::Membership& now, raft::Nod
   return target;
 }
 
+absl::Status CheckAddresses(const raft::Membership& now, const Addresses& addresses,
+                            const MembershipRequest& request) {
+  std::map<std::string, raft::NodeId> taken;
+  const auto listed = [](const auto& list, raft::NodeId id) {
+    return std::find(list.begin(), list.end(), id) != list.end();
+  };
+  for (const raft::NodeId id : raft::MembersOf(now)) {
+    const auto found = addresses.find(id);
+    if (found == addresses.end() || listed(request.remove, id)) continue;
+    taken.emplace(AddressKey(found->second), id);
+  }
+  for (const MembershipRequest::Member& member : request.add) {
+    if (member.address.empty()) continue;
+    const auto [place, is_free] = taken.emplace(AddressKey(member.address), member.id);
+    if (is_free || place->second == member.id) continue;
+    return absl::InvalidArgumentError(absl::StrCat("change members: address ", member.address,
+                                                   " of member ", member.id, " is that of member ",
+                                                   place->second));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckLiveQuorum(const raft::Status& status, const raft::Membership& target,
                              absl::Span<const PeerSight> sights) {
   size_t live = 0;
@@ -145,32 +168,39 @@ void MembershipChange::Begin() {
         absl::AbortedError(absl::StrCat("change members: decided in term ", request_.expected_term,
                                         ", this is term ", now.term, "; look again")));
   }
-  if (now.membership.joint()) {
-    return Finish(absl::FailedPreconditionError("change members: another change is under way"));
+  // This one is counted, too. What each comes to rests on the members as they are now: of two, the
+  // second to end would undo the first.
+  const bool other = replica_.changes > 1 && !SLIPWAY_MUTANT("kv-changes-overlap");
+  if (now.membership.joint() || other) {
+    return Finish(absl::FailedPreconditionError(
+        "change members: another change is under way; look again when it has ended"));
   }
+  const absl::Status planned = Plan(now);
+  if (!planned.ok()) return Finish(planned);
+  WriteAddresses();
+}
+
+absl::Status MembershipChange::Plan(const raft::Status& now) {
   term_ = now.term;
-  auto target = TargetOf(now.membership, replica_.options().self, request_);
-  if (!target.ok()) return Finish(target.status());
-  target_ = *std::move(target);
-  with_learners_ = now.membership;
+  before_ = with_learners_ = now.membership;
+  SLIPWAY_ASSIGN_OR_RETURN(target_, TargetOf(before_, replica_.options().self, request_));
+  const auto view = replica_.view();
+  SLIPWAY_RETURN_IF_ERROR(CheckAddresses(before_, view->addresses, request_));
   for (const raft::NodeId id : target_.voters) {
-    if (raft::IsMember(now.membership, id)) continue;
+    if (raft::IsVoter(before_, id)) continue;
     newcomers_.push_back(id);
-    with_learners_.learners.push_back(id);
+    if (!raft::IsMember(before_, id)) with_learners_.learners.push_back(id);
   }
   std::sort(with_learners_.learners.begin(), with_learners_.learners.end());
   for (const MembershipRequest::Member& member : request_.add) {
-    if (member.address.empty() && replica_.view()->AddressOf(member.id).empty()) {
-      return Finish(absl::InvalidArgumentError(
-          absl::StrCat("change members: the address of member ", member.id, " is not known")));
+    if (member.address.empty() && view->AddressOf(member.id).empty()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("change members: the address of member ", member.id, " is not known"));
     }
   }
   // Who is new may be started any time; those that are there must be able to go on without.
-  if (!request_.force && newcomers_.empty()) {
-    const absl::Status live = CheckLiveQuorum(now, target_, replica_.sights());
-    if (!live.ok()) return Finish(live);
-  }
-  WriteAddresses();
+  if (request_.force || !newcomers_.empty()) return absl::OkStatus();
+  return CheckLiveQuorum(now, target_, replica_.sights());
 }
 
 void MembershipChange::PutAddress(raft::NodeId id, const std::string& address) {
@@ -198,6 +228,8 @@ void MembershipChange::Put(std::string key, const std::string& value) {
 }
 
 void MembershipChange::WriteAddresses() {
+  // A new leader may not have come to it yet.
+  if (replica_.view()->system.keys == 0) replica_.SeedAddresses();
   for (const MembershipRequest::Member& member : request_.add) {
     if (!member.address.empty()) PutAddress(member.id, member.address);
   }
@@ -244,6 +276,17 @@ std::vector<raft::NodeId> MembershipChange::Behind(const raft::Status& status) c
   return behind;
 }
 
+// Why a member has not caught up, as well as the leader can tell.
+std::string MembershipChange::TroubleOf(const raft::Status& status, raft::NodeId id) const {
+  if (std::string known = request_.trouble ? request_.trouble(id) : ""; !known.empty()) {
+    return known;
+  }
+  const auto peer = std::find_if(status.peers.begin(), status.peers.end(),
+                                 [id](const raft::PeerProgress& p) { return p.id == id; });
+  if (peer == status.peers.end() || !peer->active) return "not heard from";
+  return absl::StrCat(status.commit - std::min(status.commit, peer->match), " entries behind");
+}
+
 std::string MembershipChange::Missing(const raft::Status& status) const {
   switch (phase_) {
     case Phase::kAddresses:
@@ -251,10 +294,15 @@ std::string MembershipChange::Missing(const raft::Status& status) const {
       return "addresses are not written";
     case Phase::kLearners:
       return "the new members are not yet learners";
-    case Phase::kCatchUp:
+    case Phase::kCatchUp: {
+      std::vector<std::string> behind;
+      for (const raft::NodeId id : Behind(status)) {
+        behind.push_back(absl::StrCat(id, " (", TroubleOf(status, id), ")"));
+      }
       return absl::StrCat(
-          "learners stay, but these have not caught up: ", absl::StrJoin(Behind(status), ", "),
-          "; start them and promote them when they have");
+          "learners stay, but these have not caught up: ", absl::StrJoin(behind, ", "),
+          "; see that they run, then eraftctl member promote ID, or eraftctl member remove ID");
+    }
     case Phase::kChange:
       return "the change is in the log, but not yet committed; look again";
   }
@@ -267,21 +315,41 @@ void MembershipChange::Look() {
   const auto status = node->GetStatus(kKvGroup);
   if (!status.ok()) return Finish(status.status());
   const raft::Status& now = status->raft;
+  if (const absl::Status goes_on = CheckGoesOn(now); !goes_on.ok()) return Finish(goes_on);
+  Step(now);
+}
+
+absl::Status MembershipChange::CheckGoesOn(const raft::Status& now) const {
   if (now.role != raft::Role::kLeader || now.term != term_) {
-    return Finish(absl::UnavailableError(
-        "change members: this node leads no more; look at the members, then ask the new leader"));
+    return absl::UnavailableError(
+        "change members: this node leads no more; look at the members, then ask the new leader");
   }
-  if (!write_error_.ok()) return Finish(base::Annotate(write_error_, "change members"));
+  if (!write_error_.ok()) return base::Annotate(write_error_, "change members");
   if (replica_.now() > request_.deadline) {
-    return Finish(absl::DeadlineExceededError(
-        absl::StrCat("change members: not done in time: ", Missing(now))));
+    return absl::DeadlineExceededError(
+        absl::StrCat("change members: not done in time: ", Missing(now)));
   }
+  const bool asked_for = phase_ == Phase::kForget || (phase_ == Phase::kChange && proposed_);
+  if (asked_for) return absl::OkStatus();
+  if (request_.cancelled && request_.cancelled()) {
+    return absl::CancelledError("change members: whoever asked for it has gone");
+  }
+  // Nothing is asked for that rests on members as they are no more.
+  const bool first = phase_ == Phase::kAddresses || phase_ == Phase::kLearners;
+  if (now.membership == (first ? before_ : with_learners_)) return absl::OkStatus();
+  if (phase_ == Phase::kLearners && proposed_) return absl::OkStatus();
+  return absl::AbortedError("change members: they have changed meanwhile; look again");
+}
+
+void MembershipChange::Step(const raft::Status& now) {
   switch (phase_) {
     case Phase::kAddresses:
       if (writes_ > 0) return Later();
       replica_.Look();  // the transport learns the addresses
       if (now.membership == target_) return Finish(absl::OkStatus());  // only addresses changed
-      Enter(newcomers_.empty() ? Phase::kChange : Phase::kLearners);
+      Enter(newcomers_.empty()          ? Phase::kChange
+            : with_learners_ == before_ ? Phase::kCatchUp
+                                        : Phase::kLearners);
       return Later();
     case Phase::kLearners:
       if (!proposed_) return ProposeSoon(with_learners_);

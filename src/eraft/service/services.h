@@ -75,6 +75,7 @@ class ServerControl {
                                                 absl::string_view value) = 0;
   // What the transport knows of the other members.
   virtual std::vector<PeerSight> Sights() = 0;
+  virtual std::vector<PeerStatus> Peers() = 0;
   // A backup of the newest snapshot, which is of entry `at_least` or a later one, without the files
   // that are `known`. `header` tells what it is of. Blocks; errors of BackupSource::Open.
   virtual base::Owned<BackupSource> OpenBackup(raft::Index at_least,
