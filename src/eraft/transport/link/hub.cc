@@ -184,7 +184,8 @@ void Hub::SetData(const std::map<raft::NodeId, uint64_t>& incarnations) {
 
 bool Hub::IsPeer(raft::NodeId peer) const {
   const base::MutexLock lock(mutex_);
-  return !stopped_ && peers_.count(peer) != 0;
+  const auto found = peers_.find(peer);
+  return !stopped_ && found != peers_.end() && !found->second.guest;
 }
 
 // On the pool. Durable before its first frame is taken, as with a peer that is met.

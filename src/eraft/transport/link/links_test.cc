@@ -251,6 +251,9 @@ TEST_F(Links, AGuestGoesWhenAnotherLeads) {  // E123
   hub(1).hub().SetGuests(true, raft::kNoNode);
   world_.RunFor(absl::Seconds(2));
   ASSERT_TRUE(BothConnected());
+  hub(1).hub().SetData({{2, 999}});
+  world_.RunFor(absl::Milliseconds(10));
+  EXPECT_EQ(incarnations_[1].Get(2), std::nullopt) << "of members only";
   hub(1).hub().SetGuests(false, 3);
   ASSERT_OK(hub(2).Send(1, "late"));
   world_.RunFor(absl::Seconds(3));
