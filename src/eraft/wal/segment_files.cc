@@ -14,6 +14,8 @@ namespace slipway::eraft::wal {
 namespace {
 
 constexpr uint64_t kFillBytes = base::kMiB;
+// What a spare, which is wanted only sometime, leaves for what is wanted now.
+constexpr uint64_t kSpareLeavesBytesMax = 8 * base::kMiB;
 
 }  // namespace
 
@@ -56,7 +58,14 @@ bool SegmentFiles::has_spare() const {
 }
 
 // Zeros are written, not only reserved: a sync inside then has no extents to convert.
-absl::Status SegmentFiles::MakeFile(absl::string_view name, uint64_t size) {
+absl::Status SegmentFiles::MakeFile(absl::string_view name, uint64_t size, uint64_t to_leave) {
+  // Filled up to its end in vain, again and again, the disk would have no room for anything else.
+  const auto space = dir_.FreeSpace();
+  if (space.ok() && space->free_bytes < size + to_leave && !SLIPWAY_MUTANT("wal-fills-full-disk")) {
+    return absl::ResourceExhaustedError(absl::StrCat("prepare ", name, ": ", space->free_bytes,
+                                                     " bytes are free of the ", size + to_leave,
+                                                     " it needs"));
+  }
   SLIPWAY_ASSIGN_OR_RETURN(const std::unique_ptr<base::File> file, dir_.CreateTemp());
   const base::Bytes zeros(static_cast<size_t>(std::min(size, kFillBytes)));
   for (uint64_t at = 0; at < size; at += zeros.size()) {
@@ -82,7 +91,7 @@ base::Owned<base::File> SegmentFiles::Begin(uint64_t number, uint64_t bytes) {
       from_spare = true;
     }
   }
-  if (!from_spare) SLIPWAY_RETURN_IF_ERROR(MakeFile(name, bytes));
+  if (!from_spare) SLIPWAY_RETURN_IF_ERROR(MakeFile(name, bytes, /*to_leave=*/0));
   SLIPWAY_RETURN_IF_ERROR(SyncNames());
   base::Owned<base::File> file = dir_.Open(name, {.write = true});
   // The name is used up, so this cannot be tried again.
@@ -92,7 +101,8 @@ base::Owned<base::File> SegmentFiles::Begin(uint64_t number, uint64_t bytes) {
 
 absl::Status SegmentFiles::PrepareSpare() {
   if (has_spare()) return absl::OkStatus();
-  SLIPWAY_RETURN_IF_ERROR(MakeFile(kSpareNames[0], segment_bytes_));
+  const uint64_t to_leave = std::min(segment_bytes_, kSpareLeavesBytesMax);
+  SLIPWAY_RETURN_IF_ERROR(MakeFile(kSpareNames[0], segment_bytes_, to_leave));
   SLIPWAY_RETURN_IF_ERROR(SyncNames());
   base::MutexLock lock(mutex_);
   spares_[0] = true;

@@ -28,7 +28,8 @@ class SegmentFiles {
   // A file of `bytes`, its blocks allocated, whose name is durable. One of segment_bytes takes a
   // spare if there is one. What it holds is zeros or an earlier life.
   base::Owned<base::File> Begin(uint64_t number, uint64_t bytes);
-  // Makes a spare if there is none. Slow.
+  // Makes a spare if there is none. Slow. ResourceExhausted, and nothing was tried: the disk would
+  // not have a spare's room left behind it.
   absl::Status PrepareSpare();
   // The segment is needed no more: it becomes a spare, or goes. Durable after OK.
   absl::Status Retire(uint64_t number);
@@ -36,7 +37,7 @@ class SegmentFiles {
 
  private:
   absl::Status OpenSpare(size_t spare);
-  absl::Status MakeFile(absl::string_view name, uint64_t size);
+  absl::Status MakeFile(absl::string_view name, uint64_t size, uint64_t to_leave);
   absl::Status SyncNames();
 
   base::Dir& dir_;

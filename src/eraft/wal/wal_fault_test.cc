@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/match.h"
+#include "eraft/wal/segment_files.h"
 #include "eraft/wal/test_wal.h"
 
 namespace slipway::eraft::wal {
@@ -288,6 +289,24 @@ TEST(WalFaults, WithoutRoomForASegmentRequestsWaitAndThenGoOn) {  // E167
   EXPECT_OK(node.wal->status());
   EXPECT_EQ(answered, next - 1);
   ASSERT_OK(node.Append(1, {.entries = MakeEntries(next, 1)}));
+}
+
+// E167: a spare that does not fit is not begun: filled to its end, the disk has room for nothing.
+TEST(WalFaults, ASpareIsMadeOnlyWhereRoomIsLeftBehindIt) {
+  Node node(2);
+  ASSERT_OK(node.Open());
+  node.Run();                                    // one segment, one spare, HARD
+  node.files.SetCapacity(3 * kSegmentBytesMin);  // none is left behind another spare
+  ASSERT_OK_AND_ASSIGN(const auto wal, node.dir->OpenDir(kWalDirectory));
+  ASSERT_OK(wal->Remove(kSpareNames[0]));
+  SegmentFiles files(*wal, kSegmentBytesMin);
+  ASSERT_OK(files.Open());
+  const size_t before = node.files.trace().size();
+  EXPECT_THAT(files.PrepareSpare(), StatusIs(StatusCode::kResourceExhausted));
+  EXPECT_EQ(node.files.trace().size(), before);  // nothing was written
+  node.files.SetCapacity(0);
+  EXPECT_OK(files.PrepareSpare());
+  EXPECT_TRUE(files.has_spare());
 }
 
 // A segment whose name is not durable would take everything in it along.
