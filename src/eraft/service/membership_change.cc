@@ -19,6 +19,8 @@ namespace slipway::eraft {
 namespace {
 
 constexpr absl::Duration kLookEveryMembers = absl::Milliseconds(20);
+// From the moment that the new members have caught up.
+constexpr absl::Duration kQuorumWithin = absl::Seconds(5);
 // A learner that is no further behind than this has caught up: what is left is one round trip.
 constexpr raft::Index kCaughtUpEntries = 100;
 
@@ -358,7 +360,10 @@ void MembershipChange::Step(const raft::Status& now) {
     case Phase::kCatchUp: {
       if (!request_.force && !Behind(now).empty()) return Later();
       if (!request_.force) {
+        // Whoever has only just come back is heard from in a moment.
         const absl::Status live = CheckLiveQuorum(now, target_, replica_.sights());
+        if (!caught_up_at_.has_value()) caught_up_at_ = replica_.now();
+        if (!live.ok() && replica_.now() - *caught_up_at_ < kQuorumWithin) return Later();
         if (!live.ok()) return Finish(live);
       }
       Enter(Phase::kChange);

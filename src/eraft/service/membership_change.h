@@ -97,10 +97,11 @@ class MembershipChange : public std::enable_shared_from_this<MembershipChange> {
   Phase phase_ = Phase::kAddresses;
   raft::Term term_ = 0;
   raft::Membership before_, with_learners_, target_;
-  std::vector<raft::NodeId> newcomers_;  // that are to catch up before they vote
-  bool proposed_ = false;                // the membership of this phase
-  std::optional<raft::Index> seen_at_;   // the last entry when it was first in force
-  int writes_ = 0;                       // of addresses, under way
+  std::vector<raft::NodeId> newcomers_;         // that are to catch up before they vote
+  bool proposed_ = false;                       // the membership of this phase
+  std::optional<raft::Index> seen_at_;          // the last entry when it was first in force
+  std::optional<absl::Duration> caught_up_at_;  // monotonic
+  int writes_ = 0;                              // of addresses, under way
   absl::Status write_error_;
 };
 

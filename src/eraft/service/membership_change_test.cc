@@ -240,6 +240,25 @@ TEST_F(MembershipChangeTest, ALearnerThatHasNotCaughtUpGetsNoVote) {  // E169
   EXPECT_EQ(Raft().membership, Of({1, 4}));
 }
 
+// One of the others restarts in that moment.
+TEST_F(MembershipChangeTest, AQuorumIsWaitedForAMoment) {  // E169
+  const auto all = replica_->sights;
+  replica_->sights = [] { return std::vector<PeerSight>(); };
+  Start(4, {});
+  const MembershipRequest add = {.add = {{.id = 4, .address = "h:4"}}};
+  const Answer first = Begin(add);
+  RunFor(absl::Seconds(4));
+  EXPECT_FALSE(first->has_value());
+  ASSERT_TRUE(Until([&] { return first->has_value(); }, absl::Seconds(4)));
+  EXPECT_THAT(**first, StatusIs(StatusCode::kFailedPrecondition, HasSubstr("silent: 4")));
+  const Answer second = Begin(add);
+  RunFor(absl::Seconds(2));
+  EXPECT_FALSE(second->has_value());
+  replica_->sights = all;
+  ASSERT_TRUE(Until([&] { return second->has_value(); }, absl::Seconds(2)));
+  EXPECT_OK(**second);
+}
+
 TEST_F(MembershipChangeTest, ForcedALearnerGetsItsVoteAtOnce) {  // E169
   ASSERT_OK(Change({.add = {{.id = 4, .address = "h:4", .role = MRole::kLearner}}}));
   const Answer forced = Begin({.add = {{.id = 4}}, .force = true});
