@@ -24,7 +24,7 @@ using base::net::HttpRequest;
 using base::net::HttpResponse;
 
 constexpr absl::Duration kGiveUpEvery = absl::Minutes(1);
-constexpr absl::Duration kPromoteMax = absl::Seconds(60), kPromoteAgainAfter = absl::Seconds(10);
+constexpr absl::Duration kPromoteMax = absl::Seconds(10), kPromoteAgainAfter = absl::Seconds(10);
 constexpr int kLostElections = 3;  // so many timeouts without a leader
 constexpr size_t kProbeBytes = 512;
 constexpr absl::Duration kHeartbeatMin = absl::Milliseconds(1), kHeartbeatMax = absl::Minutes(1);
