@@ -66,15 +66,16 @@ absl::Status Serve(const eraft::KvServerSettings& settings, const base::cli::Ser
   base::os::ThreadPool pool("kv", eraft::ApplyWorkersOf(config, world.pool.threads()), kQueueMax);
   base::os::ThreadPool wal_pool("wal", 1, kQueueMax);
   base::os::ThreadPool aux_pool("aux", kAuxThreads, kQueueMax);
-  SLIPWAY_ASSIGN_OR_RETURN(
-      const std::unique_ptr<eraft::KvServer> server,
-      eraft::KvServer::Start(config, settings.plan,
-                             {world, loop, pool, wal_pool, aux_pool, metrics, kVersion, kCommit,
-                              settings.values, [&end](const absl::Status& status) {
-                                base::MutexLock lock(end.mutex);
-                                end.fatal = status;
-                                end.changed.NotifyAll();
-                              }}));
+  SLIPWAY_ASSIGN_OR_RETURN(const std::unique_ptr<eraft::KvServer> server,
+                           eraft::KvServer::Start(config, settings.plan,
+                                                  {world, loop, pool, wal_pool, aux_pool, metrics,
+                                                   kVersion, kCommit, settings.values,
+                                                   [&end](const absl::Status& status) {
+                                                     base::MutexLock lock(end.mutex);
+                                                     end.fatal = status;
+                                                     end.changed.NotifyAll();
+                                                   },
+                                                   in.cancel}));
   if (!flags.ports_file().empty()) {
     SLIPWAY_RETURN_IF_ERROR(base::cli::WritePortsFile(world.files, flags.ports_file(),
                                                       {{"grpc", server->port("grpc")},

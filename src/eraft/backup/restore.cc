@@ -205,7 +205,7 @@ std::unique_ptr<EngineHome> DefaultHome(EngineKind kind, base::Dir& dir, const s
     case EngineKind::kRocksDb:
       return RocksDbHome(path, {});
     case EngineKind::kLevelDb:
-      return LevelDbHome(path, {});
+      return LevelDbHome(path, dir, {});
     case EngineKind::kMemory:
       break;
   }

@@ -1,5 +1,6 @@
 // Commands: on their way in, into the state machine, and their outcomes (E68, E144, E172).
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -13,6 +14,9 @@ namespace {
 
 constexpr char kNotExecutedCode[] = "ER001";
 constexpr char kUnknownCode[] = "ER002";
+
+// After the engine had no room for a batch.
+constexpr absl::Duration kApplyAgainAfter = absl::Milliseconds(200);
 
 // What a record of the log holds besides the payload of one entry, generously.
 constexpr uint64_t kRecordSlackBytes = 256;
@@ -168,6 +172,7 @@ bool Group::IsFull() const {
 
 void Group::StartApply() {
   if (applying_ || to_apply_.empty() || (install_.has_value() && install_->prepared)) return;
+  if (context_.now() < apply_again_) return;  // Tick calls then
   auto entries = std::make_shared<std::vector<raft::Entry>>();
   uint64_t bytes = 0;
   while (!to_apply_.empty() && (entries->empty() || bytes < kApplyBytesMax)) {
@@ -181,11 +186,21 @@ void Group::StartApply() {
       [machine = store_.machine, entries, outcomes] { *outcomes = machine->Apply(*entries); },
       [this, entries, outcomes] {
         applying_ = false;
+        if (absl::IsResourceExhausted(outcomes->status())) return HoldApply(*entries);
         if (!outcomes->ok()) {
           return Fatal(base::Annotate(outcomes->status(), absl::StrCat("apply in group ", id_)));
         }
         OnApplied(*entries, **outcomes);
       });
+}
+
+// On a full disk the log keeps what the state machine has no room for (E167).
+void Group::HoldApply(std::vector<raft::Entry>& entries) {
+  to_apply_.insert(to_apply_.begin(), std::make_move_iterator(entries.begin()),
+                   std::make_move_iterator(entries.end()));
+  apply_again_ = context_.now() + kApplyAgainAfter;
+  metrics_.apply_held.Increment();
+  if (install_.has_value()) ContinueInstall();
 }
 
 void Group::OnApplied(const std::vector<raft::Entry>& entries,

@@ -223,6 +223,8 @@ void Group::Tick(bool log_stalled) {
     if (sender != senders_.end()) sender->second->Tick();
   }
   receiver_.Tick();
+  StartApply();
+  PrepareNext();
   MaybeTakeSnapshot();
   Pump();
 }

@@ -54,6 +54,10 @@ class Group {
   void OnFrame(raft::NodeId peer, FrameBody body);
   // Answers everything with errors; nothing goes on.
   void Fail(const absl::Status& status);
+  // The end is near: no job waits for room on the disk any more.
+  void StopWaiting() {
+    if (store_.engine != nullptr) store_.engine->StopWaiting();
+  }
   absl::Status Close();  // no job runs any more
 
   // ---- For the transfers of snapshots ----
@@ -105,6 +109,7 @@ class Group {
   absl::Status CheckLag() const;
   bool IsFull() const;
   void StartApply();
+  void HoldApply(std::vector<raft::Entry>& entries);
   void OnApplied(const std::vector<raft::Entry>& entries, const std::vector<Outcome>& outcomes);
   void AnswerWaiters(const std::vector<raft::Entry>& entries, const std::vector<Outcome>& outcomes);
   void Refuse(Node::ProposeDone done, const absl::Status& status, Fate fate);
@@ -136,6 +141,7 @@ class Group {
   void CommitPrepared();
   void OnInstalled(const absl::StatusOr<GroupStore>& store);
   void GiveUpInstall(const absl::Status& status);
+  void InstallLater();
 
   NodeContext& context_;
   const raft::GroupId id_;
@@ -166,8 +172,9 @@ class Group {
   uint64_t unapplied_bytes_ = 0;  // of `to_apply_` and of what is being applied
   raft::Index applied_ = 0;
   bool applying_ = false;
-  int engine_jobs_ = 0;            // others that use the store
-  uint64_t applied_bytes_ = 0;     // since the last snapshot
+  absl::Duration apply_again_ = -absl::InfiniteDuration();  // not before: the engine has no room
+  int engine_jobs_ = 0;                                     // others that use the store
+  uint64_t applied_bytes_ = 0;                              // since the last snapshot
   raft::Index snapshot_from_ = 0;  // the last snapshot, or where counting begins
 
   std::vector<PendingRead> new_reads_;

@@ -10,10 +10,10 @@
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
-#include "base/failpoint.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "base/failpoint.h"
 #include "base/limiter.h"
 #include "base/metrics/metrics.h"
 #include "eraft/node/jobs.h"
@@ -98,8 +98,9 @@ struct PendingInstall {
   SnapshotName name;
   InstallIntent intent;
   bool preparing = false;
-  bool prepared = false;  // kv.new is whole
-  bool begun = false;     // the intent is on its way to the log
+  absl::Duration again = -absl::InfiniteDuration();  // not to be prepared before: there was no room
+  bool prepared = false;                             // kv.new is whole
+  bool begun = false;                                // the intent is on its way to the log
 };
 
 }  // namespace slipway::eraft

@@ -5,11 +5,14 @@
 #include <algorithm>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "base/testing/status_matchers.h"
 #include "eraft/node/test_cluster.h"
+#include "eraft/store/forwarding_engine.h"
+#include "eraft/store/memory_engine.h"
 
 namespace slipway::eraft {
 namespace {
@@ -35,6 +38,59 @@ std::string Fill(TestCluster& cluster, raft::NodeId leader, int count, size_t by
     EXPECT_OK(cluster.Run(leader, PutOf("k", expected))) << i;
   }
   return expected;
+}
+
+class FullEngine : public ForwardingEngine {
+ public:
+  FullEngine(std::unique_ptr<Engine> engine, const bool& full)
+      : ForwardingEngine(std::move(engine)), full_(full) {}
+  absl::Status Write(const Batch& batch) override {
+    return full_ ? absl::ResourceExhaustedError("no room") : ForwardingEngine::Write(batch);
+  }
+
+ private:
+  const bool& full_;
+};
+
+class FullHome : public EngineHome {
+ public:
+  FullHome(std::unique_ptr<EngineHome> home, const bool& full)
+      : home_(std::move(home)), full_(full) {}
+  base::Owned<Engine> Open(absl::string_view path) override {
+    SLIPWAY_ASSIGN_OR_RETURN(auto engine, home_->Open(path));
+    return std::make_unique<FullEngine>(std::move(engine), full_);
+  }
+  EngineKind kind() const override { return home_->kind(); }
+  bool IsImmutable(absl::string_view name) const override { return home_->IsImmutable(name); }
+
+ private:
+  const std::unique_ptr<EngineHome> home_;
+  const bool& full_;
+};
+
+// E167: entries wait in the log for room on the disk of the engine.
+TEST(NodeLag, AFullDiskHoldsTheStateMachineAndIsNotItsEnd) {
+  TestCluster::Options options;
+  bool full = false;
+  const bool never = false;
+  int homes = 0;
+  options.make_home = [&](base::Dir& dir) -> std::unique_ptr<EngineHome> {
+    return std::make_unique<FullHome>(MemoryHome(&dir), ++homes == 3 ? full : never);
+  };
+  TestCluster cluster(options);
+  ASSERT_TRUE(cluster.MakeLeader(1));
+  ASSERT_OK(cluster.Run(1, PutOf("k", "before")));
+  ASSERT_TRUE(cluster.AwaitApplied());
+  const raft::Index applied = cluster.kv(3).applied;
+  full = true;
+  for (int i = 0; i < 20; ++i) ASSERT_OK(cluster.Run(1, AppendOf("k", absl::StrCat(i))));
+  cluster.RunFor(absl::Seconds(5));
+  EXPECT_OK(cluster.fatal(3));
+  EXPECT_EQ(cluster.kv(3).applied, applied);
+  EXPECT_EQ(cluster.raft(3).commit, cluster.raft(1).commit);
+  full = false;
+  ASSERT_TRUE(cluster.AwaitApplied());
+  EXPECT_EQ(cluster.LogicalState(3), cluster.LogicalState(1));
 }
 
 TEST(NodeLag, ALeaderThatDoesNotKeepUpRefuses) {  // E171

@@ -36,6 +36,7 @@ struct GroupMetrics {
   base::Counter& snapshot_bytes;
   base::Counter& messages_refused;
   base::Counter& appends_dropped;
+  base::Counter& apply_held;
 
  private:
   using Labels = base::MetricLabels;
@@ -70,7 +71,9 @@ struct GroupMetrics {
                                       "Messages that made no sense for the group.", own)),
         appends_dropped(m.AddCounter("eraft_raft_appends_dropped_total",
                                      "Appends not taken because too much was not yet applied.",
-                                     own)) {}
+                                     own)),
+        apply_held(m.AddCounter("eraft_raft_apply_held_total",
+                                "Times that entries waited for room on the engine's disk.", own)) {}
 
   static Labels With(Labels labels, const char* name, const char* value) {
     labels.emplace_back(name, value);

@@ -106,6 +106,11 @@ class Node::Impl {
 
  private:
   void Fail(const absl::Status& status);
+  void StopWaiting() {
+    for (const auto& [id, group] : groups_) {
+      if (group != nullptr) group->StopWaiting();
+    }
+  }
   void ScheduleTick();
   void Tick();
   void OnFrame(raft::NodeId peer, base::Bytes bytes);
@@ -157,6 +162,7 @@ absl::Status Node::Impl::Open(wal::WalRecovery* recovery) {
 }
 
 Node::Impl::~Impl() {
+  StopWaiting();
   context_.jobs->Stop();
   if (timer_ != 0) context_.world.loop.Cancel(timer_);
   const absl::Status ended = absl::UnavailableError("the node has stopped");
@@ -246,6 +252,7 @@ void Node::Impl::OnFrame(raft::NodeId peer, base::Bytes bytes) {
 absl::Status Node::Impl::Stop() {
   if (stopped_) return absl::OkStatus();
   stopped_ = true;
+  StopWaiting();
   context_.jobs->Stop();
   if (timer_ != 0) context_.world.loop.Cancel(std::exchange(timer_, 0));
   const absl::Status ended = absl::UnavailableError("the node has stopped");

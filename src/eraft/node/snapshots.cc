@@ -196,11 +196,13 @@ void Group::StartInstall(const raft::SnapshotMark& mark) {
 void Group::PrepareNext() {
   const bool waits = install_ending_ && !SLIPWAY_MUTANT("node-install-over-open-intent");
   if (!install_.has_value() || install_->preparing || waits) return;
+  if (context_.now() < install_->again) return;  // Tick calls then
   install_->preparing = true;
   auto intent = std::make_shared<absl::StatusOr<InstallIntent>>();
   context_.jobs->Run([place = place_, name = install_->name,
                       intent] { *intent = PrepareInstall(*place.dir, *place.engine, name); },
                      [this, intent] {
+                       if (absl::IsResourceExhausted(intent->status())) return InstallLater();
                        if (!intent->ok()) return GiveUpInstall(intent->status());
                        install_->intent = **intent;
                        install_->prepared = true;
@@ -277,6 +279,13 @@ void Group::OnInstalled(const absl::StatusOr<GroupStore>& store) {
   StartQueries();
   StartApply();
   Pump();
+}
+
+// The snapshot is whole: it waits for room, instead of being removed and sent again for ever.
+void Group::InstallLater() {
+  metrics_.snapshots_receive_failed.Increment();
+  install_->preparing = false;
+  install_->again = context_.now() + kRetrySnapshotAfter;
 }
 
 void Group::GiveUpInstall(const absl::Status& status) {

@@ -1,6 +1,8 @@
 #include "eraft/service/kvserver.h"
 
 #include <algorithm>
+#include <cstdint>
+#include <limits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -21,6 +23,7 @@ namespace slipway::eraft {
 namespace {
 
 constexpr char kPrefix[] = "eraft";
+constexpr absl::Duration kStartAgainAfter = absl::Milliseconds(200);  // without room
 constexpr int kOtherCalls = 1000;  // health, administration, streams of pipelines
 
 // An error of a file that a key of the configuration names.
@@ -37,7 +40,11 @@ absl::Status ListenError(const absl::Status& status) {
 }
 
 std::unique_ptr<EngineHome> MakeHome(const KvServerConfig& config, const DataDirectory& data) {
-  const RocksDbOptions& storage = config.storage;
+  RocksDbOptions storage = config.storage;
+  storage.free_bytes = [dir = data.dir.get()] {
+    const auto space = dir->FreeSpace();
+    return space.ok() ? space->free_bytes : std::numeric_limits<uint64_t>::max();
+  };
   switch (config.engine) {
     case EngineKind::kRocksDb:
       return RocksDbHome(data.path, storage);
@@ -47,7 +54,8 @@ std::unique_ptr<EngineHome> MakeHome(const KvServerConfig& config, const DataDir
       options.write_buffer_bytes = storage.write_buffer_bytes;
       options.snappy = storage.compression != Compression::kNone;
       options.bloom_bits = storage.bloom_bits;
-      return LevelDbHome(data.path, options);
+      options.free_bytes = std::move(storage.free_bytes);
+      return LevelDbHome(data.path, *data.dir, options);
     }
     case EngineKind::kMemory:
       break;
@@ -192,7 +200,27 @@ absl::Status KvServerImpl::OpenTransport() {
   return absl::OkStatus();
 }
 
+// On a full disk the log keeps what was acknowledged, so nothing is lost by waiting; who starts the
+// process again and again would only wait less quietly (E167).
 absl::Status KvServerImpl::OpenNode() {
+  bool told = false;
+  for (;;) {
+    const absl::Status status = OpenNodeOnce();
+    if (!absl::IsResourceExhausted(status)) return status;
+    if (world_.cancel.cancelled()) return world_.cancel.status();
+    if (!std::exchange(told, true)) {
+      SLIPWAY_LOG(kError, "there is no room on the disk to start; it is waited for",
+                  {{"error", std::string(status.message())}});
+    }
+    {
+      base::MutexLock lock(mutex_);
+      changed_.WaitFor(mutex_, kStartAgainAfter);
+    }
+    housekeeping_->MakeRoom();
+  }
+}
+
+absl::Status KvServerImpl::OpenNodeOnce() {
   NodeOptions options = NodeOptionsOf(config_, plan_);
   options.cluster = data_.cluster;
   base::World& world = world_.world;

@@ -14,6 +14,7 @@
 #include "base/metrics/metrics.h"
 #include "base/pool.h"
 #include "base/status.h"
+#include "base/sync/cancel.h"
 #include "base/world.h"
 #include "eraft/service/config.h"
 
@@ -31,6 +32,8 @@ struct KvServerWorld {
   std::vector<base::ConfigField> values;  // of the configuration in force, for statusz
   // Called once, on the loop, when the node can go on no more (E114): the process is to end.
   std::function<void(absl::Status)> on_fatal;
+  // Ends a start that waits for room on the disk, with its status.
+  base::CancelToken cancel;
 };
 
 class KvServer {

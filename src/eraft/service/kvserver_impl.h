@@ -49,6 +49,7 @@ class KvServerImpl final : public KvServer, public ServerControl {
   absl::Status OpenSecurity();
   absl::Status OpenNode();
   absl::Status TryListeners();
+  absl::Status OpenNodeOnce();
   absl::Status OpenTransport();
   absl::Status StartGrpc();
   absl::Status StartHttp();
@@ -66,6 +67,7 @@ class KvServerImpl final : public KvServer, public ServerControl {
   // kvserver_watch.cc: what is looked at again and again, and shown
   void Look();
   void LookAtRoom();
+  void ProbeDisk();
   void WakeFromDead();
   void LookForLeader();
   void PromoteWhoCaughtUp();
@@ -129,9 +131,10 @@ class KvServerImpl final : public KvServer, public ServerControl {
   absl::Status fatal_ ABSL_GUARDED_BY(mutex_);
   std::string tokens_error_, members_error_;  // of housekeeping, told once
   std::atomic<uint64_t> backup_number_{0};
-  raft::Term gave_up_term_ = 0;  // of the loop: handed over for want of room
-  absl::Duration gave_up_at_ = -absl::InfiniteDuration();
-  absl::Duration led_at_ = started_at_;                       // of the loop: a leader was known
+  absl::Duration led_at_ = started_at_;  // of the loop: a leader was known
+  bool gave_up_ = false;                 // of the loop: handed over for want of room
+  base::Mutex probe_mutex_;              // held during one probe of the disk
+  std::atomic<int64_t> sync_us_{0};      // that the last one took
   absl::Duration promote_after_ = -absl::InfiniteDuration();  // of the loop: a try failed
 };
 

@@ -23,7 +23,6 @@ using base::Json;
 using base::net::HttpRequest;
 using base::net::HttpResponse;
 
-constexpr absl::Duration kGiveUpEvery = absl::Minutes(1);
 constexpr absl::Duration kPromoteMax = absl::Seconds(10), kPromoteAgainAfter = absl::Seconds(10);
 constexpr int kLostElections = 3;  // so many timeouts without a leader
 constexpr size_t kProbeBytes = 512;
@@ -54,6 +53,8 @@ void KvServerImpl::Look() {
        "the leader's snapshot cannot be taken; see the log");
   tell("space", !replica_->alarm(Alarm::kNoSpace) && !replica_->alarm(Alarm::kQuota),
        "there is too little room on the disk");
+  tell("memory", !replica_->alarm(Alarm::kMemory),
+       "more memory than --memory-soft-limit is used; writes are refused");
   health_.LookAtServices();
   replica_->SetLevel(ClusterLevel(raft.membership, plan_.id, kEntryLevel, Sights()));
   WakeFromDead();
@@ -70,17 +71,17 @@ void KvServerImpl::Look() {
   LookAtRoom();
 }
 
-// A node without room leads only where nobody else can; asked once, for all may be full (E167).
+// A node without room leads only where nobody else can; asked once until it has room again, for all
+// may be full, and the office would go round (E167).
 void KvServerImpl::LookAtRoom() {
   const auto view = replica_->view();
   const raft::Status& raft = view->status.raft;
   const bool full = replica_->alarm(Alarm::kNoSpace) || replica_->alarm(Alarm::kQuota);
-  if (!full || !view->leads() || gave_up_term_ == raft.term) return;
-  if (clock_.Monotonic() - gave_up_at_ < kGiveUpEvery) return;
+  if (!full) gave_up_ = false;
+  if (!full || gave_up_ || !view->leads()) return;
   const raft::NodeId to = BestSuccessor(raft, plan_.id, Sights());
   if (to == raft::kNoNode) return;
-  gave_up_term_ = raft.term;
-  gave_up_at_ = clock_.Monotonic();
+  gave_up_ = true;
   const absl::Status begun = replica_->node()->TransferLeader(kKvGroup, to);
   SLIPWAY_LOG(kWarn, "hands leadership over for want of room",
               {{"to", to}, {"result", begun.ToString()}});
@@ -257,18 +258,29 @@ absl::StatusOr<ServerControl::Info> KvServerImpl::GetInfo() {
   info.wall = world_.world.clock.Wall();
   info.storage_bytes = housekeeping_->storage_bytes();
   if (tls_ != nullptr) info.cert_not_after = tls_->current()->not_after;
-  if (const auto space = data_.dir->FreeSpace(); space.ok()) {
-    info.disk_free_bytes = space->free_bytes;
-  }
+  info.disk_free_bytes = housekeeping_->free_bytes();
   info.peers = transport_->Status();
   info.options = OptionTexts();
-  SLIPWAY_ASSIGN_OR_RETURN(const auto probe, data_.dir->CreateTemp());
-  const base::Bytes bytes(kProbeBytes);
-  SLIPWAY_RETURN_IF_ERROR(probe->WriteAt(0, bytes));
-  const absl::Duration begun = clock_.Monotonic();
-  SLIPWAY_RETURN_IF_ERROR(probe->SyncData());
-  info.sync = clock_.Monotonic() - begun;
+  ProbeDisk();
+  info.sync = absl::Microseconds(sync_us_.load());
   return info;
+}
+
+// One at a time, for a disk may hang; who comes meanwhile, or finds no room, has the last result.
+void KvServerImpl::ProbeDisk() {
+  if (!probe_mutex_.TryLock()) return;
+  const absl::Status probed = [this]() -> absl::Status {
+    SLIPWAY_ASSIGN_OR_RETURN(const auto probe, data_.dir->CreateTemp());
+    SLIPWAY_RETURN_IF_ERROR(probe->WriteAt(0, base::Bytes(kProbeBytes)));
+    const absl::Duration begun = clock_.Monotonic();
+    SLIPWAY_RETURN_IF_ERROR(probe->SyncData());
+    sync_us_ = absl::ToInt64Microseconds(clock_.Monotonic() - begun);
+    return absl::OkStatus();
+  }();
+  probe_mutex_.Unlock();
+  if (probed.ok()) return;
+  SLIPWAY_LOG(kWarn, "the disk's latency cannot be told",
+              {{"error", std::string(probed.message())}});
 }
 
 std::vector<std::string> KvServerImpl::OptionTexts() const {

@@ -7,7 +7,8 @@
 // above that and replays it.
 //
 // Thread-safe. All calls block on disk. Errors: DataLoss (checksum, I/O error: the engine refuses
-// from then on), ResourceExhausted (no space), Unavailable (simulated machine is off),
+// from then on), ResourceExhausted (no space, nothing was done: again when there is some),
+// Unavailable (simulated machine is off),
 // FailedPrecondition (closed; the directory holds something else), InvalidArgument (bounds).
 #pragma once
 
@@ -112,6 +113,8 @@ class Engine {
   virtual absl::StatusOr<uint64_t> ApproximateBytes(const KeyRange& range) = 0;
 
   virtual EngineKind kind() const = 0;
+  // Its end is near: from now on no call waits for room on the disk. Does not block.
+  virtual void StopWaiting() {}
   // What is written is kept, durably, where the engine can. No view or iterator may be left.
   virtual absl::Status Close() = 0;
 };

@@ -145,9 +145,11 @@ TEST_P(OnDisk, OnlyItsLockFileMeansAnotherProcess) {
   const base::testing::TempDir dir;
   const std::string root = dir.Join("block-1");
   std::filesystem::create_directory(root);
+  base::os::LinuxFiles files;
+  ASSERT_OK_AND_ASSIGN(const auto root_dir, files.OpenRoot(root));
   const auto home = GetParam() == EngineKind::kRocksDb
                         ? RocksDbHome(root, {.block_cache_bytes = 1 << 20})
-                        : LevelDbHome(root, {.block_cache_bytes = 1 << 20});
+                        : LevelDbHome(root, *root_dir, {.block_cache_bytes = 1 << 20});
   {
     ASSERT_OK_AND_ASSIGN(const auto engine, home->Open("kv"));
     EXPECT_THAT(home->Open("kv"), StatusIs(absl::StatusCode::kFailedPrecondition));
@@ -192,7 +194,10 @@ class FileSizeLimit {
 TEST(LevelDb, AfterAWriteThatBrokeOffNothingIsCalledDurable) {
   const base::testing::TempDir dir;
   const base::testing::TempDir after;
-  const auto home = LevelDbHome(dir.path(), {.block_cache_bytes = 1 << 20});
+  base::os::LinuxFiles files;
+  ASSERT_OK_AND_ASSIGN(const auto root, files.OpenRoot(dir.path()));
+  ASSERT_OK_AND_ASSIGN(const auto root_after, files.OpenRoot(after.path()));
+  const auto home = LevelDbHome(dir.path(), *root, {.block_cache_bytes = 1 << 20});
   ASSERT_OK_AND_ASSIGN(const auto engine, home->Open("kv"));
   const auto write = [&](const std::string& n, size_t bytes) {
     Batch batch;
@@ -215,7 +220,7 @@ TEST(LevelDb, AfterAWriteThatBrokeOffNothingIsCalledDurable) {
   EXPECT_FALSE(engine->Flush().ok());
   EXPECT_THAT(engine->GetDurable("n"), IsOkAndHolds(Optional(std::string("1"))));
   std::filesystem::copy(dir.path(), after.path(), std::filesystem::copy_options::recursive);
-  const auto home_after = LevelDbHome(after.path(), {.block_cache_bytes = 1 << 20});
+  const auto home_after = LevelDbHome(after.path(), *root_after, {.block_cache_bytes = 1 << 20});
   ASSERT_OK_AND_ASSIGN(const auto found, home_after->Open("kv"));
   EXPECT_THAT(found->Get("n"), IsOkAndHolds(Optional(std::string("1"))));
 }

@@ -125,8 +125,9 @@ absl::Status Complete(base::Dir& root, const InstallIntent& intent, InstallJourn
 
 }  // namespace
 
-absl::StatusOr<InstallIntent> PrepareInstall(base::Dir& root, EngineHome& home,
-                                             const SnapshotName& name) {
+namespace {
+
+absl::StatusOr<InstallIntent> Prepare(base::Dir& root, EngineHome& home, const SnapshotName& name) {
   SLIPWAY_ASSIGN_OR_RETURN(const Manifest manifest, ReadManifest(root, name));
   if (manifest.engine != home.kind()) {
     return absl::FailedPreconditionError(absl::StrCat(
@@ -149,6 +150,16 @@ absl::StatusOr<InstallIntent> PrepareInstall(base::Dir& root, EngineHome& home,
   SLIPWAY_RETURN_IF_ERROR(SyncDir(*made));
   SLIPWAY_RETURN_IF_ERROR(SyncDir(root));
   return InstallIntent{name, base::Sha256Of(base::AsBytes(EncodeManifest(manifest)))};
+}
+
+}  // namespace
+
+absl::StatusOr<InstallIntent> PrepareInstall(base::Dir& root, EngineHome& home,
+                                             const SnapshotName& name) {
+  auto intent = Prepare(root, home, name);
+  // A part of it must not be what the room is wanting for.
+  if (absl::IsResourceExhausted(intent.status())) RemoveDurably(root, kNewEngineDir).IgnoreError();
+  return intent;
 }
 
 absl::Status CommitInstall(base::Dir& root, const InstallIntent& intent, InstallJournal& journal) {

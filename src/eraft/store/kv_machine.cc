@@ -151,20 +151,28 @@ absl::Status KvMachine::ApplyEntry(Transaction& transaction, const raft::Entry& 
 }
 
 absl::Status KvMachine::Commit(Transaction& transaction) {
+  Batch batch = std::move(transaction).ToBatch();
+  unwritten_ = Unwritten{std::move(batch), transaction.touched()};
+  return WriteUnwritten();
+}
+
+absl::Status KvMachine::WriteUnwritten() {
+  if (!unwritten_.has_value()) return absl::OkStatus();
   SLIPWAY_FAILPOINT("eraft.apply.before");
-  SLIPWAY_RETURN_IF_ERROR(engine_.Write(std::move(transaction).ToBatch()));
+  SLIPWAY_RETURN_IF_ERROR(engine_.Write(unwritten_->batch));
   if (SLIPWAY_MUTANT("eraft-applied-apart")) {
     Batch apart;
     apart.Put(MetaKey(group_id_, kAppliedName), EncodeGroupState(group_));
     SLIPWAY_RETURN_IF_ERROR(engine_.Write(apart));
   }
-  Publish(transaction);
+  Publish(unwritten_->touched);
+  unwritten_.reset();
   return absl::OkStatus();
 }
 
-void KvMachine::Publish(const Transaction& transaction) {
+void KvMachine::Publish(const std::map<ShardId, bool>& touched) {
   base::MutexLock lock(mutex_);
-  for (const auto& [shard, unused] : transaction.touched()) {
+  for (const auto& [shard, unused] : touched) {
     const auto now = shards_.find(shard);
     const auto before = published_.find(shard);
     if (before != published_.end()) {
@@ -189,24 +197,25 @@ void KvMachine::Publish(const Transaction& transaction) {
 }
 
 absl::StatusOr<std::vector<Outcome>> KvMachine::ApplyNew(absl::Span<const raft::Entry> entries) {
-  std::vector<Outcome> outcomes;
+  SLIPWAY_RETURN_IF_ERROR(WriteUnwritten());
   size_t at = 0;
   while (at < entries.size()) {
     Transaction transaction(engine_, group_id_, group_, shards_);
     while (at < entries.size() && transaction.bytes() < kBatchBytesMax) {
-      SLIPWAY_RETURN_IF_ERROR(ApplyEntry(transaction, entries[at], outcomes));
+      SLIPWAY_RETURN_IF_ERROR(ApplyEntry(transaction, entries[at], outcomes_));
       ++at;
     }
     SLIPWAY_RETURN_IF_ERROR(Commit(transaction));
   }
-  return outcomes;
+  return std::exchange(outcomes_, {});
 }
 
 absl::StatusOr<std::vector<Outcome>> KvMachine::Apply(absl::Span<const raft::Entry> entries) {
   SLIPWAY_RETURN_IF_ERROR(broken_);
   while (!entries.empty() && entries.front().index <= group_.index) entries.remove_prefix(1);
   auto outcomes = ApplyNew(entries);
-  if (!outcomes.ok()) {
+  // Only Commit says that there is no room, and it is made up for.
+  if (!outcomes.ok() && !absl::IsResourceExhausted(outcomes.status())) {
     broken_ = base::Annotate(outcomes.status(), "the state machine has stopped");
   }
   return outcomes;

@@ -63,8 +63,9 @@ class KvMachine {
 
   // Applies what is above the applied index; what is not above it was applied before a restart and
   // is passed over (E65). One outcome for each command that was applied. FailedPrecondition: an
-  // entry is missing in between. DataLoss: a payload does not match its CRC (E163). After an error
-  // of the engine the machine is unusable: open a new one.
+  // entry is missing in between. DataLoss: a payload does not match its CRC (E163).
+  // ResourceExhausted: the engine has no room for them now; come again with the same entries, and
+  // more if there are. After any other error the machine is unusable: open a new one.
   absl::StatusOr<std::vector<Outcome>> Apply(absl::Span<const raft::Entry> entries);
 
   // Of the state that the last Apply left. Nothing: the key is not there.
@@ -92,7 +93,8 @@ class KvMachine {
   absl::Status DeleteShard(Transaction& transaction, ShardId shard);
   absl::StatusOr<std::vector<Outcome>> ApplyNew(absl::Span<const raft::Entry> entries);
   absl::Status Commit(Transaction& transaction);
-  void Publish(const Transaction& transaction);
+  absl::Status WriteUnwritten();
+  void Publish(const std::map<ShardId, bool>& touched);
 
   Engine& engine_;
   const GroupId group_id_;
@@ -102,6 +104,13 @@ class KvMachine {
   std::string new_membership_;
   Sessions sessions_;
   uint64_t invalid_ = 0;
+  // What Apply has made and the engine had no room for: it comes before anything else.
+  struct Unwritten {
+    Batch batch;
+    std::map<ShardId, bool> touched;
+  };
+  std::optional<Unwritten> unwritten_;
+  std::vector<Outcome> outcomes_;  // of entries that were passed to an Apply without an end
   absl::Status broken_;
 
   mutable base::Mutex mutex_;

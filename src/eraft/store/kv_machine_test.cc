@@ -338,6 +338,7 @@ class WatchedEngine : public Engine {
   explicit WatchedEngine(Engine& engine) : engine_(engine) {}
   absl::Status Write(const Batch& batch) override {
     if (writes_left == 0) return absl::UnavailableError("the power is gone");
+    if (no_room) return absl::ResourceExhaustedError("the disk is full");
     --writes_left;
     bytes += batch.bytes();
     SLIPWAY_RETURN_IF_ERROR(engine_.Write(batch));
@@ -365,6 +366,7 @@ class WatchedEngine : public Engine {
 
   int writes_left = 1 << 30;
   bool flush_each = false;
+  bool no_room = false;
   uint64_t bytes = 0;
   uint64_t reads = 0;
 
@@ -415,6 +417,27 @@ TEST(KvMachine, AppliedIndexAndDataAreOneWrite) {
     ASSERT_OK(again->Apply(entries));
     EXPECT_THAT(again->Get(kShard, "k"), IsOkAndHolds(Optional(Eq("012345")))) << survive;
   }
+}
+
+// E167: what found no room is not lost, not done twice, and answered once there is some.
+TEST(KvMachine, AFullDiskIsWaitedOut) {
+  const std::unique_ptr<EngineHome> home = MemoryHome(nullptr);
+  ASSERT_OK_AND_ASSIGN(const auto engine, home->Open("kv"));
+  WatchedEngine watched(*engine);
+  ASSERT_OK_AND_ASSIGN(const auto machine, KvMachine::Open(watched, kGroup, ""));
+  const auto entries = Entries({Append("k", "1"), Append("k", "2"), Append("k", "3")});
+  watched.no_room = true;
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_THAT(machine->Apply(absl::MakeSpan(entries).subspan(0, 2)),
+                StatusIs(absl::StatusCode::kResourceExhausted));
+    EXPECT_EQ(machine->GetStatus().applied, 0u);
+  }
+  watched.no_room = false;
+  ASSERT_OK_AND_ASSIGN(const auto outcomes, machine->Apply(entries));
+  ASSERT_EQ(outcomes.size(), 3u);
+  for (raft::Index i = 1; i <= 3; ++i) EXPECT_EQ(outcomes[i - 1].index, i);
+  EXPECT_THAT(machine->Get(kShard, "k"), IsOkAndHolds(Optional(Eq("123"))));
+  EXPECT_EQ(machine->GetShard(kShard).keys, 1u);
 }
 
 // E78: a million keys are there, and the status of the group asks the engine for nothing.

@@ -1,4 +1,3 @@
-// The only file that includes LevelDB.
 #include "eraft/store/leveldb_engine.h"
 
 #include <leveldb/cache.h>
@@ -8,9 +7,8 @@
 #include <leveldb/write_batch.h>
 
 #include <algorithm>
-#include <array>
+#include <atomic>
 #include <cstdarg>
-#include <cstring>
 #include <optional>
 #include <set>
 #include <utility>
@@ -18,18 +16,15 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "base/bytes.h"
-#include "base/digest/crc32c.h"
 #include "base/mutant.h"
+#include "base/status.h"
 #include "base/sync/mutex.h"
+#include "eraft/store/leveldb_files.h"
 
 namespace slipway::eraft {
 namespace {
 
 constexpr uint64_t kCopyBatchBytes = 1 << 20;
-// Larger than any record: a larger length in a frame is none.
-constexpr uint32_t kFrameBytesMax = uint32_t{1} << 30;
-constexpr size_t kFrameHeaderBytes = 8;
 
 leveldb::Slice ToSlice(absl::string_view text) { return {text.data(), text.size()}; }
 absl::string_view FromSlice(const leveldb::Slice& slice) { return {slice.data(), slice.size()}; }
@@ -50,158 +45,6 @@ absl::Status ToStatus(const leveldb::Status& status, absl::string_view what) {
   }
   return absl::DataLossError(text);
 }
-
-// ---- Logs in frames: what a crash leaves of one is a prefix ----
-
-// After an error it takes no more: a reader stops at the broken frame, so nothing behind it counts.
-
-class FramedWriter : public leveldb::WritableFile {
- public:
-  explicit FramedWriter(std::unique_ptr<leveldb::WritableFile> file) : file_(std::move(file)) {}
-  ~FramedWriter() override { Close(); }
-  leveldb::Status Append(const leveldb::Slice& data) override {
-    pending_.append(data.data(), data.size());
-    return leveldb::Status::OK();
-  }
-  leveldb::Status Flush() override {
-    if (failed_.ok()) failed_ = WriteFrame();
-    return failed_;
-  }
-  leveldb::Status Sync() override {
-    const leveldb::Status status = Flush();
-    if (status.ok()) failed_ = file_->Sync();
-    return failed_;
-  }
-  // Before LevelDB goes on in the next log, this one is durable: else a later write could survive
-  // an earlier one.
-  leveldb::Status Close() override {
-    if (closed_) return leveldb::Status::OK();
-    closed_ = true;
-    const leveldb::Status synced = Sync();
-    const leveldb::Status closed = file_->Close();
-    return synced.ok() ? closed : synced;
-  }
-
- private:
-  leveldb::Status WriteFrame() {
-    if (pending_.empty()) return file_->Flush();
-    crc_ = base::Crc32c(base::AsBytes(pending_), crc_);
-    std::array<uint8_t, kFrameHeaderBytes> header;
-    base::StoreLittle(header.data(), static_cast<uint32_t>(pending_.size()));
-    base::StoreLittle(header.data() + 4, crc_);
-    leveldb::Status status = file_->Append(ToSlice(base::AsText(header)));
-    if (status.ok()) status = file_->Append(pending_);
-    pending_.clear();
-    return status.ok() ? file_->Flush() : status;
-  }
-
-  const std::unique_ptr<leveldb::WritableFile> file_;
-  leveldb::Status failed_;
-  std::string pending_;
-  uint32_t crc_ = 0;
-  bool closed_ = false;
-};
-
-// Ends at the first frame that is not whole.
-class FramedReader : public leveldb::SequentialFile {
- public:
-  explicit FramedReader(std::unique_ptr<leveldb::SequentialFile> file) : file_(std::move(file)) {}
-
-  leveldb::Status Read(size_t n, leveldb::Slice* result, char* scratch) override {
-    size_t got = 0;
-    while (got < n) {
-      if (at_ == frame_.size()) {
-        bool there = false;
-        const leveldb::Status status = NextFrame(there);
-        if (!status.ok()) return status;
-        if (!there) break;
-      }
-      const size_t part = std::min(n - got, frame_.size() - at_);
-      std::memcpy(scratch + got, frame_.data() + at_, part);
-      got += part;
-      at_ += part;
-    }
-    *result = leveldb::Slice(scratch, got);
-    return leveldb::Status::OK();
-  }
-  leveldb::Status Skip(uint64_t n) override {
-    std::string nowhere(n, '\0');
-    leveldb::Slice skipped;
-    return Read(n, &skipped, nowhere.data());
-  }
-
- private:
-  // `out` becomes shorter only at the end of the file.
-  leveldb::Status ReadWhole(std::string& out) {
-    size_t got = 0;
-    while (got < out.size()) {
-      leveldb::Slice part;
-      const leveldb::Status status = file_->Read(out.size() - got, &part, out.data() + got);
-      if (!status.ok()) return status;
-      if (part.empty()) break;
-      if (part.data() != out.data() + got) std::memmove(&out[got], part.data(), part.size());
-      got += part.size();
-    }
-    out.resize(got);
-    return leveldb::Status::OK();
-  }
-  leveldb::Status NextFrame(bool& there) {
-    there = false;
-    frame_.clear();
-    at_ = 0;
-    if (ended_) return leveldb::Status::OK();
-    ended_ = true;
-    std::string header(kFrameHeaderBytes, '\0');
-    leveldb::Status status = ReadWhole(header);
-    if (!status.ok() || header.size() < kFrameHeaderBytes) return status;
-    const uint8_t* bytes = base::AsBytes(header).data();
-    const auto size = base::LoadLittle<uint32_t>(bytes);
-    if (size == 0 || size > kFrameBytesMax) return leveldb::Status::OK();
-    // Grows as the bytes come: a damaged length must not ask for a gigabyte.
-    std::string payload;
-    while (payload.size() < size) {
-      std::string part(std::min<size_t>(size - payload.size(), 1 << 20), '\0');
-      const size_t wanted = part.size();
-      status = ReadWhole(part);
-      if (!status.ok() || part.size() < wanted) return status;
-      payload += part;
-    }
-    const uint32_t crc = base::Crc32c(base::AsBytes(payload), crc_);
-    if (crc != base::LoadLittle<uint32_t>(bytes + 4)) return leveldb::Status::OK();
-    crc_ = crc;
-    frame_ = std::move(payload);
-    there = true;
-    ended_ = false;
-    return leveldb::Status::OK();
-  }
-
-  const std::unique_ptr<leveldb::SequentialFile> file_;
-  std::string frame_;
-  size_t at_ = 0;
-  uint32_t crc_ = 0;
-  bool ended_ = false;
-};
-
-class FramedEnv : public leveldb::EnvWrapper {
- public:
-  FramedEnv() : EnvWrapper(leveldb::Env::Default()) {}
-  leveldb::Status NewSequentialFile(const std::string& name,
-                                    leveldb::SequentialFile** out) override {
-    const leveldb::Status status = target()->NewSequentialFile(name, out);
-    if (status.ok() && absl::EndsWith(name, ".log")) {
-      *out =
-          std::make_unique<FramedReader>(std::unique_ptr<leveldb::SequentialFile>(*out)).release();
-    }
-    return status;
-  }
-  leveldb::Status NewWritableFile(const std::string& name, leveldb::WritableFile** out) override {
-    const leveldb::Status status = target()->NewWritableFile(name, out);
-    if (status.ok() && absl::EndsWith(name, ".log")) {
-      *out = std::make_unique<FramedWriter>(std::unique_ptr<leveldb::WritableFile>(*out)).release();
-    }
-    return status;
-  }
-};
 
 class NoLogger : public leveldb::Logger {
  public:
@@ -269,14 +112,18 @@ class LevelView : public View {
 
 // What one engine needs besides the database, destroyed after it.
 struct Parts {
-  FramedEnv env;
+  Parts(const std::string& root, std::unique_ptr<base::Dir> d, const LevelDbOptions& o)
+      : dir(std::move(d)), options(o), room(o.free_bytes), env(root, *dir, room) {}
+  const std::unique_ptr<base::Dir> dir;  // `root`, of its own: an engine may outlive its home
+  const LevelDbOptions options;
+  DiskRoom room;
+  LevelDbFiles env;
   NoLogger logger;
   std::unique_ptr<const leveldb::FilterPolicy> filter;
   std::shared_ptr<leveldb::Cache> cache;
-  LevelDbOptions options;
 };
 
-base::Owned<Engine> OpenLevelDb(const std::string& root, absl::string_view path,
+base::Owned<Engine> OpenLevelDb(const std::string& root, base::Dir& dir, absl::string_view path,
                                 const LevelDbOptions& options,
                                 std::shared_ptr<leveldb::Cache> cache);
 
@@ -301,10 +148,11 @@ class LevelEngine : public Engine {
   absl::Status Ingest(Iterator& source) override;
   absl::StatusOr<uint64_t> ApproximateBytes(const KeyRange& range) override;
   EngineKind kind() const override { return EngineKind::kLevelDb; }
+  void StopWaiting() override { parts_->room.Abandon(); }
   absl::Status Close() override;
 
  private:
-  absl::Status CheckOpen() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+  absl::Status CheckOpen() const {
     return closed_ ? absl::FailedPreconditionError("the engine is closed") : absl::OkStatus();
   }
   absl::Status FlushLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -316,7 +164,7 @@ class LevelEngine : public Engine {
   base::Mutex mutex_;  // of writes, so that a range is deleted as it is at that moment
   std::unique_ptr<leveldb::DB> db_;
   std::unique_ptr<LevelView> durable_ ABSL_GUARDED_BY(mutex_);  // the state of the last sync
-  bool closed_ ABSL_GUARDED_BY(mutex_) = false;
+  std::atomic<bool> closed_{false};
 };
 
 absl::StatusOr<leveldb::WriteBatch> LevelEngine::Convert(const Batch& batch) {
@@ -353,25 +201,24 @@ absl::Status LevelEngine::Write(const Batch& batch) {
   base::MutexLock lock(mutex_);
   SLIPWAY_RETURN_IF_ERROR(CheckOpen());
   if (batch.empty()) return absl::OkStatus();
+  SLIPWAY_RETURN_IF_ERROR(parts_->room.Admit());
   SLIPWAY_ASSIGN_OR_RETURN(leveldb::WriteBatch out, Convert(batch));
   return ToStatus(db_->Write(leveldb::WriteOptions(), &out), "write");
 }
 
+// Not under the mutex: a write may wait for the disk.
 absl::StatusOr<std::optional<std::string>> LevelEngine::Get(absl::string_view key) {
-  {
-    base::MutexLock lock(mutex_);
-    SLIPWAY_RETURN_IF_ERROR(CheckOpen());
-  }
+  SLIPWAY_RETURN_IF_ERROR(CheckOpen());
   return Lookup(*db_, nullptr, key);
 }
 
 base::Owned<View> LevelEngine::NewView() {
-  base::MutexLock lock(mutex_);
   SLIPWAY_RETURN_IF_ERROR(CheckOpen());
   return std::make_unique<LevelView>(*db_);
 }
 
 absl::Status LevelEngine::FlushLocked() {
+  SLIPWAY_RETURN_IF_ERROR(parts_->room.Admit());
   auto state = std::make_unique<LevelView>(*db_);
   leveldb::WriteOptions options;
   options.sync = !SLIPWAY_MUTANT("eraft-flush-unsynced");
@@ -401,7 +248,7 @@ absl::Status LevelEngine::Checkpoint(absl::string_view path) {
     return absl::AlreadyExistsError(absl::StrCat("checkpoint to ", path, ": it exists"));
   }
   SLIPWAY_ASSIGN_OR_RETURN(const std::unique_ptr<Engine> copy,
-                           OpenLevelDb(root_, path, parts_->options, parts_->cache));
+                           OpenLevelDb(root_, *parts_->dir, path, parts_->options, parts_->cache));
   // Keys of this store begin with a byte below 0xFF (keys.h).
   SLIPWAY_ASSIGN_OR_RETURN(const std::unique_ptr<Iterator> all, view->Scan({"", "\xff"}));
   SLIPWAY_RETURN_IF_ERROR(copy->Ingest(*all));
@@ -431,20 +278,22 @@ absl::StatusOr<uint64_t> LevelEngine::ApproximateBytes(const KeyRange& range) {
 }
 
 absl::Status LevelEngine::Close() {
+  StopWaiting();
   base::MutexLock lock(mutex_);
   if (closed_) return absl::OkStatus();
-  absl::Status flushed = FlushLocked();
+  const absl::Status flushed = FlushLocked();
   closed_ = true;
   durable_ = nullptr;
   db_ = nullptr;
-  return flushed;
+  // What found no room is in the Raft log.
+  return absl::IsResourceExhausted(flushed) ? absl::OkStatus() : flushed;
 }
 
-base::Owned<Engine> OpenLevelDb(const std::string& root, absl::string_view path,
+base::Owned<Engine> OpenLevelDb(const std::string& root, base::Dir& dir, absl::string_view path,
                                 const LevelDbOptions& options,
                                 std::shared_ptr<leveldb::Cache> cache) {
-  auto parts = std::make_unique<Parts>();
-  parts->options = options;
+  SLIPWAY_ASSIGN_OR_RETURN(auto own, dir.OpenDir("."));
+  auto parts = std::make_unique<Parts>(root, std::move(own), options);
   parts->cache = std::move(cache);
   if (options.bloom_bits > 0) {
     parts->filter.reset(leveldb::NewBloomFilterPolicy(options.bloom_bits));
@@ -459,6 +308,7 @@ base::Owned<Engine> OpenLevelDb(const std::string& root, absl::string_view path,
   level.write_buffer_size = options.write_buffer_bytes;
   level.compression = options.snappy ? leveldb::kSnappyCompression : leveldb::kNoCompression;
   leveldb::DB* opened = nullptr;
+  const DiskRoom::Impatient impatient;  // whoever opens decides whether to wait
   SLIPWAY_RETURN_IF_ERROR(
       ToStatus(leveldb::DB::Open(level, absl::StrCat(root, "/", path), &opened), "open"));
   return std::make_unique<LevelEngine>(std::move(parts), std::unique_ptr<leveldb::DB>(opened),
@@ -467,12 +317,13 @@ base::Owned<Engine> OpenLevelDb(const std::string& root, absl::string_view path,
 
 class Home : public EngineHome {
  public:
-  Home(std::string root, LevelDbOptions options)
+  Home(std::string root, base::Dir& dir, LevelDbOptions options)
       : root_(std::move(root)),
-        options_(options),
-        cache_(leveldb::NewLRUCache(options.block_cache_bytes)) {}
+        dir_(dir),
+        options_(std::move(options)),
+        cache_(leveldb::NewLRUCache(options_.block_cache_bytes)) {}
   base::Owned<Engine> Open(absl::string_view path) override {
-    return OpenLevelDb(root_, path, options_, cache_);
+    return OpenLevelDb(root_, dir_, path, options_, cache_);
   }
   EngineKind kind() const override { return EngineKind::kLevelDb; }
   bool IsImmutable(absl::string_view file_name) const override {
@@ -481,14 +332,15 @@ class Home : public EngineHome {
 
  private:
   const std::string root_;
+  base::Dir& dir_;
   const LevelDbOptions options_;
   const std::shared_ptr<leveldb::Cache> cache_;
 };
 
 }  // namespace
 
-std::unique_ptr<EngineHome> LevelDbHome(std::string root, LevelDbOptions options) {
-  return std::make_unique<Home>(std::move(root), options);
+std::unique_ptr<EngineHome> LevelDbHome(std::string root, base::Dir& dir, LevelDbOptions options) {
+  return std::make_unique<Home>(std::move(root), dir, std::move(options));
 }
 
 }  // namespace slipway::eraft

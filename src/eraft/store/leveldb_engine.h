@@ -9,6 +9,8 @@
 #include <memory>
 #include <string>
 
+#include "base/files.h"
+#include "eraft/store/disk_room.h"
 #include "eraft/store/engine.h"
 
 namespace slipway::eraft {
@@ -17,10 +19,12 @@ struct LevelDbOptions {
   uint64_t block_cache_bytes = uint64_t{256} << 20;
   uint64_t write_buffer_bytes = uint64_t{64} << 20;
   bool snappy = true;
-  int bloom_bits = 10;  // per key; 0: no filter
+  int bloom_bits = 10;   // per key; 0: no filter
+  FreeBytes free_bytes;  // where the data directory is
 };
 
-// `root`: absolute path of the data directory, which exists.
-std::unique_ptr<EngineHome> LevelDbHome(std::string root, LevelDbOptions options = {});
+// `root`: absolute path of the data directory, which exists; `dir` is the same, and outlives it.
+std::unique_ptr<EngineHome> LevelDbHome(std::string root, base::Dir& dir,
+                                        LevelDbOptions options = {});
 
 }  // namespace slipway::eraft

@@ -103,11 +103,11 @@ class Truth {
 };
 
 // Small buffers: files are written, merged and removed all the time.
-std::unique_ptr<EngineHome> HomeOf(EngineKind kind, const std::string& root) {
+std::unique_ptr<EngineHome> HomeOf(EngineKind kind, const std::string& root, base::Dir& dir) {
   if (kind == EngineKind::kRocksDb) {
     return RocksDbHome(root, {.block_cache_bytes = 1 << 20, .write_buffer_bytes = 128 << 10});
   }
-  return LevelDbHome(root, {.block_cache_bytes = 1 << 20, .write_buffer_bytes = 64 << 10});
+  return LevelDbHome(root, dir, {.block_cache_bytes = 1 << 20, .write_buffer_bytes = 64 << 10});
 }
 
 // Writes until it is killed.
@@ -115,7 +115,7 @@ absl::Status WriteForEver(EngineKind kind, const std::string& path, uint64_t see
   base::os::LinuxFiles files;
   SLIPWAY_ASSIGN_OR_RETURN(const auto root, files.OpenRoot(path));
   SLIPWAY_ASSIGN_OR_RETURN(const auto truth, Truth::Open(*root));
-  const auto home = HomeOf(kind, path);
+  const auto home = HomeOf(kind, path, *root);
   SLIPWAY_ASSIGN_OR_RETURN(const auto engine, home->Open("kv"));
   SLIPWAY_ASSIGN_OR_RETURN(const auto machine, KvMachine::Open(*engine, kGroup, "first"));
   std::mt19937 random(static_cast<unsigned>(seed));
@@ -158,7 +158,7 @@ absl::Status RecoverAndCheck(EngineKind kind, const std::string& path, uint64_t 
     return absl::DataLossError(
         absl::StrCat("the truth has ", truth.size(), " of ", acknowledged, " entries"));
   }
-  const auto home = HomeOf(kind, path);
+  const auto home = HomeOf(kind, path, *root);
   SLIPWAY_ASSIGN_OR_RETURN(const auto engine, home->Open("kv"));
   SLIPWAY_ASSIGN_OR_RETURN(const auto machine, KvMachine::Open(*engine, kGroup, "first"));
   const raft::Index applied = machine->GetStatus().applied;

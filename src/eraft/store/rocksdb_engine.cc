@@ -1,8 +1,9 @@
-// The only file that includes RocksDB.
 #include "eraft/store/rocksdb_engine.h"
 
 #include <rocksdb/cache.h>
+#include <rocksdb/convenience.h>
 #include <rocksdb/db.h>
+#include <rocksdb/env.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/listener.h>
 #include <rocksdb/rate_limiter.h>
@@ -21,7 +22,9 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/sync/mutex.h"
+#include "eraft/store/disk_room.h"
 #include "eraft/store/keys.h"
+#include "eraft/store/rocksdb_files.h"
 #include "eraft/store/row_cache.h"
 
 namespace slipway::eraft {
@@ -94,11 +97,29 @@ rocksdb::WriteOptions NoOwnLog() {
   return options;
 }
 
+// Borrowed by one engine's RocksDB, which it outlives.
+struct Disk {
+  explicit Disk(FreeBytes free_bytes) : room(std::move(free_bytes)), env(RocksDbEnv(room)) {}
+  DiskRoom room;
+  const std::unique_ptr<rocksdb::Env> env;
+};
+
 // Counts what became durable, so that GetDurable asks the files only after a flush.
-class FlushListener : public rocksdb::EventListener {
+class Listener : public rocksdb::EventListener {
  public:
   void OnFlushCompleted(rocksdb::DB*, const rocksdb::FlushJobInfo&) override { ++flushes_; }
   uint64_t flushes() const { return flushes_; }
+
+  void OnTableFileCreationStarted(const rocksdb::TableFileCreationBriefInfo& info) override {
+    const bool of_compaction = info.reason == rocksdb::TableFileCreationReason::kCompaction;
+    NoteTableOfCompaction(of_compaction ? info.file_path : "");
+  }
+  // A compaction that found no room has left everything as it was, and is tried again.
+  void OnBackgroundError(rocksdb::BackgroundErrorReason reason, rocksdb::Status* error) override {
+    if (reason == rocksdb::BackgroundErrorReason::kCompaction && error->IsNoSpace()) {
+      *error = rocksdb::Status::OK();
+    }
+  }
 
  private:
   std::atomic<uint64_t> flushes_{1};
@@ -164,11 +185,12 @@ class RocksView : public View {
 
 class RocksEngine : public Engine {
  public:
-  RocksEngine(std::unique_ptr<rocksdb::DB> db, std::shared_ptr<FlushListener> listener,
-              std::string root, std::string path)
+  RocksEngine(std::unique_ptr<Disk> disk, std::unique_ptr<rocksdb::DB> db,
+              std::shared_ptr<Listener> listener, std::string root, std::string path)
       : root_(std::move(root)),
         path_(std::move(path)),
         listener_(std::move(listener)),
+        disk_(std::move(disk)),
         db_(std::move(db)) {}
   ~RocksEngine() override { Close().IgnoreError(); }
   RocksEngine(const RocksEngine&) = delete;
@@ -183,6 +205,7 @@ class RocksEngine : public Engine {
   absl::Status Ingest(Iterator& source) override;
   absl::StatusOr<uint64_t> ApproximateBytes(const KeyRange& range) override;
   EngineKind kind() const override { return EngineKind::kRocksDb; }
+  void StopWaiting() override;
   absl::Status Close() override;
 
  private:
@@ -200,9 +223,11 @@ class RocksEngine : public Engine {
 
   const std::string root_;
   const std::string path_;
-  const std::shared_ptr<FlushListener> listener_;
+  const std::shared_ptr<Listener> listener_;
+  const std::unique_ptr<Disk> disk_;
   std::unique_ptr<rocksdb::DB> db_;
   std::atomic<bool> closed_{false};
+  std::atomic<bool> cut_short_{false};  // its own threads work no more
   std::atomic<uint64_t> ingested_files_{0};
   base::Mutex write_mutex_;  // the rows that are known are those of the last write
   base::Mutex rows_mutex_;
@@ -218,6 +243,7 @@ absl::Status RocksEngine::CheckOpen() const {
 absl::Status RocksEngine::Write(const Batch& batch) {
   SLIPWAY_RETURN_IF_ERROR(CheckOpen());
   if (batch.empty()) return absl::OkStatus();
+  SLIPWAY_RETURN_IF_ERROR(disk_->room.Admit());
   rocksdb::WriteBatch out(batch.bytes() + batch.changes().size() * 16, /*max_bytes=*/0,
                           kProtectionBytesPerKey, /*default_cf_ts_sz=*/0);
   for (const Batch::Change& change : batch.changes()) {
@@ -275,6 +301,7 @@ base::Owned<View> RocksEngine::NewView() {
 
 absl::Status RocksEngine::Flush() {
   SLIPWAY_RETURN_IF_ERROR(CheckOpen());
+  SLIPWAY_RETURN_IF_ERROR(disk_->room.Admit());
   return ToStatus(db_->Flush(rocksdb::FlushOptions()), "flush");
 }
 
@@ -294,6 +321,7 @@ absl::StatusOr<std::optional<std::string>> RocksEngine::GetDurable(absl::string_
 
 absl::Status RocksEngine::Checkpoint(absl::string_view path) {
   SLIPWAY_RETURN_IF_ERROR(CheckOpen());
+  SLIPWAY_RETURN_IF_ERROR(disk_->room.Admit());
   rocksdb::Checkpoint* made = nullptr;
   SLIPWAY_RETURN_IF_ERROR(ToStatus(rocksdb::Checkpoint::Create(db_.get(), &made), "checkpoint"));
   const std::unique_ptr<rocksdb::Checkpoint> checkpoint(made);
@@ -307,14 +335,17 @@ absl::Status RocksEngine::Checkpoint(absl::string_view path) {
 
 absl::Status RocksEngine::IngestFile(Iterator& source, const std::string& file) {
   const rocksdb::Options options = db_->GetOptions();
-  rocksdb::SstFileWriter writer((rocksdb::EnvOptions(options)), options);
-  SLIPWAY_RETURN_IF_ERROR(ToStatus(writer.Open(file), "ingest"));
-  for (; source.valid() && writer.FileSize() < kIngestFileBytes; source.Next()) {
-    SLIPWAY_RETURN_IF_ERROR(
-        ToStatus(writer.Put(ToSlice(source.key()), ToSlice(source.value())), "ingest"));
+  {
+    const DiskRoom::Impatient impatient;  // RocksDB does not know of the table yet
+    rocksdb::SstFileWriter writer((rocksdb::EnvOptions(options)), options);
+    SLIPWAY_RETURN_IF_ERROR(ToStatus(writer.Open(file), "ingest"));
+    for (; source.valid() && writer.FileSize() < kIngestFileBytes; source.Next()) {
+      SLIPWAY_RETURN_IF_ERROR(
+          ToStatus(writer.Put(ToSlice(source.key()), ToSlice(source.value())), "ingest"));
+    }
+    SLIPWAY_RETURN_IF_ERROR(source.status());
+    SLIPWAY_RETURN_IF_ERROR(ToStatus(writer.Finish(), "ingest"));
   }
-  SLIPWAY_RETURN_IF_ERROR(source.status());
-  SLIPWAY_RETURN_IF_ERROR(ToStatus(writer.Finish(), "ingest"));
   rocksdb::IngestExternalFileOptions how;
   how.move_files = true;
   how.verify_checksums_before_ingest = true;
@@ -328,6 +359,7 @@ absl::Status RocksEngine::Ingest(Iterator& source) {
     rows_.Clear();
   }
   while (source.valid()) {
+    SLIPWAY_RETURN_IF_ERROR(disk_->room.Admit());
     // In the engine's own directory, so that moving it in is a rename; a left-over is overwritten.
     const std::string file = absl::StrCat(root_, "/", path_, "/ingest-", ingested_files_++, ".tmp");
     const absl::Status status = IngestFile(source, file);
@@ -351,10 +383,22 @@ absl::StatusOr<uint64_t> RocksEngine::ApproximateBytes(const KeyRange& range) {
   return size;
 }
 
+// A writer may be waiting for a flush or a compaction that waits for room, or that has given up.
+void RocksEngine::StopWaiting() {
+  if (!disk_->room.Admit().ok() && !cut_short_.exchange(true)) {
+    rocksdb::CancelAllBackgroundWork(db_.get(), /*wait=*/false);
+  }
+  disk_->room.Abandon();
+}
+
 absl::Status RocksEngine::Close() {
   if (closed_.exchange(true)) return absl::OkStatus();
-  const absl::Status flushed = ToStatus(db_->Flush(rocksdb::FlushOptions()), "flush");
+  StopWaiting();
+  absl::Status flushed;
+  if (!cut_short_) flushed = ToStatus(db_->Flush(rocksdb::FlushOptions()), "flush");
   const absl::Status closed = ToStatus(db_->Close(), "close");
+  // What found no room is in the Raft log.
+  if (cut_short_ || absl::IsResourceExhausted(flushed)) return absl::OkStatus();
   return flushed.ok() ? closed : flushed;
 }
 
@@ -362,11 +406,11 @@ class Home : public EngineHome {
  public:
   Home(std::string root, RocksDbOptions options)
       : root_(std::move(root)),
-        options_(options),
-        cache_(rocksdb::NewLRUCache(options.block_cache_bytes)) {
-    if (options.rate_limit_bytes > 0) {
+        options_(std::move(options)),
+        cache_(rocksdb::NewLRUCache(options_.block_cache_bytes)) {
+    if (options_.rate_limit_bytes > 0) {
       limiter_.reset(
-          rocksdb::NewGenericRateLimiter(static_cast<int64_t>(options.rate_limit_bytes)));
+          rocksdb::NewGenericRateLimiter(static_cast<int64_t>(options_.rate_limit_bytes)));
     }
   }
   base::Owned<Engine> Open(absl::string_view path) override;
@@ -410,25 +454,29 @@ rocksdb::Options Home::MakeOptions() const {
   options.keep_log_file_num = 2;
   options.max_log_file_size = 1 << 20;
   options.stats_dump_period_sec = 0;
+  options.avoid_flush_during_shutdown = true;  // Close flushes, where there is room
   options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   return options;
 }
 
 base::Owned<Engine> Home::Open(absl::string_view path) {
   rocksdb::Options options = MakeOptions();
-  auto listener = std::make_shared<FlushListener>();
+  auto disk = std::make_unique<Disk>(options_.free_bytes);
+  options.env = disk->env.get();
+  auto listener = std::make_shared<Listener>();
   options.listeners.push_back(listener);
   rocksdb::DB* opened = nullptr;
   const std::string directory = absl::StrCat(root_, "/", path);
+  const DiskRoom::Impatient impatient;  // whoever opens decides whether to wait
   SLIPWAY_RETURN_IF_ERROR(ToStatus(rocksdb::DB::Open(options, directory, &opened), "open"));
-  return std::make_unique<RocksEngine>(std::unique_ptr<rocksdb::DB>(opened), std::move(listener),
-                                       root_, std::string(path));
+  return std::make_unique<RocksEngine>(std::move(disk), std::unique_ptr<rocksdb::DB>(opened),
+                                       std::move(listener), root_, std::string(path));
 }
 
 }  // namespace
 
 std::unique_ptr<EngineHome> RocksDbHome(std::string root, RocksDbOptions options) {
-  return std::make_unique<Home>(std::move(root), options);
+  return std::make_unique<Home>(std::move(root), std::move(options));
 }
 
 }  // namespace slipway::eraft

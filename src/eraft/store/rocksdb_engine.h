@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "eraft/store/disk_room.h"
 #include "eraft/store/engine.h"
 
 namespace slipway::eraft {
@@ -20,6 +21,7 @@ struct RocksDbOptions {
   Compression compression = Compression::kLz4;
   int bloom_bits = 10;            // per key; 0: no filter
   uint64_t rate_limit_bytes = 0;  // per second, of compactions and flushes; 0: none
+  FreeBytes free_bytes;           // where the data directory is
 };
 
 // `root`: absolute path of the data directory, which exists.

@@ -59,8 +59,8 @@ class DiskWorld : public EngineWorld {
       home_ =
           RocksDbHome(dir_.path(), {.block_cache_bytes = 1 << 20, .write_buffer_bytes = 1 << 20});
     } else {
-      home_ =
-          LevelDbHome(dir_.path(), {.block_cache_bytes = 1 << 20, .write_buffer_bytes = 64 << 10});
+      home_ = LevelDbHome(dir_.path(), *root_,
+                          {.block_cache_bytes = 1 << 20, .write_buffer_bytes = 64 << 10});
     }
   }
   EngineHome& home() override { return *home_; }
