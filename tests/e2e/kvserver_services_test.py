@@ -342,6 +342,9 @@ class Operation(Base):
         self.assertIn("alarm: QUOTA", json.loads(told)["error"]["message"])
         stream = kv_rig.Pipeline(node.channel())
         self.assertEqual(stream.run(client.Cmd(id=1, op=client.PUT, key=b"k"))[0].code, client.NO_SPACE)
+        # The way out; and the start has told that here there is none.
+        self.assertNotEqual(stream.run(client.Cmd(id=2, op=client.DELETE, key=b"k"))[0].code, client.NO_SPACE)
+        self.assertIn("less than the log alone takes", node.log())
         self.assertEqual(node.http("/health")[0], 503)
 
     def test_mutual_tls_for_clients_and_administrators(self):  # E24, E191

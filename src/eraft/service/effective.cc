@@ -75,6 +75,16 @@ Settings EffectiveSettings(const KvServerConfig& config, int cores,
         "count");
   }
   settings.emplace_back("wal_segment", base::FormatSize(config.wal_segment));
+  // Two segments in use and two spares; the engine's files come on top.
+  constexpr uint64_t kSegmentsKept = 4;
+  if (config.quota_bytes > 0 && config.quota_bytes < kSegmentsKept * config.wal_segment) {
+    warnings->push_back(absl::StrCat("--quota-bytes ", base::FormatSize(config.quota_bytes),
+                                     " is less than the log alone takes, ",
+                                     base::FormatSize(kSegmentsKept * config.wal_segment), " in ",
+                                     kSegmentsKept,
+                                     " segments: writes but deletes will be refused for good; "
+                                     "raise it, or lower --wal-segment"));
+  }
   settings.emplace_back("wal_linger", base::FormatGoDuration(config.wal_linger));
   settings.emplace_back("wal_direct", "false");
   if (config.wal_direct) {

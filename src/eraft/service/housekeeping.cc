@@ -15,6 +15,8 @@ namespace slipway::eraft {
 namespace {
 
 constexpr absl::Duration kMeasureEvery = absl::Seconds(5);  // walks directories
+// A quota is overshot by what is written meanwhile.
+constexpr absl::Duration kMeasureBoundedEvery = absl::Milliseconds(500);
 constexpr absl::Duration kWarnEvery = absl::Minutes(10);
 constexpr uint64_t kPageBytes = 4096;
 
@@ -59,6 +61,7 @@ void Housekeeping::Run(const std::vector<PeerStatus>& peers, absl::Duration hear
 
 void Housekeeping::MakeRoom() {
   const auto space = dir_.FreeSpace();
+  if (space.ok()) free_bytes_ = space->free_bytes;
   // Not made here, which takes a while, only given up.
   if (space.ok() && space->free_bytes < EnoughBytesOf(*space)) LookAtReserve(*space, false);
 }
@@ -94,7 +97,8 @@ void Housekeeping::LookAtDisk() {
                       log_waits || IsShortOfSpace(own, replica_.alarm(Alarm::kNoSpace)));
   }
   const absl::Duration now = replica_.now();
-  if (now - measured_at_ < kMeasureEvery) return;
+  const bool bounded = options_.quota_bytes > 0;
+  if (now - measured_at_ < (bounded ? kMeasureBoundedEvery : kMeasureEvery)) return;
   measured_at_ = now;
   auto bytes = BytesBeneath(dir_);
   if (!bytes.ok()) return;

@@ -55,7 +55,7 @@ class PipelineService final : public v1::Pipeline::CallbackService, public base:
  private:
   void Run(const UnaryCall::Ptr& call, Command command, std::function<void()> fill) {
     command.strict = true;
-    const absl::Status admitted = parts_.replica.AdmitWrite();
+    const absl::Status admitted = parts_.replica.AdmitWrite(/*frees=*/true);  // a delete needs one
     if (!admitted.ok()) return Fail(call, admitted);
     auto bytes = parts_.replica.Prepare(std::move(command));
     if (!bytes.ok()) return Fail(call, bytes.status());

@@ -128,6 +128,8 @@ absl::Status PipelineStream::Take(const v1::Batch& batch) {
   }
   if (room < count) parts_.replica.metrics().rejected_credit.Increment();
   const absl::Status admitted = writes ? parts_.replica.AdmitWrite() : absl::OkStatus();
+  const absl::Status may_free =
+      admitted.ok() ? admitted : parts_.replica.AdmitWrite(/*frees=*/true);
   const bool may_read = parts_.replica.AdmitRead().ok();
   std::vector<Proposal> proposals;
   std::vector<ReadItem> reads;
@@ -146,7 +148,8 @@ absl::Status PipelineStream::Take(const v1::Batch& batch) {
       }
       continue;
     }
-    auto command = admitted.ok() ? CommandOf(batch, cmd) : absl::StatusOr<base::Bytes>(admitted);
+    const absl::Status& may = cmd.op() == v1::DELETE ? may_free : admitted;
+    auto command = may.ok() ? CommandOf(batch, cmd) : absl::StatusOr<base::Bytes>(may);
     if (command.ok()) {
       proposals.push_back({cmd.id(), cmd.op(), *std::move(command)});
     } else {

@@ -290,12 +290,12 @@ void Replica::Leave(uint64_t count) {
   metrics_.inflight.Add(-static_cast<double>(count));
 }
 
-absl::Status Replica::AdmitWrite() const {
+absl::Status Replica::AdmitWrite(bool frees) const {
   if (draining() && !SLIPWAY_MUTANT("kv-drain-serves-on")) {
     return NotExecuted(
         absl::UnavailableError("write: this node is about to stop; ask another one"));
   }
-  if (alarms_.load(std::memory_order_relaxed) != 0) {
+  if (frees ? alarm(Alarm::kNoSpace) : alarmed()) {
     metrics_.rejected_alarm.Increment();
     std::vector<absl::string_view> names;
     for (const Alarm alarm : kAlarms) {

@@ -102,7 +102,9 @@ class Replica {
 
   // Why a write is not to be proposed now, cheap. OK, Unavailable (draining), ResourceExhausted.
   // As all errors here, it says by FateOf that nothing was executed.
-  absl::Status AdmitWrite() const;
+  // What `frees` room is refused for want of it on the disk only: under QUOTA and MEMORY it is the
+  // way out.
+  absl::Status AdmitWrite(bool frees = false) const;
   // Likewise of a read. OK, Unavailable (about to stop).
   absl::Status AdmitRead() const;
   // A command in the bytes of the log, its time set. InvalidArgument naming the limit (E153).
@@ -113,6 +115,7 @@ class Replica {
 
   void SetAlarm(Alarm alarm, bool on);
   bool alarm(Alarm alarm) const;
+  bool alarmed() const { return alarms_.load(std::memory_order_relaxed) != 0; }
   // What all members understand (E125): commands that need more are refused by Prepare.
   void SetLevel(uint32_t level) { level_.store(level, std::memory_order_relaxed); }
   uint32_t level() const { return level_.load(std::memory_order_relaxed); }
