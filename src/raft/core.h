@@ -34,7 +34,7 @@ class Raft::Core {
   absl::Status TransferLeader(NodeId peer);
   absl::Status Campaign();
   const Options& options() const { return options_; }
-  void SetTimers(const Options& options);  // takes the timers of it
+  void SetTimers(const Options& options, int promised_ticks);  // takes the timers of it
 
   void OnPersisted(Term term, Index index);
   void OnHardStatePersisted(const HardState& state);
@@ -192,7 +192,7 @@ class Raft::Core {
   int election_elapsed_ = 0;
   int election_timeout_ = 0;
   int heartbeat_elapsed_ = 0;
-  int heard_elapsed_ = 0;  // ticks since a leader spoke
+  int heard_elapsed_ = 0;  // ticks since a leader spoke; less: it was promised more
   std::vector<Ballot> ballots_;
 
   // Of a leader.

@@ -20,13 +20,16 @@ void Raft::Core::ResetElectionTimer() {
   election_timeout_ = options_.election_ticks + static_cast<int>(shortest);
 }
 
-void Raft::Core::SetTimers(const Options& options) {
+void Raft::Core::SetTimers(const Options& options, int promised_ticks) {
   const int elapsed = election_elapsed_;
   options_.election_ticks = options.election_ticks;
   options_.heartbeat_ticks = options.heartbeat_ticks;
   options_.hibernate_ticks = options.hibernate_ticks;
   ResetElectionTimer();
   election_elapsed_ = elapsed;  // changed again and again it must not wait for ever
+  if (promised_ticks > 0) {
+    heard_elapsed_ = std::min(heard_elapsed_, options_.election_ticks - promised_ticks);
+  }
   if (options_.hibernate_ticks == 0 && hibernating_) Wake();
 }
 
@@ -47,7 +50,8 @@ void Raft::Core::TickFollower() {
   if (stalled_ && role_ != Role::kFollower) {
     BecomeFollower(term_, kNoNode, StepDownReason::kStalledLog);
   }
-  if (++election_elapsed_ < election_timeout_) return;
+  // Longer than the timeout it hears a leader only by a promise from before the timers changed.
+  if (++election_elapsed_ < election_timeout_ || HearsLeader()) return;
   if (Electable()) {
     StartPreVote();
     return;

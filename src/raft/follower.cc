@@ -14,7 +14,7 @@ bool Raft::Core::HearLeader(NodeId leader) {
   if (role_ == Role::kLeader) return false;
   if (role_ != Role::kFollower) BecomeFollower(term_, leader, StepDownReason::kNone);
   leader_ = leader;
-  heard_elapsed_ = 0;
+  heard_elapsed_ = std::min(heard_elapsed_, 0);
   election_elapsed_ = 0;
   return true;
 }

@@ -55,13 +55,14 @@ absl::StatusOr<Raft::Place> Raft::ProposeMembership(const Membership& target) {
 void Raft::ReadIndex(uint64_t context) { core_->ReadIndex(context); }
 absl::Status Raft::TransferLeader(NodeId peer) { return core_->TransferLeader(peer); }
 absl::Status Raft::Campaign() { return core_->Campaign(); }
-absl::Status Raft::SetTimers(int election_ticks, int heartbeat_ticks, int hibernate_ticks) {
+absl::Status Raft::SetTimers(int election_ticks, int heartbeat_ticks, int hibernate_ticks,
+                             int promised_ticks) {
   Options options = core_->options();
   options.election_ticks = election_ticks;
   options.heartbeat_ticks = heartbeat_ticks;
   options.hibernate_ticks = hibernate_ticks;
   SLIPWAY_RETURN_IF_ERROR(CheckOptions(options));
-  core_->SetTimers(options);
+  core_->SetTimers(options, promised_ticks);
   return absl::OkStatus();
 }
 

@@ -146,8 +146,11 @@ class Raft {
   // leader; InvalidArgument: not a voter.
   absl::Status TransferLeader(NodeId peer);
 
-  // Other timers from now on (E31); what has elapsed counts on. InvalidArgument: as for Create.
-  absl::Status SetTimers(int election_ticks, int heartbeat_ticks, int hibernate_ticks);
+  // Other timers from now on (E31); what has elapsed counts on. For `promised_ticks`, of the new
+  // length, this node elects nobody yet: it promised so by the timers from before, and a lease may
+  // rest on that (E141). InvalidArgument: as for Create.
+  absl::Status SetTimers(int election_ticks, int heartbeat_ticks, int hibernate_ticks,
+                         int promised_ticks = 0);
 
   // As if the election timeout had passed; heeds no lease. FailedPrecondition: not electable.
   absl::Status Campaign();

@@ -252,6 +252,22 @@ TEST(Timers, AreThoseOfTheLastCall) {
   EXPECT_EQ(one.raft->role(), Role::kPreCandidate);
 }
 
+// E141: what it promised by its timers from before, it keeps; also when its leader speaks again.
+TEST(Timers, ThatAreShorterBreakNoPromise) {
+  One one;
+  one.Take(One::From(2, MessageKind::kHeartbeat, 1));
+  ASSERT_OK(one.raft->SetTimers(5, 1, 0, /*promised_ticks=*/30));
+  one.raft->Tick();
+  one.Take(One::From(2, MessageKind::kHeartbeat, 1));
+  for (int tick = 0; tick < 28; ++tick) {
+    one.raft->Tick();
+    EXPECT_TRUE(one.raft->GetStatus().hears_leader) << tick;
+  }
+  EXPECT_EQ(one.raft->role(), Role::kFollower);
+  one.raft->Tick();
+  EXPECT_EQ(one.raft->role(), Role::kPreCandidate);
+}
+
 // E102: who comes back with an older term learns the newer one, or nobody could be elected: its log
 // may be the longest.
 TEST(PreVote, AnOlderTermIsAnsweredWithTheNewer) {

@@ -2,6 +2,7 @@
 #include "eraft/node/group.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -27,6 +28,7 @@ Group::Group(NodeContext& context, raft::GroupId id, const raft::Membership& mem
       members_(members),
       place_(place),
       metrics_(context.world.metrics, context.options.id, id),
+      promised_until_(context.now() + context.election_timeout()),
       receiver_(*this) {}
 
 Group::~Group() = default;
@@ -85,7 +87,14 @@ void Group::Send(const raft::Message& message) {
   if (message.kind == raft::MessageKind::kHeartbeat) NoteRound(message);
   if (message.kind == raft::MessageKind::kTimeoutNow) no_lease_term_ = message.term;
   if (context_.world.observer != nullptr) context_.world.observer->OnSend(id_, message);
-  const absl::Status sent = context_.Send(message.to, ClassOf(message), EncodeFrame(id_, message));
+  const raft::Message* out = &message;
+  raft::Message promising;
+  if (TellsPromise(message)) {
+    promising = message;
+    promising.context = static_cast<uint64_t>(absl::ToInt64Microseconds(Promise()));
+    out = &promising;
+  }
+  const absl::Status sent = context_.Send(message.to, ClassOf(message), EncodeFrame(id_, *out));
   // Told at the next tick: told now, a full queue would have the Raft try again at once.
   if (!sent.ok()) unreachable_.push_back(message.to);
 }
@@ -194,6 +203,7 @@ void Group::NoteRole() {
     }
     lease_from_ = -absl::InfiniteDuration();
     rounds_.clear();
+    promises_.clear();
   }
   if (raft_->leader() != leader_) {
     leader_ = raft_->leader();
@@ -267,6 +277,7 @@ void Group::OnFrame(raft::NodeId peer, FrameBody body) {
                        message->kind == raft::MessageKind::kHeartbeat;
     const raft::Term term = message->term;
     const auto without_vote = WithoutVote(*message);
+    NotePromise(peer, *message);
     if (!raft_->Step(std::move(*message)).ok()) return metrics_.messages_refused.Increment();
     LeaveFence(without_vote);
     if (leads && term == raft_->term()) contact_ = context_.now();
@@ -300,6 +311,17 @@ absl::Status Group::TransferLeader(raft::NodeId peer) {
   // The other may take over by a vote that heeds no lease, whenever the word reaches it: none for
   // the rest of the term (E141).
   no_lease_term_ = raft_->term();
+  SchedulePump();
+  return absl::OkStatus();
+}
+
+absl::Status Group::SetTimers(const Node::Timers& timers) {
+  promised_until_ = std::max(promised_until_, contact_ + context_.election_timeout());
+  const double left = absl::FDivDuration(promised_until_ - context_.now(), timers.tick);
+  // One more: the first may come at once.
+  const int promised = left > 0 ? static_cast<int>(std::ceil(left)) + 1 : 0;
+  SLIPWAY_RETURN_IF_ERROR(raft_->SetTimers(timers.election_ticks, timers.heartbeat_ticks,
+                                           timers.hibernate_ticks, promised));
   SchedulePump();
   return absl::OkStatus();
 }

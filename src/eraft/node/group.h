@@ -45,6 +45,7 @@ class Group {
   absl::Status TransferLeader(raft::NodeId peer);
   absl::Status Campaign();
   void SetFenced(bool fenced);
+  absl::Status SetTimers(const Node::Timers& timers);  // before the node's options have them
   absl::Status TakeSnapshot();
   GroupStatus GetStatus() const;
   std::shared_ptr<KvMachine> machine() const { return store_.machine; }
@@ -123,6 +124,8 @@ class Group {
   absl::Status CheckStaleness(absl::Duration staleness_max) const;
   void StartQuery(PendingQuery query);
   void StartQueries();
+  absl::Duration Promise() const;
+  void NotePromise(raft::NodeId peer, const raft::Message& message);
   absl::Duration LeaseLeft() const;
   void NoteRound(const raft::Message& heartbeat);
   void NoteConfirmed();
@@ -182,13 +185,16 @@ class Group {
   std::vector<PendingRead> again_reads_;                      // at the next tick
   std::multimap<raft::Index, PendingRead> waiting_reads_;     // for the index to be applied
   std::deque<PendingQuery> held_queries_;                     // while the state is replaced
-  uint64_t next_context_ = 1;
-  absl::Duration contact_ = -absl::InfiniteDuration();  // the leader's last word
-  std::deque<SentRound> rounds_;
   // Handed to the pool and not answered yet.
   std::map<uint64_t, std::shared_ptr<PendingQuery>> started_queries_;
   uint64_t next_query_ = 1;
+  uint64_t next_context_ = 1;
+  absl::Duration contact_ = -absl::InfiniteDuration();  // the leader's last word
+  absl::Duration promised_until_;  // by timers that are in force no more, or in a past life
+  std::deque<SentRound> rounds_;
+  std::map<raft::NodeId, PeerPromise> promises_;  // of those that answered this leader
   absl::Duration lease_from_ = -absl::InfiniteDuration();
+  absl::Duration lease_promised_;  // from then on, by all that the lease rests on
   raft::Term lease_term_ = 0;
   raft::Term no_lease_term_ = 0;  // the office was offered to another
 

@@ -92,6 +92,15 @@ struct SentRound {  // of heartbeats
   uint64_t round = 0;
   absl::Duration sent;
 };
+struct PeerPromise {
+  uint64_t round = 0;       // the newest that it answered
+  absl::Duration promised;  // for how long it elects nobody then; zero: it did not say
+};
+// Its `context`, free in these kinds, then says in microseconds how long its sender elects nobody.
+inline bool TellsPromise(const raft::Message& message) {
+  return message.kind == raft::MessageKind::kHeartbeatReply ||
+         (message.kind == raft::MessageKind::kAppendReply && !message.reject);
+}
 // Of a snapshot that takes the state's place.
 struct PendingInstall {
   raft::SnapshotMark mark;

@@ -226,9 +226,7 @@ absl::Status Node::Impl::SetTimers(const Timers& timers) {
     return absl::InvalidArgumentError("set timers: a tick must take some time");
   }
   for (const auto& [id, group] : groups_) {
-    SLIPWAY_RETURN_IF_ERROR(group->raft().SetTimers(timers.election_ticks, timers.heartbeat_ticks,
-                                                    timers.hibernate_ticks));
-    group->SchedulePump();
+    SLIPWAY_RETURN_IF_ERROR(group->SetTimers(timers));
   }
   context_.options.tick = timers.tick;
   context_.options.raft.election_ticks = timers.election_ticks;

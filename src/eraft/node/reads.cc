@@ -167,6 +167,25 @@ void Group::StartQueries() {
 
 // Followers forget a leader after an election timeout of whole ticks, the first of which may come
 // at once: so one tick less than the timeout is promised.
+absl::Duration Group::Promise() const {
+  return std::max(absl::ZeroDuration(), context_.election_timeout() - context_.options.tick);
+}
+
+// Members may have other timers than this one, and each says with its answers what it promises.
+void Group::NotePromise(raft::NodeId peer, const raft::Message& message) {
+  if (raft_->role() != raft::Role::kLeader || message.term != raft_->term()) return;
+  if (message.kind != raft::MessageKind::kHeartbeatReply &&
+      message.kind != raft::MessageKind::kAppendReply) {
+    return;
+  }
+  PeerPromise& known = promises_[peer];
+  if (message.round < known.round) return;  // late
+  known.round = message.round;
+  if (!TellsPromise(message)) return;
+  const uint64_t most = static_cast<uint64_t>(absl::ToInt64Microseconds(absl::Hours(24)));
+  known.promised = absl::Microseconds(static_cast<int64_t>(std::min(message.context, most)));
+}
+
 absl::Duration Group::LeaseLeft() const {
   const raft::Term term = raft_->term();
   if (raft_->role() != raft::Role::kLeader || lease_term_ != term || no_lease_term_ == term) {
@@ -175,7 +194,7 @@ absl::Duration Group::LeaseLeft() const {
   // The first read of a term waits for its first commit.
   if (raft_->TermAt(raft_->commit()) != term) return absl::ZeroDuration();
   const double share = 1 - 2 * context_.options.clock_drift_max;
-  const absl::Duration length = (context_.election_timeout() - context_.options.tick) * share;
+  const absl::Duration length = std::min(Promise(), lease_promised_) * share;
   return std::max(absl::ZeroDuration(), lease_from_ + length - context_.now());
 }
 
@@ -191,6 +210,12 @@ void Group::NoteConfirmed() {
     lease_from_ = SLIPWAY_MUTANT("node-lease-from-receive") ? context_.now() : rounds_.front().sent;
     lease_term_ = raft_->term();
     rounds_.pop_front();
+  }
+  // Whoever is elected has the vote of one of those that answered the round.
+  lease_promised_ = absl::InfiniteDuration();
+  for (const auto& [peer, promise] : promises_) {
+    if (promise.round < confirmed || SLIPWAY_MUTANT("node-lease-own-timeout")) continue;
+    lease_promised_ = std::min(lease_promised_, promise.promised);
   }
 }
 

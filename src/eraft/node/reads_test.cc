@@ -113,6 +113,45 @@ TEST(NodeReads, ALeaseAnswersWithoutAWord) {  // E141
   EXPECT_EQ(cluster.Get(leader % 3 + 1, "k", ReadMode::kLease), "v");
 }
 
+// E141: members may have other timers, as while an operator changes them on one after the other.
+TEST(NodeReads, ALeaseRestsOnWhatTheOthersPromise) {
+  TestCluster cluster({});
+  const raft::NodeId leader = cluster.AwaitLeader();
+  ASSERT_OK(cluster.Run(leader, PutOf("k", "v")));
+  ASSERT_OK(cluster.node(leader).SetTimers({absl::Milliseconds(100), 1, 50, 0}));
+  absl::Duration most;
+  for (int i = 0; i < 200; ++i) {
+    most = std::max(most, cluster.node(leader).GetStatus(kTestGroup)->lease_left);
+    cluster.RunFor(absl::Milliseconds(5));
+  }
+  EXPECT_GT(most, absl::Milliseconds(700));
+  EXPECT_LE(most, absl::Milliseconds(810));  // not those of 50 ticks
+}
+
+// E141: other timers from now on do not take back what was promised by those from before.
+TEST(NodeReads, ShorterTimersBreakNoPromise) {
+  TestCluster cluster({});
+  const raft::NodeId leader = cluster.AwaitLeader();
+  ASSERT_OK(cluster.Run(leader, PutOf("k", "v")));
+  const auto left = [&] { return cluster.node(leader).GetStatus(kTestGroup)->lease_left; };
+  ASSERT_TRUE(cluster.RunUntil([&] { return left() > absl::Milliseconds(780); }));
+  cluster.Isolate(leader, true);
+  for (raft::NodeId id = 1; id <= 3; ++id) {
+    if (id == leader) continue;
+    ASSERT_OK(cluster.node(id).SetTimers({absl::Milliseconds(20), 1, 5, 0}));
+  }
+  const raft::NodeId next = leader % 3 + 1;
+  const auto other_leads = [&] {
+    cluster.node(next).Campaign(kTestGroup).IgnoreError();
+    cluster.RunFor(absl::Milliseconds(20));
+    return cluster.Leader() != leader && cluster.Leader() != raft::kNoNode;
+  };
+  while (left() > absl::ZeroDuration()) {
+    ASSERT_FALSE(other_leads() && left() > absl::ZeroDuration()) << left();
+  }
+  EXPECT_TRUE(cluster.RunUntil(other_leads, absl::Seconds(2)));
+}
+
 // E141: measured from when the round was *sent*. Answers to it come late; when they come, the
 // others may already be free to elect.
 TEST(NodeReads, LeaseNeverOutlivesThePromiseItRestsOn) {
