@@ -27,7 +27,7 @@ void Raft::Core::TickHibernation() {
     for (Progress& peer : peers_) peer.sleeps = false;
     return;
   }
-  ++quiet_ticks_;
+  if (quiet_ticks_ < options_.hibernate_ticks) ++quiet_ticks_;  // a member may be away for years
   if (peers_.empty()) MaybeSleep();
 }
 

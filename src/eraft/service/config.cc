@@ -1,6 +1,7 @@
 #include "eraft/service/config.h"
 
 #include <algorithm>
+#include <limits>
 #include <set>
 #include <utility>
 
@@ -21,6 +22,7 @@ constexpr absl::string_view kDefaultMembers[] = {"localhost:5001", "localhost:50
                                                  "localhost:5003"};
 constexpr int kHttpPortDistance = 10'000;
 constexpr int kTicksPerHeartbeat = 5;
+constexpr absl::Duration kHibernateAfterMax = absl::Hours(24 * 365 * 10);
 
 constexpr std::pair<absl::string_view, EngineKind> kEngines[] = {{"rocksdb", EngineKind::kRocksDb},
                                                                  {"leveldb", EngineKind::kLevelDb},
@@ -82,7 +84,8 @@ void BindRaft(base::ConfigReader& reader, Config& config) {
                   absl::Milliseconds(5), absl::Minutes(10));
   reader.Int("priority", &config.priority, 0, 100, "0: never a leader; more: stands earlier");
   reader.Duration("hibernate_after", &config.hibernate_after,
-                  "Quiet after which heartbeats cease; 0: never");
+                  "Quiet after which heartbeats cease; 0: never", absl::ZeroDuration(),
+                  kHibernateAfterMax);
   reader.Enum<ReadMode>("read_mode", &config.read_mode, kReadModes,
                         "How reads are confirmed; lease needs clocks within max_clock_drift");
   reader.Double("max_clock_drift", &config.max_clock_drift, 0, 0.49, "Between any two clocks");
@@ -379,7 +382,8 @@ absl::StatusOr<Node::Timers> TimersOf(absl::Duration heartbeat, absl::Duration e
   timers.tick = heartbeat / kTicksPerHeartbeat;
   timers.heartbeat_ticks = kTicksPerHeartbeat;
   timers.election_ticks = static_cast<int>(election / timers.tick);
-  timers.hibernate_ticks = static_cast<int>(hibernate_after / timers.tick);
+  timers.hibernate_ticks = static_cast<int>(
+      std::min<int64_t>(hibernate_after / timers.tick, std::numeric_limits<int>::max()));
   return timers;
 }
 

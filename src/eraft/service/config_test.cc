@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
 #include <map>
 #include <sstream>
 #include <string>
@@ -182,6 +183,10 @@ TEST_F(ConfigTest, TimesAreCheckedTogether) {  // E31
   EXPECT_EQ(timers->tick * timers->heartbeat_ticks, absl::Milliseconds(20));
   EXPECT_EQ(timers->tick * timers->election_ticks, absl::Milliseconds(200));
   EXPECT_EQ(timers->tick * timers->hibernate_ticks, absl::Seconds(10));
+  // More ticks than are counted are as many as can be.
+  const auto years = TimersOf(absl::Milliseconds(20), absl::Milliseconds(200), absl::Hours(87'600));
+  ASSERT_OK(years);
+  EXPECT_EQ(years->hibernate_ticks, std::numeric_limits<int>::max());
   EXPECT_THAT(TimersOf(absl::Milliseconds(21), absl::Milliseconds(100), absl::ZeroDuration()),
               StatusIs(StatusCode::kInvalidArgument, HasSubstr("5 times")));
 }
