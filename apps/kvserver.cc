@@ -34,6 +34,7 @@ struct End {
   base::Mutex mutex;
   base::CondVar changed;
   bool asked ABSL_GUARDED_BY(mutex) = false;
+  bool draining ABSL_GUARDED_BY(mutex) = false;
   absl::Status fatal ABSL_GUARDED_BY(mutex);
 };
 
@@ -46,6 +47,12 @@ absl::Status WaitFor(const base::CancelToken& cancel, End& end) {
   base::MutexLock lock(end.mutex);
   while (!end.asked && end.fatal.ok()) end.changed.Wait(end.mutex);
   return end.fatal;
+}
+
+// At once (E114): a disk that hangs would hold an orderly end up, and there is nothing to save.
+[[noreturn]] void Abandon(base::cli::Invocation& in, const absl::Status& fatal) {
+  in.streams.err << "error: " << fatal.message() << "\n" << std::flush;
+  std::_Exit(base::cli::kExitStorage);
 }
 
 void Reload(base::World& world, eraft::KvServer& server) {
@@ -70,8 +77,9 @@ absl::Status Serve(const eraft::KvServerSettings& settings, const base::cli::Ser
                            eraft::KvServer::Start(config, settings.plan,
                                                   {world, loop, pool, wal_pool, aux_pool, metrics,
                                                    kVersion, kCommit, settings.values,
-                                                   [&end](const absl::Status& status) {
+                                                   [&end, &in](const absl::Status& status) {
                                                      base::MutexLock lock(end.mutex);
+                                                     if (end.draining) Abandon(in, status);
                                                      end.fatal = status;
                                                      end.changed.NotifyAll();
                                                    },
@@ -87,10 +95,11 @@ absl::Status Serve(const eraft::KvServerSettings& settings, const base::cli::Ser
   Notify(world, absl::StrCat("READY=1\nSTATUS=serving on port ", server->port("grpc")));
   const absl::Status fatal = WaitFor(in.cancel, end);
   reloader.Set(nullptr);
-  if (!fatal.ok()) {
-    // At once (E114): a disk that hangs would hold an orderly end up, and there is nothing to save.
-    in.streams.err << "error: " << fatal.message() << "\n" << std::flush;
-    std::_Exit(base::cli::kExitStorage);
+  if (!fatal.ok()) Abandon(in, fatal);
+  {
+    base::MutexLock lock(end.mutex);
+    end.draining = true;
+    if (!end.fatal.ok()) Abandon(in, end.fatal);
   }
   SLIPWAY_LOG(kInfo, "stopping", {{"reason", in.cancel.reason().text}});
   Notify(world, "STOPPING=1\nSTATUS=draining");

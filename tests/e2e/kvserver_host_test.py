@@ -3,6 +3,7 @@
 while it runs (E31, E33, E34, E108, E169, E170, E174, E195)."""
 import concurrent.futures
 import json
+import resource
 import signal
 import tempfile
 import time
@@ -94,6 +95,24 @@ class HostTest(unittest.TestCase):
             codes = {client.NOT_LEADER}  # it has ended already
         self.assertNotIn(client.OK, codes)
         self.assertEqual(leader.wait(), 0)
+
+    def test_a_storage_that_fails_at_the_end_is_told_by_the_exit_code(self):
+        node = self.cluster(nodes=1).leader()
+        node.command_call(kv.PUT, b"k", b"v")
+        resource.prlimit(node.process.pid, resource.RLIMIT_FSIZE, (0, 0))  # each write fails
+        self.assertEqual(node.stop(), 5)
+
+    def test_only_a_leader_tells_how_far_others_are(self):
+        cluster = self.cluster()
+        leader = cluster.leader()
+
+        def lags():
+            return [line for line in leader.http("/metrics")[1].split("\n")
+                    if line.startswith("eraft_raft_peer_match_lag{")]
+        kv_rig.eventually(lambda: len(lags()) == 2, "it tells of both others")
+        to = next(node for node in cluster.nodes if node is not leader)
+        leader.admin("TransferLeader", admin.TransferLeaderRequest(group=1, node_id=to.index + 1), admin.TransferLeaderResponse)
+        kv_rig.eventually(lambda: not lags(), "it tells of nobody")
 
     # ---- Unary calls between nodes (E124) ----
 

@@ -417,6 +417,8 @@ void KvServerImpl::StopNode(bool orderly) {
       if (!stopped.ok()) {
         SLIPWAY_LOG(kError, "node not stopped in order; the log has what it acknowledged",
                     {{"error", std::string(stopped.message())}});
+        // Without room the log waited, and nothing is lost; all else is a storage that failed.
+        if (!absl::IsResourceExhausted(stopped)) OnFatal(stopped);
       }
     }
     node_.reset();
