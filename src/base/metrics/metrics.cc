@@ -5,6 +5,7 @@
 #include <prometheus/histogram.h>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <map>
 
@@ -31,7 +32,7 @@ class PromCounter : public Counter {
 
 class PromGauge : public Gauge {
  public:
-  void Set(double value) override { gauge_.Set(value); }
+  void Set(double value) override { gauge_.Set(value); }  // NaN: not shown until it is set again
   void Add(double by) override { gauge_.Increment(by); }
   double value() const override { return gauge_.Value(); }
   MetricSeries Collect() const { return {.value = gauge_.Value()}; }
@@ -105,7 +106,9 @@ T& FindOrAdd(std::map<MetricLabels, std::unique_ptr<T>>& series, MetricLabels la
 template <class T>
 void CollectAll(const std::map<MetricLabels, std::unique_ptr<T>>& from, MetricFamily& to) {
   for (const auto& [labels, metric] : from) {
-    to.series.push_back(metric->Collect());
+    MetricSeries series = metric->Collect();
+    if (std::isnan(series.value)) continue;  // it speaks of nothing now
+    to.series.push_back(std::move(series));
     to.series.back().labels = labels;
   }
 }

@@ -35,6 +35,16 @@ TEST(Metrics, TextIsSortedByNameAndLabels) {
   EXPECT_EQ(ok.value(), 3);
 }
 
+TEST(Metrics, AGaugeOfNothingIsNotShown) {
+  Metrics metrics;
+  Gauge& one = metrics.AddGauge("z", "Of peers.", {{"peer", "1"}});
+  metrics.AddGauge("z", "Of peers.", {{"peer", "2"}}).Set(3);
+  one.Set(std::numeric_limits<double>::quiet_NaN());
+  EXPECT_EQ(metrics.Text(), "# HELP z Of peers.\n# TYPE z gauge\nz{peer=\"2\"} 3\n");
+  one.Set(1);
+  EXPECT_THAT(metrics.Text(), HasSubstr("z{peer=\"1\"} 1\n"));
+}
+
 TEST(Metrics, HistogramsAreCumulative) {
   Metrics metrics;
   Histogram& seconds =
@@ -104,7 +114,6 @@ TEST(Metrics, NumbersAreExact) {
   EXPECT_EQ(text(1e300), "1e+300\n");
   EXPECT_EQ(text(std::numeric_limits<double>::infinity()), "+Inf\n");
   EXPECT_EQ(text(-std::numeric_limits<double>::infinity()), "-Inf\n");
-  EXPECT_EQ(text(std::numeric_limits<double>::quiet_NaN()), "NaN\n");
 }
 
 TEST(Metrics, AddingTwiceGivesTheSame) {

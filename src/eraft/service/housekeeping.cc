@@ -1,6 +1,7 @@
 #include "eraft/service/housekeeping.h"
 
 #include <algorithm>
+#include <limits>
 #include <optional>
 #include <vector>
 
@@ -154,4 +155,9 @@ void Housekeeping::TellMetrics() {
   }
 }
 
+  // Those of members that are gone, or of an office that is, would look like lag for ever.
+  for (const raft::NodeId id : std::exchange(lag_told_, {})) {
+    metrics.match_lag(id).Set(std::numeric_limits<double>::quiet_NaN());
+  }
 }  // namespace slipway::eraft
+    lag_told_.insert(peer.id);

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -63,6 +64,7 @@ class Housekeeping {
   uint64_t evicted_ = 0, repeated_ = 0;  // as they were told
   absl::Duration measured_at_ = -absl::InfiniteDuration();
   std::map<raft::NodeId, absl::Duration> warned_at_;
+  std::set<raft::NodeId> lag_told_;  // whose match_lag is shown
 };
 
 }  // namespace slipway::eraft

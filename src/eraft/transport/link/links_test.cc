@@ -77,6 +77,15 @@ TEST_F(Links, FramesOfEachClassArriveInOrder) {  // E122
   EXPECT_EQ(hub(1).Metric("eraft_transport_connected"), 1);
 }
 
+// 0 for a removed peer would look like one that is missing.
+TEST_F(Links, ConnectionsAreShownForPeersOnly) {
+  MakeTwo();
+  ASSERT_TRUE(BothConnected());
+  EXPECT_EQ(hub(1).SeriesOf("eraft_transport_connected"), 1u);
+  hub(1).Know({1});
+  EXPECT_EQ(hub(1).SeriesOf("eraft_transport_connected"), 0u);
+}
+
 TEST_F(Links, WhatIsSentBeforeTheConnectionArrivesIfItIsFresh) {
   Make({.id = 1});
   hub(1).Know({2});

@@ -1,6 +1,7 @@
 #include "eraft/transport/link/outgoing.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -137,6 +138,8 @@ void Outgoing::Stop() {
   const base::MutexLock lock(mutex_);
   if (state_ == State::kStopped) return;
   EndAttempt();
+  // Of no peer any more; 0 would say that one is missing.
+  if (lane_ == Lane::kMessages) metrics_.connected.Set(std::numeric_limits<double>::quiet_NaN());
   queue_.Clear();
   state_ = State::kStopped;
 }

@@ -135,6 +135,13 @@ class TestHub {
   }
   bool Connected(raft::NodeId peer) const { return StatusOf(peer).messages.open; }
   std::string ErrorOf(raft::NodeId peer) const { return StatusOf(peer).messages.error; }
+  // How many sets of labels it is shown for.
+  size_t SeriesOf(absl::string_view name) const {
+    for (const base::MetricFamily& family : metrics_.Collect()) {
+      if (family.name == name) return family.series.size();
+    }
+    return 0;
+  }
   double Metric(absl::string_view name) const {
     double sum = 0;
     for (const base::MetricFamily& family : metrics_.Collect()) {
