@@ -44,6 +44,29 @@ class Base(unittest.TestCase):
         return caught.exception.code().name, caught.exception.details()
 
 
+class Memory(Base):
+    def test_streams_that_are_not_read_share_a_bounded_room(self):  # E171
+        node = self.leader()
+        self.assertEqual(node.command_call(kv.PUT, b"big", bytes(8_000_000))[0], "OK")
+
+        def resident():
+            return int(pathlib.Path(f"/proc/{node.process.pid}/statm").read_text().split()[1]) * 4096 >> 20
+        before, streams = resident(), []
+        self.addCleanup(lambda: [channel.close() for channel, _ in streams])
+        for _ in range(24):
+            channel = kv_rig.channel(node.address())
+            stream = kv_rig.Pipeline(channel)
+            stream.send(*[client.Cmd(id=number, op=client.GET, key=b"big", read_mode=client.READ_SERIALIZABLE)
+                          for number in range(20)])
+            streams.append((channel, stream))
+
+        def refused():
+            return 'eraft_rejected_total{reason="results"}' in node.http("/metrics")[1] and not node.http(
+                "/metrics")[1].split('eraft_rejected_total{reason="results"} ')[1].startswith("0\n")
+        kv_rig.eventually(refused, "reads are refused")
+        self.assertLess(resident() - before, 500 if not rig.SANITIZED else 1500)
+
+
 class Legacy(Base):
     def test_put_append_get_with_any_bytes(self):  # E50
         node = self.leader()

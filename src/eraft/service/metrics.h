@@ -37,6 +37,7 @@ class ServiceMetrics {
         rejected_lag(Rejected(m, "lag")),
         rejected_alarm(Rejected(m, "alarm")),
         rejected_credit(Rejected(m, "credit")),
+        rejected_results(Rejected(m, "results")),
         auth_failures(
             m.AddCounter("eraft_auth_failures_total", "Calls refused for who made them.")),
         slow_requests(
@@ -62,6 +63,7 @@ class ServiceMetrics {
   base::Counter& rejected_lag;
   base::Counter& rejected_alarm;
   base::Counter& rejected_credit;
+  base::Counter& rejected_results;
   base::Counter& auth_failures;
   base::Counter& slow_requests;
   base::Gauge& sessions;

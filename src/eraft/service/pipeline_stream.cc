@@ -24,6 +24,9 @@ uint64_t BytesOf(const v1::Result& result) {
   return bytes;
 }
 
+// What counts against the node's budget: all else is bounded by the commands under way.
+uint64_t HeldBytesOf(const v1::Result& result) { return BytesOf(result) - kResultOverheadBytes; }
+
 v1::Result ResultOf(uint64_t id, v1::Code code) {
   v1::Result result;
   result.set_id(id);
@@ -79,6 +82,7 @@ grpc::ServerBidiReactor<v1::Batch, v1::BatchResult>* PipelineStream::Start(
 
 void PipelineStream::Begin(base::net::Service::Raw& raw) {
   self_ = shared_from_this();
+  budget_->Enter(self_);
   call_ = std::make_unique<base::net::ServerCall>(raw, context_, kPath);
   absl::Status status = call_->admitted();
   if (status.ok()) {
@@ -274,9 +278,15 @@ void PipelineStream::RunReads(std::shared_ptr<ReadJob> job) {
 }
 
 // What is over the job's share of memory waits for another one.
-absl::Status PipelineStream::Work(ReadJob& job, KvMachine& machine) const {
+absl::Status PipelineStream::Work(ReadJob& job, KvMachine& machine) {
   for (const ReadItem& item : job.items) {
     if (job.bytes >= kPipelineReadBytesMax) break;
+    if (budget_->full()) {
+      budget_->Relieve(parts_.replica.now());
+      parts_.replica.metrics().rejected_results.Increment();
+      job.results.push_back(ResultOf(item.id, v1::BUSY));
+      continue;
+    }
     v1::Result result = ResultOf(item.id, v1::OK);
     if (item.op == v1::GET) {
       SLIPWAY_ASSIGN_OR_RETURN(auto value, machine.Get(kUserShard, item.key));
@@ -297,6 +307,10 @@ absl::Status PipelineStream::Work(ReadJob& job, KvMachine& machine) const {
       result.set_more(rows.more);
     }
     job.bytes += BytesOf(result);
+    const uint64_t held = HeldBytesOf(result);
+    job.held += held;
+    held_ += held;
+    budget_->Hold(held);
     job.results.push_back(std::move(result));
   }
   return absl::OkStatus();
@@ -305,6 +319,7 @@ absl::Status PipelineStream::Work(ReadJob& job, KvMachine& machine) const {
 void PipelineStream::OnReadsDone(const std::shared_ptr<ReadJob>& job, const absl::Status& status) {
   if (!status.ok()) {
     job->results.clear();
+    Release(job->held);
     const v1::Code code = absl::IsUnavailable(status) ? v1::NOT_LEADER : v1::NOT_EXECUTED;
     for (const ReadItem& item : job->items) job->results.push_back(ResultOf(item.id, code));
   }
@@ -368,18 +383,23 @@ void PipelineStream::Send() {
   while (!pending_.empty()) {
     const uint64_t bytes = BytesOf(pending_.front());
     if (out_.r_size() > 0 && writing_bytes_ + bytes > kPipelineMessageBytesMax) break;
+    const uint64_t held = HeldBytesOf(pending_.front());
     *out_.add_r() = std::move(pending_.front());
     pending_.pop_front();
     writing_bytes_ += bytes;
+    writing_held_ += held;
   }
   pending_bytes_ -= writing_bytes_;
   writing_ = true;
+  write_begun_ = parts_.replica.now();
   StartWrite(&out_);
 }
 
 void PipelineStream::OnWriteDone(bool ok) {
   base::MutexLock lock(mutex_);
   writing_ = false;
+  if (writing_held_ > 0) v1::BatchResult().Swap(&out_);  // it would keep its memory
+  Release(std::exchange(writing_held_, 0));
   writing_bytes_ = 0;
   if (!ok) return End(absl::CancelledError("the client went away"));
   Continue();
@@ -390,9 +410,24 @@ void PipelineStream::OnCancel() {
   End(absl::CancelledError("the client went away"));
 }
 
+// Its memory is for those who read; the client does not hear more than that the call is over.
+void PipelineStream::EndIfStalled(absl::Duration now) {
+  base::MutexLock lock(mutex_);
+  if (finished_ || !writing_ || now - write_begun_ < kPipelineStallMax) return;
+  End(absl::ResourceExhaustedError("the client does not take its results"));
+  context_.TryCancel();  // else the end would wait for it as well
+}
+
+void PipelineStream::Release(uint64_t bytes) {
+  held_ -= bytes;
+  budget_->Release(bytes);
+}
+
 void PipelineStream::End(const absl::Status& status) {
   if (std::exchange(finished_, true)) return;
   DropReads();
+  for (const v1::Result& result : pending_) Release(HeldBytesOf(result));
+  pending_.clear();
   Finish(call_->Finish(status));
 }
 
@@ -403,6 +438,8 @@ void PipelineStream::DropReads() {
 }
 
 void PipelineStream::OnDone() {
+  // Not before EndIfStalled has left the context, which then goes.
+  { const base::MutexLock lock(mutex_); }
   call_.reset();
   const Ptr self = std::move(self_);
 }

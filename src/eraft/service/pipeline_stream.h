@@ -3,6 +3,7 @@
 
 #include <grpcpp/support/server_callback.h>
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -28,19 +29,24 @@ v1::Code CodeOf(const absl::Status& error, const Replica& replica);
 //
 // Back-pressure: a client may have `stream_commands_max` commands under way, further ones are
 // answered BUSY; and while it does not take its results, no further message of it is read and no
-// read of it begins.
+// read of it begins. What the results of all streams take is bounded, too.
 class PipelineStream final : public grpc::ServerBidiReactor<v1::Batch, v1::BatchResult>,
+                             public ResultBudget::Holder,
                              public std::enable_shared_from_this<PipelineStream> {
  public:
   static grpc::ServerBidiReactor<v1::Batch, v1::BatchResult>* Start(
       ServiceParts& parts, base::net::Service::Raw& raw, grpc::CallbackServerContext& context);
   PipelineStream(ServiceParts& parts, grpc::CallbackServerContext& context)
-      : parts_(parts), context_(context) {}
+      : parts_(parts), context_(context), budget_(parts.results) {}
+  ~PipelineStream() override { budget_->Release(held_); }
+  PipelineStream(const PipelineStream&) = delete;
+  PipelineStream& operator=(const PipelineStream&) = delete;
 
   void OnReadDone(bool ok) override;
   void OnWriteDone(bool ok) override;
   void OnCancel() override;
   void OnDone() override;
+  void EndIfStalled(absl::Duration now) override;
 
  private:
   using Ptr = std::shared_ptr<PipelineStream>;
@@ -62,6 +68,7 @@ class PipelineStream final : public grpc::ServerBidiReactor<v1::Batch, v1::Batch
     std::vector<ReadItem> items;
     std::vector<v1::Result> results;
     uint64_t bytes = 0;
+    uint64_t held = 0;  // of the node's budget
   };
 
   void Begin(base::net::Service::Raw& raw);
@@ -71,7 +78,7 @@ class PipelineStream final : public grpc::ServerBidiReactor<v1::Batch, v1::Batch
   void Propose(std::vector<Proposal> proposals);
   void StartReads() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void RunReads(std::shared_ptr<ReadJob> job);
-  absl::Status Work(ReadJob& job, KvMachine& machine) const;
+  absl::Status Work(ReadJob& job, KvMachine& machine);
   void OnReadsDone(const std::shared_ptr<ReadJob>& job, const absl::Status& status);
 
   // A result of a command that had a place, or of one that got none.
@@ -80,11 +87,14 @@ class PipelineStream final : public grpc::ServerBidiReactor<v1::Batch, v1::Batch
   void Continue() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Reads that have not begun never will.
   void DropReads() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Release(uint64_t bytes);
   void Send() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void End(const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   ServiceParts& parts_;
   grpc::CallbackServerContext& context_;
+  const std::shared_ptr<ResultBudget> budget_;
+  std::atomic<uint64_t> held_{0};  // of it
   Ptr self_;
   std::unique_ptr<base::net::ServerCall> call_;
   v1::Batch in_;         // of the read under way
@@ -96,6 +106,8 @@ class PipelineStream final : public grpc::ServerBidiReactor<v1::Batch, v1::Batch
   std::deque<v1::Result> pending_ ABSL_GUARDED_BY(mutex_);
   uint64_t pending_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t writing_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint64_t writing_held_ ABSL_GUARDED_BY(mutex_) = 0;
+  absl::Duration write_begun_ ABSL_GUARDED_BY(mutex_);
   uint64_t underway_ ABSL_GUARDED_BY(mutex_) = 0;
   bool greeted_ ABSL_GUARDED_BY(mutex_) = false;  // the client knows its credit
   bool hint_ ABSL_GUARDED_BY(mutex_) = false;     // it is to be told who leads

@@ -23,7 +23,9 @@
 #include "eraft/node/handover.h"
 #include "eraft/node/node.h"
 #include "eraft/service/access.h"
+#include "eraft/service/limits.h"
 #include "eraft/service/replica.h"
+#include "eraft/service/result_budget.h"
 #include "eraft/transport/transport.h"
 
 namespace slipway::eraft {
@@ -100,6 +102,8 @@ struct ServiceParts {
   uint64_t range_bytes_max;
   absl::Duration session_ttl;
   std::atomic<int> backups{0};  // that are being taken
+  // Outlives this where a stream does.
+  std::shared_ptr<ResultBudget> results = std::make_shared<ResultBudget>(kPipelinesBufferedMax);
 };
 
 // Each serves one listener. Thread-safe; gRPC threads only hand over.
