@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/numbers.h"
@@ -54,6 +55,11 @@ uint64_t ResidentBytes(base::Files& files) {
 }
 
 void Housekeeping::Run(const std::vector<PeerStatus>& peers, absl::Duration heartbeat) {
+  std::vector<absl::Duration> clocks;
+  for (const PeerStatus& peer : peers) {
+    if (peer.connected && peer.rtt > absl::ZeroDuration()) clocks.push_back(peer.clock_difference);
+  }
+  replica_.NoteClocks(std::move(clocks));
   LookAtDisk();
   LookAtMemory();
   LookAtPeers(peers, heartbeat);
@@ -149,15 +155,15 @@ void Housekeeping::TellMetrics() {
   metrics.keys.Set(static_cast<double>(kv.keys - std::min(kv.keys, view->system.keys)));
   metrics.bytes.Set(static_cast<double>(kv.bytes - std::min(kv.bytes, view->system.bytes)));
   const raft::Status& raft = view->status.raft;
+  // Those of members that are gone, or of an office that is, would look like lag for ever.
+  for (const raft::NodeId id : std::exchange(lag_told_, {})) {
+    metrics.match_lag(id).Set(std::numeric_limits<double>::quiet_NaN());
+  }
   for (const raft::PeerProgress& peer : raft.peers) {
+    lag_told_.insert(peer.id);
     metrics.match_lag(peer.id).Set(
         static_cast<double>(raft.last - std::min(raft.last, peer.match)));
   }
 }
 
-  // Those of members that are gone, or of an office that is, would look like lag for ever.
-  for (const raft::NodeId id : std::exchange(lag_told_, {})) {
-    metrics.match_lag(id).Set(std::numeric_limits<double>::quiet_NaN());
-  }
 }  // namespace slipway::eraft
-    lag_told_.insert(peer.id);

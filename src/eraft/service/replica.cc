@@ -318,7 +318,8 @@ absl::Status Replica::AdmitRead() const {
 }
 
 absl::StatusOr<base::Bytes> Replica::Prepare(Command command) const {
-  command.time_ms = static_cast<uint64_t>(absl::ToUnixMillis(clock_.Wall()));
+  command.time_ms =
+      static_cast<uint64_t>(absl::ToUnixMillis(fair_clock_.Now(clock_.Wall(), clock_.Monotonic())));
   if (command.shard == kUserShard && command.value.size() > options_.value_bytes_max) {
     return NotExecuted(absl::InvalidArgumentError(absl::StrCat(
         "write: a value of ", command.value.size(), " bytes, at most ", options_.value_bytes_max)));
@@ -343,6 +344,18 @@ void Replica::Query(const ReadOptions& options, Node::QueryWork work, Node::Quer
     if (node != nullptr) return node->Query(kKvGroup, options, std::move(work), std::move(done));
     done(absl::UnavailableError("read: this node has stopped"));
   });
+}
+
+void Replica::NoteClocks(std::vector<absl::Duration> peers) {
+  const bool ahead = fair_clock_.Look(clock_.Wall(), clock_.Monotonic(), std::move(peers));
+  if (clock_ahead_.exchange(ahead) == ahead) return;
+  if (ahead) {
+    SLIPWAY_LOG(kWarn,
+                "the clock of this node is far ahead of the others', or was set forward; "
+                "sessions expire by theirs; set it right");
+  } else {
+    SLIPWAY_LOG(kInfo, "the clock of this node agrees with the others' again");
+  }
 }
 
 void Replica::SetAlarm(Alarm alarm, bool on) {

@@ -25,6 +25,7 @@
 #include "eraft/node/handover.h"
 #include "eraft/node/node.h"
 #include "eraft/node/readmission.h"
+#include "eraft/service/fair_clock.h"
 #include "eraft/service/metrics.h"
 #include "eraft/store/command.h"
 #include "eraft/store/limits.h"
@@ -114,6 +115,8 @@ class Replica {
   void Query(const ReadOptions& options, Node::QueryWork work, Node::QueryDone done);
 
   void SetAlarm(Alarm alarm, bool on);
+  // By how much the clock of each peer that is heard from is ahead of the own one.
+  void NoteClocks(std::vector<absl::Duration> peers);
   bool alarm(Alarm alarm) const;
   bool alarmed() const { return alarms_.load(std::memory_order_relaxed) != 0; }
   // What all members understand (E125): commands that need more are refused by Prepare.
@@ -151,6 +154,8 @@ class Replica {
   std::atomic<uint32_t> alarms_{0};
   std::atomic<bool> draining_{false};
   std::atomic<bool> stopping_{false};
+  FairClock fair_clock_;
+  std::atomic<bool> clock_ahead_{false};
   std::atomic<uint32_t> level_{1};
 
   // Loop-only.

@@ -14,6 +14,7 @@
 #include "base/testing/status_matchers.h"
 #include "eraft/service/access.h"
 #include "eraft/service/directory.h"
+#include "eraft/service/fair_clock.h"
 #include "eraft/service/housekeeping.h"
 #include "eraft/service/membership_change.h"
 
@@ -275,6 +276,53 @@ TEST(Members, ALearnerHasCaughtUpWhenItIsNear) {  // E169
   EXPECT_EQ(CaughtUpLearner(status), 4u);
   status.peers[1].active = false;
   EXPECT_EQ(CaughtUpLearner(status), raft::kNoNode);
+}
+
+// ---- Time (E143) ----
+
+TEST(FairClock, OneClockFarAheadIsNotTheGroups) {
+  const absl::Time noon = absl::FromUnixSeconds(1'800'000'000);
+  const absl::Duration days = absl::Hours(48), second = absl::Seconds(1);
+  FairClock clock;
+  EXPECT_EQ(clock.Now(noon, second), noon);  // nobody else is known
+  EXPECT_FALSE(clock.Look(noon, second, {}));
+  FairClock ahead;
+  EXPECT_TRUE(ahead.Look(noon + days, second, {-days, -days + second}));
+  EXPECT_LE(ahead.Now(noon + days, second), noon + absl::Minutes(1));
+  EXPECT_LE(ahead.Now(noon + days + absl::Hours(1), second + absl::Hours(1)),
+            noon + absl::Hours(1) + absl::Minutes(1));
+  FairClock of_two;
+  EXPECT_TRUE(of_two.Look(noon + days, second, {-days}));
+  // One peer whose clock is wrong, either way, is none's.
+  FairClock right;
+  EXPECT_FALSE(right.Look(noon, second, {-days, absl::ZeroDuration()}));
+  EXPECT_EQ(right.Now(noon, second), noon);
+  EXPECT_FALSE(right.Look(noon, second, {days, absl::ZeroDuration()}));
+}
+
+TEST(FairClock, AStepForwardCountsWhenItLastsAndTheOthersAgree) {
+  const absl::Time noon = absl::FromUnixSeconds(1'800'000'000);
+  const absl::Duration days = absl::Hours(48);
+  FairClock clock;
+  absl::Duration now = absl::Hours(1);
+  EXPECT_FALSE(clock.Look(noon, now, {absl::ZeroDuration(), absl::ZeroDuration()}));
+  // The others' answers are from before the step.
+  now += absl::Seconds(1);
+  EXPECT_LE(clock.Now(noon + days, now), noon + absl::Minutes(1));
+  EXPECT_TRUE(clock.Look(noon + days, now, {absl::ZeroDuration(), absl::ZeroDuration()}));
+  EXPECT_LE(clock.Now(noon + days, now), noon + absl::Minutes(1));
+  now += absl::Seconds(1);
+  EXPECT_TRUE(clock.Look(noon + days, now, {-days, -days}));
+  EXPECT_LE(clock.Now(noon + days, now), noon + absl::Minutes(1));
+  // All were set.
+  for (int i = 0; i < 7; ++i) {
+    now += absl::Seconds(1);
+    clock.Look(noon + days, now, {absl::ZeroDuration(), absl::ZeroDuration()});
+  }
+  EXPECT_EQ(clock.Now(noon + days, now), noon + days);
+  // A step back is taken at once, and time goes on from there.
+  EXPECT_FALSE(clock.Look(noon, now, {absl::ZeroDuration(), absl::ZeroDuration()}));
+  EXPECT_EQ(clock.Now(noon, now), noon);
 }
 
 // ---- Room (E167) ----
