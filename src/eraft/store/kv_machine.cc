@@ -151,8 +151,10 @@ absl::Status KvMachine::ApplyEntry(Transaction& transaction, const raft::Entry& 
 }
 
 absl::Status KvMachine::Commit(Transaction& transaction) {
-  Batch batch = std::move(transaction).ToBatch();
-  unwritten_ = Unwritten{std::move(batch), transaction.touched()};
+  Unwritten unwritten;
+  unwritten.touched = transaction.touched();
+  unwritten.batch = std::move(transaction).ToBatch();
+  unwritten_ = std::move(unwritten);
   return WriteUnwritten();
 }
 
