@@ -1,6 +1,8 @@
 // E408, E409, E410, E416: disks that fail, are full, slow, or gone.
 #include <algorithm>
 #include <set>
+#include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "base/cli/server_flags.h"
@@ -60,7 +62,10 @@ absl::Status Supervise(Run& run, absl::Duration time, int& ends) {
 }
 
 absl::Status FullDisk(Run& run) {
-  SLIPWAY_RETURN_IF_ERROR(run.Make(run.Nodes(3), SmallLogs()));
+  std::vector<std::string> arguments = SmallLogs();
+  // So that what is applied meanwhile has to be written, too.
+  arguments.insert(arguments.end(), {"--write-buffer", "1MiB"});
+  SLIPWAY_RETURN_IF_ERROR(run.Make(run.Nodes(3), arguments));
   for (int i = 0; i < run.cluster().size(); ++i) {
     SLIPWAY_RETURN_IF_ERROR(run.disks().MountMemory(run.cluster().DiskDir(i), kSmallDiskBytes));
   }
