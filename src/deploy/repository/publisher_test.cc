@@ -239,6 +239,17 @@ TEST_F(PublisherTest, AForcedPublishTakesTheOldManifestAwayFirst) {
   EXPECT_EQ(puts, 8);  // package, two side files and manifest, twice
 }
 
+// One that dies between the new manifest and the mark leaves the mark.
+TEST_F(PublisherTest, AForcedPublishOfWhatIsThereTakesAMarkAwayThatStayed) {  // D18
+  constexpr char kMark[] = "model/1.0.0/model-1.0.0.replacing";
+  ASSERT_OK(Publish(Request()).status);
+  ASSERT_OK(PutText(*project_.stores[0], kMark, "", If::kAbsent));
+  PublishRequest request = Request();
+  request.options.force = true;
+  ASSERT_OK(Publish(request).status);
+  EXPECT_THAT(project_.stores[0]->Stat(kMark).status(), StatusIs(absl::StatusCode::kNotFound));
+}
+
 // D19: the way out is named only where it is one.
 TEST_F(PublisherTest, TheHintNamesNoAtomicOnlyWhereATargetWorks) {
   const auto hint = [&] { return HintOf(Publish(Request()).status); };

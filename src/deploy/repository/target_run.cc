@@ -200,7 +200,13 @@ absl::StatusOr<bool> TargetItem::HasSameContent(const LocalObject& object) {
 
 absl::Status TargetItem::ShowManifest() {
   visible_ = already_;
-  if (already_) return absl::OkStatus();
+  if (already_) {
+    // Left by one that died behind its manifest.
+    if (request_.options.force) {
+      target_.repository->Remove(Key(ReplaceMarkName(package_.component()))).IgnoreError();
+    }
+    return absl::OkStatus();
+  }
   SLIPWAY_RETURN_IF_ERROR(CancelError(request_.cancel));
   SLIPWAY_FAILPOINT("publish.manifest.before");
   const std::string key = Key(ManifestFileName(package_.component()));
