@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "base/testing/status_matchers.h"
+#include "eraft/store/forwarding_engine.h"
 #include "eraft/store/limits.h"
 #include "eraft/store/test_engines.h"
 #include "eraft/store/test_machine.h"
@@ -333,45 +334,31 @@ TEST_P(KvMachineTest, RowsThatDoNotAddUpAreFound) {
 // ---- What needs an engine that counts or fails ----
 
 // Passes on, counts, and after `writes_left` writes keeps what it has and fails.
-class WatchedEngine : public Engine {
+class WatchedEngine : public ForwardingEngine {
  public:
-  explicit WatchedEngine(Engine& engine) : engine_(engine) {}
+  using ForwardingEngine::ForwardingEngine;
   absl::Status Write(const Batch& batch) override {
     if (writes_left == 0) return absl::UnavailableError("the power is gone");
     if (no_room) return absl::ResourceExhaustedError("the disk is full");
     --writes_left;
     bytes += batch.bytes();
-    SLIPWAY_RETURN_IF_ERROR(engine_.Write(batch));
-    return flush_each ? engine_.Flush() : absl::OkStatus();
+    SLIPWAY_RETURN_IF_ERROR(ForwardingEngine::Write(batch));
+    return flush_each ? Flush() : absl::OkStatus();
   }
   absl::StatusOr<std::optional<std::string>> Get(absl::string_view key) override {
     ++reads;
-    return engine_.Get(key);
+    return ForwardingEngine::Get(key);
   }
   base::Owned<View> NewView() override {
     ++reads;
-    return engine_.NewView();
+    return ForwardingEngine::NewView();
   }
-  absl::Status Flush() override { return engine_.Flush(); }
-  absl::StatusOr<std::optional<std::string>> GetDurable(absl::string_view key) override {
-    return engine_.GetDurable(key);
-  }
-  absl::Status Checkpoint(absl::string_view path) override { return engine_.Checkpoint(path); }
-  absl::Status Ingest(Iterator& source) override { return engine_.Ingest(source); }
-  absl::StatusOr<uint64_t> ApproximateBytes(const KeyRange& range) override {
-    return engine_.ApproximateBytes(range);
-  }
-  EngineKind kind() const override { return engine_.kind(); }
-  absl::Status Close() override { return engine_.Close(); }
 
   int writes_left = 1 << 30;
   bool flush_each = false;
   bool no_room = false;
   uint64_t bytes = 0;
   uint64_t reads = 0;
-
- private:
-  Engine& engine_;
 };
 
 // E65: whatever write of the engine is the last that survives, the log replayed from the applied
