@@ -1,0 +1,101 @@
+#include "bls12_381/fp.h"
+
+#include "base/check.h"
+#include "bls12_381/bytes.h"
+
+namespace slipway::bls12_381 {
+namespace {
+
+// 2^768 mod p: takes a plain integer into Montgomery form.
+constexpr Fp kR2 = {{0xf4df1f341c341746, 0x0a76e6a609d104f1, 0x8de5476c4c95b6d5, 0x67eb88a9939d83c0,
+                     0x9a793e85b519952d, 0x11988fe592cae3aa}};
+// (p - 1) / 2, plain.
+constexpr uint64_t kHalf[6] = {0xdcff7fffffffd555, 0x0f55ffff58a9ffff, 0xb39869507b587b12,
+                               0xb23ba5c279c2895f, 0x258dd3db21a5d66b, 0x0d0088f51cbff34d};
+// (p + 1) / 4, plain: the exponent of a square root, for p = 3 mod 4.
+constexpr uint64_t kSqrtExponent[6] = {0xee7fbfffffffeaab, 0x07aaffffac54ffff, 0xd9cc34a83dac3d89,
+                                       0xd91dd2e13ce144af, 0x92c6e9ed90d2eb35, 0x0680447a8e5ff9a6};
+// p - 2, plain.
+constexpr uint64_t kInverseExponent[6] = {0xb9feffffffffaaa9, 0x1eabfffeb153ffff,
+                                          0x6730d2a0f6b0f624, 0x64774b84f38512bf,
+                                          0x4b1ba7b6434bacd7, 0x1a0111ea397fe69a};
+
+}  // namespace
+
+Fp Fp::FromUint64(uint64_t value) { return Fp{{value, 0, 0, 0, 0, 0}} * kR2; }
+
+Fp Fp::FromLimbs(const uint64_t (&plain)[6]) {
+  SLIPWAY_CHECK(internal::LessLimbs<6>(plain, kFpModulus));
+  return Fp{{plain[0], plain[1], plain[2], plain[3], plain[4], plain[5]}} * kR2;
+}
+
+std::optional<Fp> Fp::FromBytes(absl::Span<const uint8_t> bytes) {
+  SLIPWAY_CHECK(bytes.size() == kBytes);
+  Fp plain;
+  internal::LimbsFromBytes<6>(plain.limb, bytes.data());
+  if (!internal::LessLimbs<6>(plain.limb, kFpModulus)) return std::nullopt;
+  return plain * kR2;
+}
+
+void Fp::ToLimbs(uint64_t (&plain)[6]) const {
+  constexpr uint64_t kOne[6] = {1, 0, 0, 0, 0, 0};
+  internal::g_fp_kernels.mul(plain, limb, kOne);
+}
+
+void Fp::ToBytes(absl::Span<uint8_t> bytes) const {
+  SLIPWAY_CHECK(bytes.size() == kBytes);
+  uint64_t plain[6];
+  ToLimbs(plain);
+  internal::BytesFromLimbs<6>(bytes.data(), plain);
+}
+
+bool Fp::IsLexicographicallyLargest() const {
+  uint64_t plain[6];
+  ToLimbs(plain);
+  return internal::LessLimbs<6>(kHalf, plain);
+}
+
+Fp Fp::Half() const {
+  Fp half;
+  const uint64_t mask = 0 - (limb[0] & 1);
+  uint64_t carry = 0;
+  for (int i = 0; i < 6; ++i)
+    half.limb[i] = internal::AddCarry(limb[i], kFpModulus[i] & mask, carry);
+  for (int i = 0; i < 5; ++i) half.limb[i] = (half.limb[i] >> 1) | (half.limb[i + 1] << 63);
+  half.limb[5] >>= 1;
+  return half;
+}
+
+Fp Fp::Inverse() const { return Pow(kInverseExponent); }
+
+std::optional<Fp> Fp::Sqrt() const {
+  const Fp root = Pow(kSqrtExponent);
+  if (root.Square() != *this) return std::nullopt;
+  return root;
+}
+
+Fp Fp::Pow(absl::Span<const uint64_t> exponent) const {
+  Fp power = One();
+  bool started = false;
+  for (size_t i = 64 * exponent.size(); i-- > 0;) {
+    if (started) power = power.Square();
+    if (((exponent[i / 64] >> (i % 64)) & 1) != 0) {
+      power = power * *this;
+      started = true;
+    }
+  }
+  return power;
+}
+
+void MulBatch(absl::Span<Fp> out, absl::Span<const Fp> a, absl::Span<const Fp> b) {
+  SLIPWAY_CHECK(out.size() == a.size());
+  SLIPWAY_CHECK(out.size() == b.size());
+  for (size_t i = 0; i < out.size(); ++i) out[i] = a[i] * b[i];
+}
+
+void SquareBatch(absl::Span<Fp> out, absl::Span<const Fp> a) {
+  SLIPWAY_CHECK(out.size() == a.size());
+  for (size_t i = 0; i < out.size(); ++i) out[i] = a[i].Square();
+}
+
+}  // namespace slipway::bls12_381
