@@ -64,16 +64,22 @@ void Inbox::DropGuest(raft::NodeId id) {
     if (addresses_.count(id) != 0) return;  // a member meanwhile
     peers_.erase(id);
     seen_.erase(id);
-    for (const Lane lane : {Lane::kMessages, Lane::kSnapshots}) {
-      const auto found = streams_.find(Key(id, lane));
-      if (found == streams_.end()) continue;
-      gone.push_back(std::move(found->second));
-      streams_.erase(found);
-    }
+    gone = TakeStreamsOf(id);
   }
   for (const auto& stream : gone) {
     stream->End(absl::FailedPreconditionError("take frames: the peer is no known member"));
   }
+}
+
+std::vector<std::shared_ptr<Incoming>> Inbox::TakeStreamsOf(raft::NodeId peer) {
+  std::vector<std::shared_ptr<Incoming>> taken;
+  for (const Lane lane : {Lane::kMessages, Lane::kSnapshots}) {
+    const auto found = streams_.find(Key(peer, lane));
+    if (found == streams_.end()) continue;
+    taken.push_back(std::move(found->second));
+    streams_.erase(found);
+  }
+  return taken;
 }
 
 std::vector<std::shared_ptr<Incoming>> Inbox::All() const {
@@ -224,12 +230,7 @@ void Inbox::EndStreamsOf(raft::NodeId peer) {
   {
     const base::MutexLock lock(mutex_);
     seen_.erase(peer);
-    for (const Lane lane : {Lane::kMessages, Lane::kSnapshots}) {
-      const auto found = streams_.find(Key(peer, lane));
-      if (found == streams_.end()) continue;
-      gone.push_back(std::move(found->second));
-      streams_.erase(found);
-    }
+    gone = TakeStreamsOf(peer);
   }
   for (const auto& stream : gone) {
     stream->End(absl::FailedPreconditionError("take frames: the group knows the peer anew"));

@@ -138,6 +138,8 @@ class Inbox final : public std::enable_shared_from_this<Inbox> {
  private:
   using Key = std::pair<raft::NodeId, Lane>;
   std::vector<std::shared_ptr<Incoming>> All() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::vector<std::shared_ptr<Incoming>> TakeStreamsOf(raft::NodeId peer)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::shared_ptr<Incoming> TakeOldestStranger() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const std::shared_ptr<const LinkWorld> world_;
