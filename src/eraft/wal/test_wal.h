@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/digest/crc32c.h"
 #include "base/metrics/metrics.h"
@@ -103,6 +104,15 @@ class Node {
   WalRecovery recovery;
   std::unique_ptr<Wal> wal;
 };
+
+// How many operations of the disk have `word` in their trace.
+inline size_t CountTraced(const Node& node, absl::string_view word = "fdatasync node/wal/") {
+  size_t count = 0;
+  for (const std::string& line : node.files.trace()) {
+    if (absl::StrContains(line, word)) ++count;
+  }
+  return count;
+}
 
 // What a log should say of a group, the slow and obvious way.
 struct GroupModel {
