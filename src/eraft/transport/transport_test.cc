@@ -1,73 +1,32 @@
 #include "eraft/transport/transport.h"
 
 #include <gmock/gmock.h>
-#include <grpcpp/support/sync_stream.h>
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <map>
-#include <memory>
 #include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
-#include "base/net/grpc/grpc_client.h"
-#include "base/net/testing/test_certificates.h"
+#include "absl/strings/str_cat.h"
+#include "base/sync/mutex.h"
 #include "base/testing/status_matchers.h"
-#include "base/testing/temp_dir.h"
-#include "compat/raftpb/raft.grpc.pb.h"
 #include "eraft/node/codec.h"
 #include "eraft/transport/link/limits.h"
-#include "eraft/transport/link/test_net.h"
-#include "eraft/transport/slices.h"
-#include "eraft/transport/test_node.h"
-#include "slipway/eraft/transport/v1/transport.pb.h"
+#include "eraft/transport/test_transports.h"
 
 namespace slipway::eraft {
 namespace {
 
 using ::slipway::base::FrameClass;
 using ::slipway::base::testing::StatusIs;
-using ::slipway::base::testing::TempDir;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Pair;
 
 static_assert(link::kFrameBytesMax == kFrameBytesMax, "what a node sends can be sent");
-
-base::Bytes Text(absl::string_view text) {
-  const base::BytesView view = base::AsBytes(text);
-  return base::Bytes(view.begin(), view.end());
-}
-
-class Transports : public ::testing::Test {
- protected:
-  TestNode& Make(TestNodeOptions options) {
-    const raft::NodeId id = options.id;
-    nodes_[id].reset();  // before the new one takes its address
-    nodes_[id] = std::make_unique<TestNode>(std::move(options), dirs_[id].path());
-    return *nodes_[id];
-  }
-  TestNode& node(raft::NodeId id) { return *nodes_.at(id); }
-  // All that there are.
-  void Introduce() {
-    std::vector<const TestNode*> all;
-    for (const auto& [id, node] : nodes_) all.push_back(node.get());
-    for (const auto& [id, node] : nodes_) node->Know(all);
-  }
-  void MakeTwo(TestNodeOptions first = {}, TestNodeOptions second = {}) {
-    first.id = 1;
-    second.id = 2;
-    Make(std::move(first));
-    Make(std::move(second));
-    Introduce();
-  }
-
-  std::map<raft::NodeId, TempDir> dirs_;
-  std::map<raft::NodeId, std::unique_ptr<TestNode>> nodes_;
-};
 
 TEST_F(Transports, TenThousandFramesArriveInOrder) {  // E122
   MakeTwo();
@@ -244,126 +203,6 @@ TEST_F(Transports, StopEndsEverythingWhileItIsBusy) {
   EXPECT_THAT(node(2).transport().Status(), IsEmpty());
 }
 
-// ---- TLS ----
-
-class TlsTransports : public Transports {
- protected:
-  base::net::TlsOptions Issue(const base::net::TestAuthority& authority, const std::string& name) {
-    const base::net::TestCertificate pair =
-        authority.Issue({.sans = {"DNS:" + name, "IP:127.0.0.1"}});
-    base::net::ReplaceTestFile(files_.Join(name + ".pem"), pair.cert_pem);
-    base::net::ReplaceTestFile(files_.Join(name + ".key"), pair.key_pem);
-    base::net::ReplaceTestFile(files_.Join(name + ".ca"), authority.cert_pem());
-    base::net::TlsOptions options;
-    options.cert = files_.Join(name + ".pem");
-    options.key = files_.Join(name + ".key");
-    options.ca = files_.Join(name + ".ca");
-    return options;
-  }
-  // A node whose certificate names "node<id>".
-  TestNodeOptions OptionsOf(raft::NodeId id, const base::net::TestAuthority& authority) {
-    TestNodeOptions options{.id = id};
-    options.client_tls = options.server_tls = Issue(authority, absl::StrCat("node", id));
-    options.server_tls.client_auth = base::net::ClientAuth::kRequire;
-    return options;
-  }
-
-  TempDir files_;
-  const base::net::TestAuthority authority_;
-};
-
-TEST_F(TlsTransports, NodesWithCertificatesOfOneAuthorityTalk) {  // E24
-  MakeTwo(OptionsOf(1, authority_), OptionsOf(2, authority_));
-  ASSERT_TRUE(node(1).WaitConnected(2));
-  ASSERT_TRUE(node(2).WaitConnected(1));
-  ASSERT_OK(node(1).Send(2, "secret"));
-  ASSERT_TRUE(node(2).WaitFrames(1));
-  EXPECT_THAT(node(2).frames(), ElementsAre(Pair(1, Text("secret"))));
-}
-
-TEST_F(TlsTransports, ANodeOfAnotherAuthorityStaysOut) {  // E24
-  const base::net::TestAuthority other("other authority");
-  MakeTwo(OptionsOf(1, authority_), OptionsOf(2, other));
-  EXPECT_TRUE(WaitUntil([&] { return !node(1).StatusOf(2).error.empty(); }));
-  EXPECT_TRUE(WaitUntil([&] { return !node(2).StatusOf(1).error.empty(); }));
-  EXPECT_FALSE(node(1).StatusOf(2).connected);
-  EXPECT_FALSE(node(2).StatusOf(1).connected);
-}
-
-TEST_F(TlsTransports, OnlyNodesThatAreNamedMaySpeak) {  // E27
-  TestNodeOptions first = OptionsOf(1, authority_);
-  first.server_tls.allowed_sans = {"node3"};
-  MakeTwo(first, OptionsOf(2, authority_));
-  EXPECT_TRUE(node(1).WaitConnected(2));
-  EXPECT_TRUE(WaitUntil([&] { return !node(2).StatusOf(1).error.empty(); }));
-  EXPECT_FALSE(node(2).StatusOf(1).connected);
-}
-
-TEST_F(TlsTransports, AClientOfASharedPortIsNoPeer) {  // E24, E27
-  TestNodeOptions first = OptionsOf(1, authority_);
-  first.server_tls.client_auth = base::net::ClientAuth::kRequest;
-  first.certificate_required = true;
-  TestNodeOptions second = OptionsOf(2, authority_);
-  second.client_tls.cert.clear();
-  second.client_tls.key.clear();
-  MakeTwo(first, second);
-  EXPECT_TRUE(node(2).WaitError(1, "shows a certificate"));
-  EXPECT_TRUE(node(1).WaitConnected(2)) << "which asks for one, and this one shows it";
-  EXPECT_FALSE(node(2).StatusOf(1).connected);
-}
-
-// E124: the same frames as calls of raftpb.RaftService; one node sends so and the other by streams.
-TEST_F(Transports, UnaryCallsCarryFramesToo) {
-  MakeTwo({.id = 1, .unary = true, .token = "one"},
-          {.id = 2, .token = "two", .wanted_token = "one"});
-  ASSERT_TRUE(node(1).WaitConnected(2));
-  ASSERT_TRUE(node(2).WaitConnected(1));
-  for (int i = 0; i < 300; ++i) ASSERT_OK(node(1).Send(2, absl::StrCat("frame", i)));
-  base::Bytes large(3 << 20, uint8_t{7});
-  ASSERT_OK(node(1).Send(2, FrameClass::kSnapshot, large));
-  ASSERT_OK(node(2).Send(1, "back"));
-  ASSERT_TRUE(node(2).WaitFrames(301));
-  ASSERT_TRUE(node(1).WaitFrames(1));
-  int next = 0;
-  bool whole = false;
-  for (const auto& [peer, frame] : node(2).frames()) {
-    EXPECT_EQ(peer, 1u);
-    if (frame == large) {
-      whole = true;
-    } else {
-      EXPECT_EQ(frame, Text(absl::StrCat("frame", next++)));
-    }
-  }
-  EXPECT_TRUE(whole);
-  EXPECT_EQ(next, 300);
-  EXPECT_TRUE(WaitUntil([&] { return node(1).StatusOf(2).rtt > absl::ZeroDuration(); }));
-  TestNodeOptions again{.id = 2, .token = "two", .wanted_token = "one"};
-  again.address = node(2).address();
-  Make(again);
-  Introduce();
-  EXPECT_TRUE(node(1).WaitConnected(2)) << "a new stream after a restart";
-}
-
-// Nodes of other programs, whose requests are those of the reference.
-TEST_F(Transports, ForeignRaftRequestsAreRefused) {  // E124
-  Make({.id = 1});
-  base::os::LinuxFiles files;
-  base::os::SystemClock clock;
-  const auto channel =
-      base::net::Channel::Open({.address = node(1).address()}, files, clock.Wall()).value();
-  const auto stub = raftpb::RaftService::NewStub(channel->raw().channel);
-  raftpb::AppendEntriesRequest append;
-  append.set_term(7);
-  append.add_entries()->set_command("a command of another program");
-  raftpb::AppendEntriesResponse appended;
-  grpc::ClientContext first, second;
-  const grpc::Status answer = stub->AppendEntries(&first, append, &appended);
-  EXPECT_EQ(answer.error_code(), grpc::FAILED_PRECONDITION);
-  EXPECT_THAT(answer.error_message(), HasSubstr("not mixed with nodes of other"));
-  raftpb::RequestVoteResponse voted;
-  EXPECT_EQ(stub->RequestVote(&second, {}, &voted).error_code(), grpc::FAILED_PRECONDITION);
-}
-
 TEST_F(Transports, ATokenIsShownWithEachStreamAndAskedFor) {  // E191
   MakeTwo({.id = 1, .token = "one", .wanted_token = "two"}, {.id = 2, .token = "no"});
   EXPECT_TRUE(node(2).WaitError(1, "no token of a node"));
@@ -373,164 +212,6 @@ TEST_F(Transports, ATokenIsShownWithEachStreamAndAskedFor) {  // E191
           {.id = 2, .token = "two", .wanted_token = "one"});
   EXPECT_TRUE(node(1).WaitConnected(2));
   EXPECT_TRUE(node(2).WaitConnected(1));
-}
-
-TEST_F(TlsTransports, ACertificateOfAnotherMemberIsRefused) {  // E27, E123
-  Make(OptionsOf(1, authority_));
-  Make(OptionsOf(2, authority_));  // its certificate names "node2" and 127.0.0.1
-  node(1).transport().SetPeers({{2, "localhost:1"}, {3, "node2:1"}});
-  node(2).Know({&node(1)});
-  EXPECT_TRUE(node(2).WaitError(1, "its certificate is that of node 1, 3"));
-  node(1).transport().SetPeers({{2, "node2:1"}, {3, "localhost:1"}});
-  EXPECT_TRUE(node(2).WaitConnected(1));
-}
-
-TEST_F(TlsTransports, PlainTextAndTlsDoNotMix) {  // E24
-  MakeTwo(OptionsOf(1, authority_), {});
-  EXPECT_TRUE(WaitUntil([&] { return !node(1).StatusOf(2).error.empty(); }));
-  EXPECT_TRUE(WaitUntil([&] { return !node(2).StatusOf(1).error.empty(); }));
-  EXPECT_FALSE(node(1).StatusOf(2).connected);
-  EXPECT_FALSE(node(2).StatusOf(1).connected);
-}
-
-TEST_F(TlsTransports, NewCertificatesAreUsedByTheNextStream) {  // E25
-  MakeTwo(OptionsOf(1, authority_), OptionsOf(2, authority_));
-  ASSERT_TRUE(node(1).WaitConnected(2));
-  const base::net::TestAuthority next("next authority");
-  Issue(next, "node1");
-  const TestNodeOptions options = OptionsOf(2, next);
-  Make(options);
-  Introduce();
-  EXPECT_TRUE(node(1).WaitConnected(2));
-  EXPECT_TRUE(node(2).WaitConnected(1)) << node(2).StatusOf(1).error;
-}
-
-// ---- A client made by hand ----
-
-class HandMade {
- public:
-  explicit HandMade(const TestNode& node)
-      : channel_(
-            base::net::Channel::Open({.address = node.address()}, files_, clock_.Wall()).value()) {
-    context_.set_deadline(std::chrono::system_clock::now() + absl::ToChronoSeconds(kPatience));
-    stream_.reset(
-        grpc::internal::ClientReaderWriterFactory<grpc::ByteBuffer, grpc::ByteBuffer>::Create(
-            channel_->raw().channel.get(),
-            grpc::internal::RpcMethod("/slipway.eraft.transport.v1.RaftTransport/Stream",
-                                      grpc::internal::RpcMethod::BIDI_STREAMING),
-            &context_));
-  }
-  bool Send(const std::string& bytes) {
-    const grpc::Slice slice(bytes);
-    return stream_->Write(grpc::ByteBuffer(&slice, 1));
-  }
-  bool Receive(transport::v1::Frame* frame) {
-    grpc::ByteBuffer buffer;
-    if (!stream_->Read(&buffer)) return false;
-    const SliceViews slices(buffer);
-    std::string bytes;
-    for (const base::BytesView& view : slices.views()) bytes.append(view.begin(), view.end());
-    return frame->ParseFromString(bytes);
-  }
-  grpc::Status Finish() { return stream_->Finish(); }
-  ~HandMade() { context_.TryCancel(); }
-
- private:
-  base::os::LinuxFiles files_;
-  base::os::SystemClock clock_;
-  std::unique_ptr<base::net::Channel> channel_;
-  grpc::ClientContext context_;
-  std::unique_ptr<grpc::ClientReaderWriter<grpc::ByteBuffer, grpc::ByteBuffer>> stream_;
-};
-
-transport::v1::Frame GreetingOf(raft::NodeId id, raft::NodeId peer) {
-  transport::v1::Frame frame;
-  frame.set_seq(1);
-  transport::v1::Hello& hello = *frame.mutable_hello();
-  hello.set_cluster_id(std::string(16, '\1'));
-  hello.set_node_id(id);
-  hello.set_incarnation(100 + id);
-  hello.set_feature_level(1);
-  hello.set_peer_id(peer);
-  return frame;
-}
-
-TEST_F(Transports, GarbageOfAClientMadeByHandEndsItsStreamOnly) {  // E122, E123
-  MakeTwo();
-  ASSERT_TRUE(node(1).WaitConnected(2));
-  ASSERT_TRUE(node(2).WaitConnected(1));
-  for (const std::string& garbage :
-       {std::string("\xff\xff\xff"), std::string(3 << 20, 'z'), std::string(),
-        GreetingOf(7, 1).SerializeAsString(), GreetingOf(2, 3).SerializeAsString()}) {
-    HandMade stranger(node(1));
-    stranger.Send(garbage);
-    transport::v1::Frame none;
-    EXPECT_FALSE(stranger.Receive(&none));
-    const grpc::Status status = stranger.Finish();
-    EXPECT_TRUE(status.error_code() == grpc::StatusCode::FAILED_PRECONDITION ||
-                status.error_code() == grpc::StatusCode::INVALID_ARGUMENT)
-        << status.error_code() << " " << status.error_message();
-  }
-  ASSERT_OK(node(2).Send(1, "still here"));
-  ASSERT_TRUE(node(1).WaitFrames(1));
-  EXPECT_THAT(node(1).frames(), ElementsAre(Pair(2, Text("still here"))));
-}
-
-TEST_F(Transports, WhatGeneratedCodeWritesIsUnderstood) {
-  MakeTwo();
-  ASSERT_TRUE(node(2).WaitConnected(1));
-  HandMade peer(node(1));
-  ASSERT_TRUE(peer.Send(GreetingOf(2, 1).SerializeAsString()));
-  transport::v1::Frame answer;
-  ASSERT_TRUE(peer.Receive(&answer));
-  EXPECT_EQ(answer.hello().node_id(), 1u);
-  EXPECT_EQ(answer.hello().peer_id(), 2u);
-  EXPECT_EQ(answer.hello().incarnation(), 101u);
-  EXPECT_EQ(answer.hello().cluster_id(), std::string(16, '\1'));
-  transport::v1::Frame frame;
-  frame.set_sent_boottime_ns(12345);
-  auto* part = frame.add_parts();
-  part->set_data("ab");
-  part->set_more(true);
-  part = frame.add_parts();
-  part->set_data("urgent");
-  part->set_urgent(true);
-  frame.add_parts()->set_data("cd");
-  ASSERT_TRUE(peer.Send(frame.SerializeAsString()));
-  ASSERT_TRUE(peer.Receive(&answer));
-  EXPECT_EQ(answer.echo_ns(), 12345u);
-  EXPECT_NE(answer.sent_unix_ns(), 0u);
-  ASSERT_TRUE(node(1).WaitFrames(2));
-  EXPECT_THAT(node(1).frames(), ElementsAre(Pair(2, Text("urgent")), Pair(2, Text("abcd"))));
-}
-
-TEST(TransportWire, GeneratedCodeUnderstandsWhatIsWrittenByHand) {
-  link::MessageWriter writer({.seq = 9,
-                              .sent_ns = 1,
-                              .echo_ns = 2,
-                              .wall_ns = 3,
-                              .hello = link::Hello{.node = 4,
-                                                   .incarnation = 5,
-                                                   .feature_level = 6,
-                                                   .address = "a:1",
-                                                   .peer = 7,
-                                                   .lane = link::Lane::kSnapshots}});
-  writer.AddPart(std::make_shared<const base::Bytes>(5000, 'p'), 0, 5000, true, false);
-  writer.AddPart(std::make_shared<const base::Bytes>(3, 'q'), 0, 3, false, true);
-  const base::Bytes bytes = link::Flatten(writer.Finish());
-  transport::v1::Frame frame;
-  ASSERT_TRUE(frame.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())));
-  EXPECT_EQ(frame.ShortDebugString().substr(0, 60).substr(0, 6), "seq: 9");
-  EXPECT_EQ(frame.sent_boottime_ns(), 1u);
-  EXPECT_EQ(frame.echo_ns(), 2u);
-  EXPECT_EQ(frame.sent_unix_ns(), 3u);
-  EXPECT_EQ(frame.hello().address(), "a:1");
-  EXPECT_EQ(frame.hello().lane(), transport::v1::LANE_SNAPSHOTS);
-  ASSERT_EQ(frame.parts_size(), 2);
-  EXPECT_EQ(frame.parts(0).data(), std::string(5000, 'p'));
-  EXPECT_TRUE(frame.parts(0).more());
-  EXPECT_TRUE(frame.parts(1).urgent());
-  EXPECT_EQ(frame.SerializeAsString().size(), bytes.size());
 }
 
 }  // namespace
