@@ -1,8 +1,7 @@
 #!/usr/bin/python3
-"""One kvserver: its services, limits, health, tokens, TLS, and what goes wrong at a start."""
+"""One kvserver: its services, limits, health, tokens and TLS."""
 import hashlib
 import json
-import os
 import pathlib
 import signal
 import ssl
@@ -10,41 +9,16 @@ import subprocess
 import tempfile
 import threading
 import time
-import unittest
 
 import grpc
 
 import kv_rig
 import rig
 from kv_rig import admin, client, kv, transport
+from one_kvserver import OneKvserver
 
 
-class Base(unittest.TestCase):
-    def setUp(self):
-        self.folder = tempfile.TemporaryDirectory(prefix="slipway-kv-")
-        self.addCleanup(self.folder.cleanup)
-        self.path = pathlib.Path(self.folder.name)
-
-    def node(self, *arguments, engine="memory"):
-        """One that leads its cluster of one."""
-        node = kv_rig.Node(self.path / "one", 0, [f"127.0.0.1:{kv_rig.free_port()}"],
-                           ["--engine", engine, *arguments])
-        self.addCleanup(node.kill)
-        node.start()
-        return node
-
-    def leader(self, *arguments, engine="memory"):
-        node = self.node(*arguments, engine=engine)
-        kv_rig.eventually(lambda: node.status() and node.status().state == "Leader", "it leads")
-        return node
-
-    def code(self, call):
-        with self.assertRaises(grpc.RpcError) as caught:
-            call()
-        return caught.exception.code().name, caught.exception.details()
-
-
-class Memory(Base):
+class Memory(OneKvserver):
     def test_streams_that_are_not_read_share_a_bounded_room(self):  # E171
         node = self.leader()
         self.assertEqual(node.command_call(kv.PUT, b"big", bytes(8_000_000))[0], "OK")
@@ -67,7 +41,7 @@ class Memory(Base):
         self.assertLess(resident() - before, 500 if not rig.SANITIZED else 1500)
 
 
-class Legacy(Base):
+class Legacy(OneKvserver):
     def test_put_append_get_with_any_bytes(self):  # E50
         node = self.leader()
         key = bytes(range(256))
@@ -126,7 +100,7 @@ class Legacy(Base):
                                   ("OK", b"".join(b"%d," % n for n in range(20))), "all appends")
 
 
-class Pipelines(Base):
+class Pipelines(OneKvserver):
     def pipeline(self, node, **options):
         return kv_rig.Pipeline(node.channel(), **options)
 
@@ -230,7 +204,7 @@ class Pipelines(Base):
         self.assertEqual(stream.run(client.Cmd(id=2, op=client.GET, key=b"k"))[0].code, client.NO_KEY)
 
 
-class Operation(Base):
+class Operation(OneKvserver):
     def test_health_in_every_form(self):  # E28
         node = self.leader()
         for name in ("", "liveness", "readiness", "leader", "kvraftpb.KVService"):
@@ -454,122 +428,6 @@ class Operation(Base):
                                          kv.GetStatusResponse.FromString)
             rig.eventually(lambda: status(kv.GetStatusRequest(), timeout=rig.PATIENCE).state == "Leader", "it leads")
         return node
-
-
-class Start(Base):
-    def test_certificates_that_are_not_valid_are_refused(self):  # E27, E427
-        authority = kv_rig.Authority(self.path / "ca")
-        cert, key = authority.issue("server", days=0)
-        time.sleep(1.1)  # the clock of certificates counts seconds
-        address = f"127.0.0.1:{kv_rig.free_port()}"
-        base = ("-id", 0, "-cluster", address, "--data-dir", self.path / "data", "--tls-ca", authority.ca)
-        done = self.run_with(*base, "--tls-cert", cert, "--tls-key", key)
-        self.assertIn(done.code, (2, 3), done)
-        self.assertRegex(done.err, r"expired|not valid|not after")
-        other, _ = kv_rig.Authority(self.path / "other").issue("server")
-        done = self.run_with(*base, "--tls-cert", other, "--tls-key", key)
-        self.assertIn(done.code, (2, 3), done)
-        self.assertFalse((self.path / "data").exists())
-
-    def run_with(self, *arguments, cwd=None):
-        return kv_rig.run("--http-listen", "off", *arguments, cwd=cwd)
-
-    def test_wrong_flags_end_with_2_and_leave_nothing(self):  # E10
-        one = "127.0.0.1:5001"
-        for arguments, part in [(("-cluster", ""), "no member"), (("-cluster", "a"), "no port"),
-                                (("-cluster", f"{one},{one}"), "twice"), (("-cluster", one, "-id", "1"), "--id 1"),
-                                (("-cluster", "no-such-host.invalid:1", "--insecure"), "not found"),
-                                (("-cluster", one, "-addrs", "127.0.0.1:5002"), "--addrs"),
-                                (("-cluster", "10.1.1.1:5001"), "--insecure"),
-                                (("--election-timeout", "100ms"), "--election-timeout"),
-                                (("--auth-token-file", "/dev/null"), "--peer-token-file"),
-                                (("--auth-token-file", "/no/such/file", "--peer-token-file", "/dev/null"),
-                                 "--auth-token-file")]:
-            with self.subTest(arguments):
-                result = self.run_with(*arguments, cwd=self.folder.name)
-                self.assertEqual(result.code, 2, result)
-                self.assertIn(part, result.err)
-                self.assertEqual(os.listdir(self.folder.name), [])
-
-    def test_data_of_another_ends_with_5_and_is_untouched(self):  # E11
-        node = self.leader(engine="rocksdb")
-        self.assertEqual(node.stop(), 0)
-        own = node.cluster[0]
-
-        def listing():
-            return {str(path): path.stat().st_mtime_ns for path in node.data.rglob("*") if path.is_file()}
-        before = listing()
-        for arguments, parts in [
-                (("-cluster", f"127.0.0.1:1,{own}", "-id", "1"), ("node 1", "node 2")),
-                (("-cluster", "127.0.0.1:1"), ("of cluster",)),
-                (("-cluster", own, "--engine", "leveldb"), ("rocksdb", "leveldb")),
-                (("-cluster", own, "--cluster-token", "blue"), ("of cluster",))]:
-            with self.subTest(arguments):
-                result = self.run_with(*arguments, "--data-dir", node.data)
-                self.assertEqual(result.code, 5, result)
-                for part in (*parts, "nothing was changed"):
-                    self.assertIn(part, result.err)
-                self.assertEqual(listing(), before)
-
-    def test_a_directory_in_use_names_the_process(self):  # E11
-        node = self.leader(engine="rocksdb")
-        result = self.run_with("-cluster", node.cluster[0], "--listen", "127.0.0.1:0", "--data-dir", node.data)
-        self.assertEqual(result.code, 5, result)
-        self.assertIn(str(node.process.pid), result.err)
-
-    def test_a_port_in_use_ends_with_3(self):
-        node = self.leader()
-        result = self.run_with("-cluster", node.address(), "--engine", "memory", "--data-dir", self.path / "x")
-        self.assertEqual(result.code, 3, result)
-        self.assertIn(node.address(), result.err)
-        self.assertFalse((self.path / "x").exists())  # E10: it would be of the cluster that was named by mistake
-        result = self.run_with("-cluster", "192.0.2.1:5001", "--insecure", "--data-dir", self.path / "x")
-        self.assertEqual(result.code, 3, result)
-        self.assertFalse((self.path / "x").exists())
-
-    def test_damage_in_the_middle_of_the_log_ends_with_5(self):  # E11, E113
-        node = self.leader(engine="rocksdb")
-        for number in range(30):
-            node.command_call(kv.PUT, b"k", b"%d" % number * 100)
-        self.assertEqual(node.stop(), 0)
-        segment = sorted((node.data / "wal").glob("*.wal"))[0]
-        with open(segment, "r+b") as file:
-            file.seek(4096 + 600)
-            byte = file.read(1)
-            file.seek(4096 + 600)
-            file.write(bytes([byte[0] ^ 1]))
-        result = self.run_with("-cluster", node.cluster[0], "--data-dir", node.data)
-        self.assertEqual(result.code, 5, result)
-
-    def test_a_directory_that_may_not_be_written_ends_with_3(self):
-        if os.geteuid() == 0:
-            folder = self.path / "theirs"
-            folder.mkdir()
-            os.chown(folder, 12345, 12345)
-            result = self.run_with("-cluster", "127.0.0.1:5001", "--data-dir", folder)
-            self.assertEqual(result.code, 5, result)
-            self.assertIn("uid 12345", result.err)
-            self.assertEqual(os.listdir(folder), [])
-            return
-        folder = self.path / "closed"
-        folder.mkdir(mode=0o500)
-        result = self.run_with("-cluster", "127.0.0.1:5001", "--data-dir", folder / "data")
-        self.assertEqual(result.code, 3, result)
-        self.assertIn("may not", result.err)
-
-    def test_sighup_while_it_starts_is_not_lost(self):  # E25
-        node = kv_rig.Node(self.path / "one", 0, [f"127.0.0.1:{kv_rig.free_port()}"], ["--engine", "memory"])
-        self.addCleanup(node.kill)
-        node.launch()
-        rig.eventually(lambda: rig.blocks(node.process.pid, signal.SIGHUP), "it blocks SIGHUP", pause=0.0005)
-        node.signal(signal.SIGHUP)
-        rig.eventually(lambda: "read again" in node.log(), "what files say was read again")
-
-    def test_a_signal_ends_it_with_0(self):  # E195
-        node = self.leader()
-        node.signal(signal.SIGINT)
-        self.assertEqual(node.wait(), 0)
-        subprocess.run(["true"], check=True)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,129 @@
+#!/usr/bin/python3
+"""How a kvserver starts and ends, and what goes wrong at a start."""
+import os
+import signal
+import time
+
+import kv_rig
+import rig
+from kv_rig import kv
+from one_kvserver import OneKvserver
+
+
+class Start(OneKvserver):
+    def test_certificates_that_are_not_valid_are_refused(self):  # E27, E427
+        authority = kv_rig.Authority(self.path / "ca")
+        cert, key = authority.issue("server", days=0)
+        time.sleep(1.1)  # the clock of certificates counts seconds
+        address = f"127.0.0.1:{kv_rig.free_port()}"
+        base = ("-id", 0, "-cluster", address, "--data-dir", self.path / "data", "--tls-ca", authority.ca)
+        done = self.run_with(*base, "--tls-cert", cert, "--tls-key", key)
+        self.assertIn(done.code, (2, 3), done)
+        self.assertRegex(done.err, r"expired|not valid|not after")
+        other, _ = kv_rig.Authority(self.path / "other").issue("server")
+        done = self.run_with(*base, "--tls-cert", other, "--tls-key", key)
+        self.assertIn(done.code, (2, 3), done)
+        self.assertFalse((self.path / "data").exists())
+
+    def run_with(self, *arguments, cwd=None):
+        return kv_rig.run("--http-listen", "off", *arguments, cwd=cwd)
+
+    def test_wrong_flags_end_with_2_and_leave_nothing(self):  # E10
+        one = "127.0.0.1:5001"
+        for arguments, part in [(("-cluster", ""), "no member"), (("-cluster", "a"), "no port"),
+                                (("-cluster", f"{one},{one}"), "twice"), (("-cluster", one, "-id", "1"), "--id 1"),
+                                (("-cluster", "no-such-host.invalid:1", "--insecure"), "not found"),
+                                (("-cluster", one, "-addrs", "127.0.0.1:5002"), "--addrs"),
+                                (("-cluster", "10.1.1.1:5001"), "--insecure"),
+                                (("--election-timeout", "100ms"), "--election-timeout"),
+                                (("--auth-token-file", "/dev/null"), "--peer-token-file"),
+                                (("--auth-token-file", "/no/such/file", "--peer-token-file", "/dev/null"),
+                                 "--auth-token-file")]:
+            with self.subTest(arguments):
+                result = self.run_with(*arguments, cwd=self.folder.name)
+                self.assertEqual(result.code, 2, result)
+                self.assertIn(part, result.err)
+                self.assertEqual(os.listdir(self.folder.name), [])
+
+    def test_data_of_another_ends_with_5_and_is_untouched(self):  # E11
+        node = self.leader(engine="rocksdb")
+        self.assertEqual(node.stop(), 0)
+        own = node.cluster[0]
+
+        def listing():
+            return {str(path): path.stat().st_mtime_ns for path in node.data.rglob("*") if path.is_file()}
+        before = listing()
+        for arguments, parts in [
+                (("-cluster", f"127.0.0.1:1,{own}", "-id", "1"), ("node 1", "node 2")),
+                (("-cluster", "127.0.0.1:1"), ("of cluster",)),
+                (("-cluster", own, "--engine", "leveldb"), ("rocksdb", "leveldb")),
+                (("-cluster", own, "--cluster-token", "blue"), ("of cluster",))]:
+            with self.subTest(arguments):
+                result = self.run_with(*arguments, "--data-dir", node.data)
+                self.assertEqual(result.code, 5, result)
+                for part in (*parts, "nothing was changed"):
+                    self.assertIn(part, result.err)
+                self.assertEqual(listing(), before)
+
+    def test_a_directory_in_use_names_the_process(self):  # E11
+        node = self.leader(engine="rocksdb")
+        result = self.run_with("-cluster", node.cluster[0], "--listen", "127.0.0.1:0", "--data-dir", node.data)
+        self.assertEqual(result.code, 5, result)
+        self.assertIn(str(node.process.pid), result.err)
+
+    def test_a_port_in_use_ends_with_3(self):
+        node = self.leader()
+        result = self.run_with("-cluster", node.address(), "--engine", "memory", "--data-dir", self.path / "x")
+        self.assertEqual(result.code, 3, result)
+        self.assertIn(node.address(), result.err)
+        self.assertFalse((self.path / "x").exists())  # E10: it would be of the cluster that was named by mistake
+        result = self.run_with("-cluster", "192.0.2.1:5001", "--insecure", "--data-dir", self.path / "x")
+        self.assertEqual(result.code, 3, result)
+        self.assertFalse((self.path / "x").exists())
+
+    def test_damage_in_the_middle_of_the_log_ends_with_5(self):  # E11, E113
+        node = self.leader(engine="rocksdb")
+        for number in range(30):
+            node.command_call(kv.PUT, b"k", b"%d" % number * 100)
+        self.assertEqual(node.stop(), 0)
+        segment = sorted((node.data / "wal").glob("*.wal"))[0]
+        with open(segment, "r+b") as file:
+            file.seek(4096 + 600)
+            byte = file.read(1)
+            file.seek(4096 + 600)
+            file.write(bytes([byte[0] ^ 1]))
+        result = self.run_with("-cluster", node.cluster[0], "--data-dir", node.data)
+        self.assertEqual(result.code, 5, result)
+
+    def test_a_directory_that_may_not_be_written_ends_with_3(self):
+        if os.geteuid() == 0:
+            folder = self.path / "theirs"
+            folder.mkdir()
+            os.chown(folder, 12345, 12345)
+            result = self.run_with("-cluster", "127.0.0.1:5001", "--data-dir", folder)
+            self.assertEqual(result.code, 5, result)
+            self.assertIn("uid 12345", result.err)
+            self.assertEqual(os.listdir(folder), [])
+            return
+        folder = self.path / "closed"
+        folder.mkdir(mode=0o500)
+        result = self.run_with("-cluster", "127.0.0.1:5001", "--data-dir", folder / "data")
+        self.assertEqual(result.code, 3, result)
+        self.assertIn("may not", result.err)
+
+    def test_sighup_while_it_starts_is_not_lost(self):  # E25
+        node = kv_rig.Node(self.path / "one", 0, [f"127.0.0.1:{kv_rig.free_port()}"], ["--engine", "memory"])
+        self.addCleanup(node.kill)
+        node.launch()
+        rig.eventually(lambda: rig.blocks(node.process.pid, signal.SIGHUP), "it blocks SIGHUP", pause=0.0005)
+        node.signal(signal.SIGHUP)
+        rig.eventually(lambda: "read again" in node.log(), "what files say was read again")
+
+    def test_a_signal_ends_it_with_0(self):  # E195
+        node = self.leader()
+        node.signal(signal.SIGINT)
+        self.assertEqual(node.wait(), 0)
+
+
+if __name__ == "__main__":
+    rig.main()
