@@ -155,14 +155,8 @@ absl::Status SlowDisk(Run& run) {
 
 // Whether the leader has the node as a member that it does not hear.
 bool IsMissed(Run& run, int node) {
-  const auto leader = run.cluster().Leader();
-  if (!leader.has_value()) return false;
-  const auto group = run.cluster().Groups(absl::Seconds(2))[static_cast<size_t>(*leader)];
-  if (!group.has_value()) return false;
-  return std::any_of(group->members.begin(), group->members.end(),
-                     [&](const client::MemberInfo& member) {
-                       return member.node == Cluster::IdOf(node) && !member.active;
-                     });
+  const auto member = SeenByLeader(run, node);
+  return member.has_value() && !member->active;
 }
 
 // What an operator does for a node whose disk is new: `eraftctl member remove`, start it with

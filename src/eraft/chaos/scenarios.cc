@@ -1,7 +1,5 @@
 #include "eraft/chaos/scenarios.h"
 
-#include <algorithm>
-
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
@@ -13,15 +11,9 @@ namespace {
 constexpr absl::Duration kVoterIn = absl::Minutes(2);
 
 bool IsHeardVoter(Run& run, int node) {
-  const auto leader = run.cluster().Leader();
-  if (!leader.has_value()) return false;
-  const auto group = run.cluster().Groups(absl::Seconds(2))[static_cast<size_t>(*leader)];
-  if (!group.has_value()) return false;
-  return std::any_of(group->members.begin(), group->members.end(),
-                     [&](const client::MemberInfo& member) {
-                       return member.node == Cluster::IdOf(node) && member.active &&
-                              member.role == client::MemberRole::kVoter && member.match > 0;
-                     });
+  const auto member = SeenByLeader(run, node);
+  return member.has_value() && member->active && member->role == client::MemberRole::kVoter &&
+         member->match > 0;
 }
 
 }  // namespace
@@ -55,6 +47,17 @@ int AnyFollower(Run& run, int leader) {
   const int others = run.cluster().size() - 1;
   const int drawn = static_cast<int>(run.random().Below(static_cast<uint64_t>(others)));
   return drawn < leader ? drawn : drawn + 1;
+}
+
+std::optional<client::MemberInfo> SeenByLeader(Run& run, int node) {
+  const auto leader = run.cluster().Leader();
+  if (!leader.has_value()) return std::nullopt;
+  const auto group = run.cluster().Groups(absl::Seconds(2))[static_cast<size_t>(*leader)];
+  if (!group.has_value()) return std::nullopt;
+  for (const client::MemberInfo& member : group->members) {
+    if (member.node == Cluster::IdOf(node)) return member;
+  }
+  return std::nullopt;
 }
 
 absl::Status NewDisk(Run& run, int node) {

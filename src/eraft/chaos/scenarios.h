@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -47,6 +48,8 @@ std::vector<std::string> SmallLogs();
 inline constexpr absl::Duration kElectionTimeout = absl::Seconds(1);
 // A node that does not lead; CHECK: there is one.
 int AnyFollower(Run& run, int leader);
+// What the leader says of the node; nothing: nobody leads or answers, or it is no member.
+std::optional<client::MemberInfo> SeenByLeader(Run& run, int node);
 // Puts an empty disk in the place of the node's, which is down.
 absl::Status NewDisk(Run& run, int node);
 // Until the node votes and the leader hears it. Internal: not within two minutes, or it ended.
