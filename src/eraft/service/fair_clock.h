@@ -19,9 +19,15 @@ class FairClock {
   // A greater step forward counts once it has lasted so long, and the others' clocks agree.
   static constexpr absl::Duration kStepLasts = absl::Seconds(5);
 
+  // Before the first Look: the time of day of the group's last command, as the node found it. Until
+  // peers are heard from time runs from there: the own clock may be the wrong one, and a leader's
+  // first command counts.
+  void Begin(absl::Time group, absl::Duration monotonic);
   // The own clocks of now, and by how much the time of day of each peer that is heard from is ahead
-  // of the own one. About every second. Whether the own clock is too far ahead.
-  bool Look(absl::Time wall, absl::Duration monotonic, std::vector<absl::Duration> peers);
+  // of the own one; none while there are some (`has_peers`) says nothing. About every second.
+  // Whether the own clock is too far ahead.
+  bool Look(absl::Time wall, absl::Duration monotonic, std::vector<absl::Duration> peers,
+            bool has_peers);
   // No later than the own time of day, and than what Look was told allows.
   absl::Time Now(absl::Time wall, absl::Duration monotonic) const;
 
@@ -30,6 +36,8 @@ class FairClock {
   // What is allowed: the time at some instant, from which it runs as the monotonic clock does.
   std::optional<absl::Time> time_ ABSL_GUARDED_BY(mutex_);
   absl::Duration at_ ABSL_GUARDED_BY(mutex_);
+  bool of_group_ ABSL_GUARDED_BY(mutex_) = false;  // `time_` is that of Begin
+  bool ahead_ ABSL_GUARDED_BY(mutex_) = false;     // what Look said last
   std::optional<absl::Duration> ahead_since_ ABSL_GUARDED_BY(mutex_);
 };
 

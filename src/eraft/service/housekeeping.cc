@@ -59,7 +59,7 @@ void Housekeeping::Run(const std::vector<PeerStatus>& peers, absl::Duration hear
   for (const PeerStatus& peer : peers) {
     if (peer.connected && peer.rtt > absl::ZeroDuration()) clocks.push_back(peer.clock_difference);
   }
-  replica_.NoteClocks(std::move(clocks));
+  replica_.NoteClocks(std::move(clocks), !peers.empty());
   LookAtDisk();
   LookAtMemory();
   LookAtPeers(peers, heartbeat);

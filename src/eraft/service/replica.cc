@@ -77,6 +77,9 @@ void Replica::Attach(Node& node) {
   node_ = &node;
   Look();
   const auto now = view();
+  if (const uint64_t last = now->status.kv.time_ms; last > 0) {
+    fair_clock_.Begin(absl::FromUnixMillis(static_cast<int64_t>(last)), clock_.Monotonic());
+  }
   if (!now->status.members_overruled) return;
   SLIPWAY_LOG(kWarn,
               "the members of --cluster are not those in force; these stay, and are changed by "
@@ -346,8 +349,9 @@ void Replica::Query(const ReadOptions& options, Node::QueryWork work, Node::Quer
   });
 }
 
-void Replica::NoteClocks(std::vector<absl::Duration> peers) {
-  const bool ahead = fair_clock_.Look(clock_.Wall(), clock_.Monotonic(), std::move(peers));
+void Replica::NoteClocks(std::vector<absl::Duration> peers, bool has_peers) {
+  const bool ahead =
+      fair_clock_.Look(clock_.Wall(), clock_.Monotonic(), std::move(peers), has_peers);
   if (clock_ahead_.exchange(ahead) == ahead) return;
   if (ahead) {
     SLIPWAY_LOG(kWarn,

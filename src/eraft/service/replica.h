@@ -115,8 +115,9 @@ class Replica {
   void Query(const ReadOptions& options, Node::QueryWork work, Node::QueryDone done);
 
   void SetAlarm(Alarm alarm, bool on);
-  // By how much the clock of each peer that is heard from is ahead of the own one.
-  void NoteClocks(std::vector<absl::Duration> peers);
+  // By how much the clock of each peer that is heard from is ahead of the own one, and whether
+  // there are peers at all.
+  void NoteClocks(std::vector<absl::Duration> peers, bool has_peers);
   bool alarm(Alarm alarm) const;
   bool alarmed() const { return alarms_.load(std::memory_order_relaxed) != 0; }
   // What all members understand (E125): commands that need more are refused by Prepare.

@@ -285,19 +285,51 @@ TEST(FairClock, OneClockFarAheadIsNotTheGroups) {
   const absl::Duration days = absl::Hours(48), second = absl::Seconds(1);
   FairClock clock;
   EXPECT_EQ(clock.Now(noon, second), noon);  // nobody else is known
-  EXPECT_FALSE(clock.Look(noon, second, {}));
+  EXPECT_FALSE(clock.Look(noon, second, {}, false));
   FairClock ahead;
-  EXPECT_TRUE(ahead.Look(noon + days, second, {-days, -days + second}));
+  EXPECT_TRUE(ahead.Look(noon + days, second, {-days, -days + second}, true));
   EXPECT_LE(ahead.Now(noon + days, second), noon + absl::Minutes(1));
   EXPECT_LE(ahead.Now(noon + days + absl::Hours(1), second + absl::Hours(1)),
             noon + absl::Hours(1) + absl::Minutes(1));
   FairClock of_two;
-  EXPECT_TRUE(of_two.Look(noon + days, second, {-days}));
+  EXPECT_TRUE(of_two.Look(noon + days, second, {-days}, true));
   // One peer whose clock is wrong, either way, is none's.
   FairClock right;
-  EXPECT_FALSE(right.Look(noon, second, {-days, absl::ZeroDuration()}));
+  EXPECT_FALSE(right.Look(noon, second, {-days, absl::ZeroDuration()}, true));
   EXPECT_EQ(right.Now(noon, second), noon);
-  EXPECT_FALSE(right.Look(noon, second, {days, absl::ZeroDuration()}));
+  EXPECT_FALSE(right.Look(noon, second, {days, absl::ZeroDuration()}, true));
+}
+
+TEST(FairClock, BeforeOthersAreHeardFromTheGroupsOwnTimeGoesOn) {
+  const absl::Time noon = absl::FromUnixSeconds(1'800'000'000);
+  const absl::Duration days = absl::Hours(48), second = absl::Seconds(1);
+  FairClock wrong;
+  wrong.Begin(noon, second);
+  EXPECT_LE(wrong.Now(noon + days, second), noon + absl::Minutes(1));
+  EXPECT_FALSE(wrong.Look(noon + days, 2 * second, {}, true));
+  EXPECT_LE(wrong.Now(noon + days, 2 * second), noon + absl::Minutes(1));
+  EXPECT_TRUE(wrong.Look(noon + days, 3 * second, {-days, -days}, true));
+  EXPECT_LE(wrong.Now(noon + days, 3 * second), noon + absl::Minutes(1));
+  // It was down for two days, and the others say so, too.
+  FairClock down;
+  down.Begin(noon, second);
+  EXPECT_FALSE(
+      down.Look(noon + days, 2 * second, {absl::ZeroDuration(), absl::ZeroDuration()}, true));
+  EXPECT_EQ(down.Now(noon + days, 2 * second), noon + days);
+  // There are no others.
+  FairClock only;
+  only.Begin(noon, second);
+  EXPECT_FALSE(only.Look(noon + days, 2 * second, {}, false));
+  EXPECT_EQ(only.Now(noon + days, 2 * second), noon + days);
+}
+
+TEST(FairClock, WhoIsCutOffTakesNoStep) {
+  const absl::Time noon = absl::FromUnixSeconds(1'800'000'000);
+  const absl::Duration days = absl::Hours(48), second = absl::Seconds(1);
+  FairClock clock;
+  EXPECT_FALSE(clock.Look(noon, second, {absl::ZeroDuration()}, true));
+  for (int i = 2; i < 20; ++i) EXPECT_FALSE(clock.Look(noon + days, i * second, {}, true));
+  EXPECT_LE(clock.Now(noon + days, 20 * second), noon + absl::Minutes(1));
 }
 
 TEST(FairClock, AStepForwardCountsWhenItLastsAndTheOthersAgree) {
@@ -305,23 +337,23 @@ TEST(FairClock, AStepForwardCountsWhenItLastsAndTheOthersAgree) {
   const absl::Duration days = absl::Hours(48);
   FairClock clock;
   absl::Duration now = absl::Hours(1);
-  EXPECT_FALSE(clock.Look(noon, now, {absl::ZeroDuration(), absl::ZeroDuration()}));
+  EXPECT_FALSE(clock.Look(noon, now, {absl::ZeroDuration(), absl::ZeroDuration()}, true));
   // The others' answers are from before the step.
   now += absl::Seconds(1);
   EXPECT_LE(clock.Now(noon + days, now), noon + absl::Minutes(1));
-  EXPECT_TRUE(clock.Look(noon + days, now, {absl::ZeroDuration(), absl::ZeroDuration()}));
+  EXPECT_TRUE(clock.Look(noon + days, now, {absl::ZeroDuration(), absl::ZeroDuration()}, true));
   EXPECT_LE(clock.Now(noon + days, now), noon + absl::Minutes(1));
   now += absl::Seconds(1);
-  EXPECT_TRUE(clock.Look(noon + days, now, {-days, -days}));
+  EXPECT_TRUE(clock.Look(noon + days, now, {-days, -days}, true));
   EXPECT_LE(clock.Now(noon + days, now), noon + absl::Minutes(1));
   // All were set.
   for (int i = 0; i < 7; ++i) {
     now += absl::Seconds(1);
-    clock.Look(noon + days, now, {absl::ZeroDuration(), absl::ZeroDuration()});
+    clock.Look(noon + days, now, {absl::ZeroDuration(), absl::ZeroDuration()}, true);
   }
   EXPECT_EQ(clock.Now(noon + days, now), noon + days);
   // A step back is taken at once, and time goes on from there.
-  EXPECT_FALSE(clock.Look(noon, now, {absl::ZeroDuration(), absl::ZeroDuration()}));
+  EXPECT_FALSE(clock.Look(noon, now, {absl::ZeroDuration(), absl::ZeroDuration()}, true));
   EXPECT_EQ(clock.Now(noon, now), noon);
 }
 
