@@ -1,7 +1,9 @@
 #!/usr/bin/python3
 """Backups of a kvserver that serves, clusters made of them, and the last resort (E170, E193, E194)."""
 import json
+import os
 import pathlib
+import signal
 import subprocess
 import threading
 import unittest
@@ -117,6 +119,33 @@ class BackupTest(unittest.TestCase):
         self.assertIn(bad.name, ctl("restore", backup, "--out", self.folder / "x", "--cluster", "127.0.0.1:1",
                                     exit_code=4)["error"]["message"])
         self.assertEqual(list(self.folder.glob("x_*")), [])
+
+    def test_a_drill_that_is_killed_takes_its_servers_with_it(self):  # E194
+        backup, pids = self.folder / "backup", self.folder / "pids"
+        with Cluster(self.folder, nodes=1) as one:
+            one.put(b"k", b"v")
+            ctl("backup", "-addrs", one.cluster[0], "--out", backup)
+        server = self.folder / "server"
+        server.write_text(f"#!/bin/sh\necho $$ >>{pids}\nexec sleep 1000\n")  # serves never
+        server.chmod(0o700)
+        drill = subprocess.Popen([ERAFTCTL, "drill", "--backup", str(backup), "--nodes", "2", "--work", str(self.folder),
+                                  "--kvserver", str(server)], env=kv_rig.environment(), stdin=subprocess.DEVNULL,
+                                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.addCleanup(drill.wait)
+        self.addCleanup(drill.kill)
+
+        def runs(pid):
+            try:
+                return ") Z" not in pathlib.Path(f"/proc/{pid}/stat").read_text()
+            except FileNotFoundError:
+                return False
+
+        def running():
+            return [pid for pid in (pids.read_text().split() if pids.exists() else []) if runs(pid)]
+        self.addCleanup(lambda: [os.kill(int(pid), signal.SIGKILL) for pid in running()])
+        eventually(lambda: len(running()) == 2, "two servers run")
+        drill.kill()
+        eventually(lambda: not running(), "they end")
 
     def test_a_survivor_goes_on_alone_and_takes_others_in(self):  # E170
         with Cluster(self.folder) as cluster:

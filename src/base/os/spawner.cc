@@ -18,6 +18,7 @@
 #include "base/check.h"
 #include "base/os/clock.h"
 #include "base/os/fd.h"
+#include "base/os/tied_child.h"
 #include "base/sync/mutex.h"
 
 extern char** environ;
@@ -298,17 +299,26 @@ Owned<Process> SystemSpawner::Spawn(SpawnOptions options) {
   if (options.capture && (!OpenPipe(out, out_child) || !OpenPipe(err, err_child))) {
     return ErrnoError(errno, what);
   }
-  SpawnPlan plan;
-  int error = plan.Prepare(options, in.get(), out_child.get(), err_child.get());
   std::vector<std::string> argv = options.argv;
   std::vector<std::string> env;
   if (options.env.has_value()) {
     for (const auto& [key, value] : *options.env) env.push_back(absl::StrCat(key, "=", value));
   }
+  const std::vector<char*> argv_pointers = Pointers(argv), env_pointers = Pointers(env);
+  char* const* const environment = options.env.has_value() ? env_pointers.data() : environ;
   pid_t pid = 0;
-  if (error == 0) {
-    error = plan.Spawn(&pid, Pointers(argv).data(),
-                       options.env.has_value() ? Pointers(env).data() : environ);
+  int error = 0;
+  if (options_.children_end_with_thread) {
+    error = SpawnTied({.argv = argv_pointers.data(),
+                       .env = environment,
+                       .cwd = options.cwd,
+                       .standard = {in.get(), out_child.get(), err_child.get()},
+                       .new_group = options.new_group},
+                      &pid);
+  } else {
+    SpawnPlan plan;
+    error = plan.Prepare(options, in.get(), out_child.get(), err_child.get());
+    if (error == 0) error = plan.Spawn(&pid, argv_pointers.data(), environment);
   }
   if (error != 0) {
     struct stat info;

@@ -4,11 +4,14 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <csignal>
 #include <fstream>
 #include <map>
+#include <thread>
 
 #include "absl/strings/str_cat.h"
 #include "base/os/fd.h"
@@ -212,6 +215,73 @@ TEST(SystemSpawner, ChildrenGetDefaultSignalsAndNoDescriptors) {
   EXPECT_EQ(status->signal, SIGPIPE);
   ASSERT_OK(descriptors);
   EXPECT_EQ(descriptors->out, "0\n1\n2\n3\n");  // 3: of ls
+}
+
+TEST(TiedChildren, AreStartedAsOthersAre) {
+  SystemSpawner spawner({.children_end_with_thread = true});
+  const auto run = [&](SpawnOptions options) -> absl::StatusOr<ExitStatus> {
+    SLIPWAY_ASSIGN_OR_RETURN(const auto process, spawner.Spawn(std::move(options)));
+    return process->Wait(kLong);
+  };
+  const TempDir dir;
+  SpawnOptions options = Shell("cat; echo $A:$HOME; pwd; echo err >&2; exit 3");
+  options.stdin_text = "in ";
+  options.env.emplace()["A"] = "1 2";
+  options.cwd = dir.path();
+  ASSERT_OK_AND_ASSIGN(const ExitStatus status, run(options));
+  EXPECT_EQ(status.code, 3);
+  EXPECT_EQ(status.out, absl::StrCat("in 1 2:\n", dir.path(), "\n"));
+  EXPECT_EQ(status.err, "err\n");
+  ASSERT_OK_AND_ASSIGN(const ExitStatus found, run({.argv = {"ls", "/proc/self/fd"}}));
+  EXPECT_EQ(found.out, "0\n1\n2\n3\n");  // 3: of ls
+  ASSERT_OK_AND_ASSIGN(const ExitStatus mask,
+                       run({.argv = {"grep", "^SigBlk\\|^SigIgn", "/proc/self/status"}}));
+  EXPECT_EQ(mask.out, "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n");
+  EXPECT_THAT(run({.argv = {"/no/such/program"}}),
+              StatusIs(StatusCode::kNotFound, HasSubstr("/no/such/program")));
+  options = Shell("true");
+  options.cwd = "/no/such/folder";
+  EXPECT_THAT(run(options), StatusIs(StatusCode::kNotFound, HasSubstr("/no/such/folder")));
+}
+
+TEST(TiedChildren, EndWithTheThreadThatStartedThem) {
+  SystemSpawner spawner({.children_end_with_thread = true});
+  std::unique_ptr<Process> child;
+  std::thread([&] {
+    auto process = spawner.Spawn({.argv = {"sleep", "1000"}});
+    ASSERT_OK(process);
+    child = *std::move(process);
+    EXPECT_THAT(child->Wait(absl::Milliseconds(20)), StatusIs(StatusCode::kDeadlineExceeded));
+  }).join();
+  ASSERT_NE(child, nullptr);
+  ASSERT_OK_AND_ASSIGN(const ExitStatus status, child->Wait(kLong));
+  EXPECT_EQ(status.signal, SIGKILL);
+}
+
+// Nothing of this process runs any more that could end them.
+TEST(TiedChildren, EndWithAProcessThatIsKilled) {
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  const pid_t parent = fork();
+  if (parent == 0) {
+    SystemSpawner spawner({.children_end_with_thread = true});
+    const auto process = spawner.Spawn({.argv = {"sleep", "1000"}});
+    const pid_t pid = process.ok() ? (*process)->pid() : 0;
+    if (write(ends[1], &pid, sizeof(pid)) < 0) _exit(1);
+    raise(SIGKILL);
+  }
+  pid_t child = 0;
+  ASSERT_EQ(read(ends[0], &child, sizeof(child)), static_cast<ssize_t>(sizeof(child)));
+  int status = 0;
+  ASSERT_EQ(waitpid(parent, &status, 0), parent);
+  ASSERT_GT(child, 0);
+  const Fd ended(static_cast<int>(syscall(SYS_pidfd_open, child, 0)));
+  pollfd waited = {.fd = ended.get(), .events = POLLIN, .revents = 0};
+  if (ended.valid()) {  // else it has been reaped already
+    EXPECT_EQ(poll(&waited, 1, 60'000), 1);
+  }
+  close(ends[0]);
+  close(ends[1]);
 }
 
 TEST(SystemSpawner, WithoutCaptureTheOutputIsOurs) {

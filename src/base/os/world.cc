@@ -28,7 +28,8 @@ int PoolThreads(const WorldOptions& options) {
 
 struct World::Parts {
   explicit Parts(const WorldOptions& options)
-      : pool("io", PoolThreads(options), options.pool_queue_max) {}
+      : spawner({.children_end_with_thread = options.children_end_with_process}),
+        pool("io", PoolThreads(options), options.pool_queue_max) {}
 
   SystemClock clock;
   SystemRandom random;

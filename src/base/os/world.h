@@ -14,6 +14,9 @@ struct WorldOptions {
   // Blocks of a MiB and more go back to the system when they are freed; else the allocator learns
   // to keep them. For tools whose memory is bounded (D262), not for servers that reuse such blocks.
   bool returns_memory = false;
+  // Programs that its spawner starts on the main thread are killed with this process, however it
+  // ends.
+  bool children_end_with_process = false;
 };
 
 // Construct it before any other thread exists: libraries start threads of their own, and these must
