@@ -14,6 +14,7 @@
 #include "base/bytes.h"
 #include "base/cli/command.h"
 #include "base/json/json.h"
+#include "base/net/address_range.h"
 #include "base/net/endpoint.h"
 #include "base/status.h"
 #include "base/units.h"
@@ -21,6 +22,7 @@
 #include "eraft/backup/restore.h"
 #include "eraft/backup/unsafe_recover.h"
 #include "eraft/cli/commands.h"
+#include "eraft/node/cluster.h"
 
 namespace slipway::eraft::cli {
 namespace {
@@ -177,16 +179,19 @@ struct RestoreArguments {
 absl::StatusOr<std::vector<std::string>> MembersOf(const std::string& text) {
   std::vector<std::string> members;
   std::set<std::string> seen;
-  for (absl::string_view member : absl::StrSplit(text, ',', absl::SkipWhitespace())) {
-    member = absl::StripAsciiWhitespace(member);
-    const auto endpoint = base::net::ParseEndpoint(member);
-    if (!endpoint.ok() || endpoint->host.empty() || endpoint->port == 0) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("--cluster: \"", member, "\" is no address; write host:port"));
-    }
-    members.push_back(endpoint->ToString());
-    if (!seen.insert(members.back()).second) {
-      return absl::InvalidArgumentError(absl::StrCat("--cluster: ", member, " is there twice"));
+  for (const absl::string_view part : absl::StrSplit(text, ',', absl::SkipWhitespace())) {
+    const auto some = base::net::ExpandRange(absl::StripAsciiWhitespace(part), kMembersMax);
+    if (!some.ok()) return base::Annotate(some.status(), "--cluster");
+    for (const std::string& member : *some) {
+      const auto endpoint = base::net::ParseEndpoint(member);
+      if (!endpoint.ok() || endpoint->host.empty() || endpoint->port == 0) {
+        return absl::InvalidArgumentError(
+            absl::StrCat("--cluster: \"", member, "\" is no address; write host:port"));
+      }
+      members.push_back(endpoint->ToString());
+      if (!seen.insert(members.back()).second) {
+        return absl::InvalidArgumentError(absl::StrCat("--cluster: ", member, " is there twice"));
+      }
     }
   }
   if (!members.empty()) return members;

@@ -6,9 +6,11 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "base/config/secret.h"
+#include "base/net/address_range.h"
 #include "base/net/endpoint.h"
 #include "base/status.h"
 #include "base/units.h"
+#include "eraft/node/cluster.h"
 
 namespace slipway::eraft::cli {
 namespace {
@@ -46,7 +48,9 @@ absl::StatusOr<base::Secret> FindToken(const std::string& text, base::cli::Invoc
 }  // namespace
 
 void ConnectionFlags::Declare(base::cli::Command& command, absl::string_view limit) {
-  command.Text("--addrs", "LIST", &addrs, "Servers, host:port, with commas between them")
+  command
+      .Text("--addrs", "LIST", &addrs,
+            "Servers, host:port, with commas between them; host-{0..2}:port is three")
       .Group(kGroup);
   command
       .Duration("--timeout", "TIME", &timeout,
@@ -77,15 +81,18 @@ void ConnectionFlags::Declare(base::cli::Command& command, absl::string_view lim
 
 absl::StatusOr<client::ConnectOptions> ConnectionFlags::Resolve(base::cli::Invocation& in) const {
   client::ConnectOptions options;
-  for (absl::string_view address : absl::StrSplit(addrs, ',', absl::SkipWhitespace())) {
-    address = absl::StripAsciiWhitespace(address);
-    const auto endpoint = base::net::ParseEndpoint(address);
-    if (!endpoint.ok() || endpoint->host.empty() || endpoint->port == 0) {
-      return base::MakeError(absl::StatusCode::kInvalidArgument,
-                             absl::StrCat("--addrs: \"", address, "\" is no address"),
-                             {"", "write host:port or [v6]:port, with commas between them"});
+  for (const absl::string_view text : absl::StrSplit(addrs, ',', absl::SkipWhitespace())) {
+    const auto some = base::net::ExpandRange(absl::StripAsciiWhitespace(text), kMembersMax);
+    if (!some.ok()) return base::Annotate(some.status(), "--addrs");
+    for (const std::string& address : *some) {
+      const auto endpoint = base::net::ParseEndpoint(address);
+      if (!endpoint.ok() || endpoint->host.empty() || endpoint->port == 0) {
+        return base::MakeError(absl::StatusCode::kInvalidArgument,
+                               absl::StrCat("--addrs: \"", address, "\" is no address"),
+                               {"", "write host:port or [v6]:port, with commas between them"});
+      }
+      options.addresses.push_back(endpoint->ToString());
     }
-    options.addresses.push_back(endpoint->ToString());
   }
   if (options.addresses.empty()) {
     return absl::InvalidArgumentError("--addrs: no address is given; write host:port");

@@ -157,6 +157,7 @@ TEST_F(KvClientProgramTest, WrongUsageIsExitTwo) {
   usage({"-op", "get"}, "get: no key; write -key KEY");
   usage({"-op", "put", "-key", "k"}, "put: no value");
   usage({"-op", "status", "-addrs", "localhost"}, "--addrs: \"localhost\" is no address");
+  usage({"-op", "status", "-addrs", "kv-{2..0}:1"}, "above the last one");
   usage({"-op", "status", "-addrs", ","}, "no address is given");
   usage({"-op", "status", "-tls-cert", "/x"}, "--tls-cert and --tls-key go together");
   usage({"-op", "status", "-tls-ca", "/nonexistent"}, "/nonexistent");

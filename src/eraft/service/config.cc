@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "base/log/log.h"
+#include "base/net/address_range.h"
 #include "base/status.h"
 #include "eraft/service/limits.h"
 
@@ -52,7 +53,8 @@ std::string CheckFormat(absl::string_view text) {
 void BindMembers(base::ConfigReader& reader, Config& config) {
   reader.Text("id", &config.id,
               "Index into cluster, from 0; auto: the number the host name ends with");
-  reader.Texts("cluster", &config.cluster, "Members in order, host:port");
+  reader.Texts("cluster", &config.cluster,
+               "Members in order, host:port; host-{0..2}:port is three");
   reader.Texts("addrs", &config.addrs, "The same as cluster");
   for (const auto& [key, list] :
        {std::pair("cluster", &config.cluster), std::pair("addrs", &config.addrs)}) {
@@ -182,15 +184,28 @@ void BindLater(base::ConfigReader& reader) {
 
 // ---- Plan ----
 
+// Each as it is meant: name-{0..2}.svc:port is three (E16).
+absl::StatusOr<std::vector<std::string>> Expand(absl::string_view flag,
+                                                const std::vector<std::string>& given) {
+  std::vector<std::string> members;
+  for (const std::string& text : given) {
+    const auto some = base::net::ExpandRange(text, kMembersMax);
+    if (!some.ok()) return Refuse(flag, absl::StrJoin(given, ","), some.status().message());
+    members.insert(members.end(), some->begin(), some->end());
+  }
+  return members;
+}
+
 absl::StatusOr<std::vector<std::string>> MembersOf(const Config& config) {
   const bool by_addrs = !config.addrs.empty();
   const absl::string_view flag = by_addrs && config.cluster.empty() ? "--addrs" : "--cluster";
-  const std::vector<std::string>& given = config.cluster.empty() ? config.addrs : config.cluster;
-  if (by_addrs && !config.cluster.empty() && config.addrs != config.cluster) {
+  SLIPWAY_ASSIGN_OR_RETURN(const auto addrs, Expand("--addrs", config.addrs));
+  SLIPWAY_ASSIGN_OR_RETURN(const auto cluster, Expand("--cluster", config.cluster));
+  if (by_addrs && !config.cluster.empty() && addrs != cluster) {
     return Refuse("--addrs", absl::StrJoin(config.addrs, ","), "--cluster says ",
                   absl::StrJoin(config.cluster, ","), "; the two are one: give one of them");
   }
-  std::vector<std::string> members = given;
+  std::vector<std::string> members = cluster.empty() ? addrs : cluster;
   if (members.empty()) {
     for (const absl::string_view member : kDefaultMembers) members.emplace_back(member);
   }
@@ -433,6 +448,7 @@ NodeOptions NodeOptionsOf(const KvServerConfig& config, const KvServerPlan& plan
   }
   options.groups.push_back(std::move(group));
   options.tick = plan.timers.tick;
+  options.raft.commit_waits = true;
   options.raft.heartbeat_ticks = plan.timers.heartbeat_ticks;
   options.raft.election_ticks = plan.timers.election_ticks;
   options.raft.hibernate_ticks = plan.timers.hibernate_ticks;

@@ -86,6 +86,9 @@ TEST_F(ConfigTest, BothSpellingsOfTheMembersAreOne) {  // E3, E52
     EXPECT_EQ(ran.settings.plan.members[2], "127.0.0.1:5003");
     EXPECT_EQ(ran.settings.plan.id, 2u);
   }
+  const Ran range = Run({"-id", "1", "-cluster", "127.0.0.1:500{1..3}", "-addrs", kThree});  // E16
+  EXPECT_EQ(range.exit, 0) << range.err;
+  EXPECT_EQ(range.settings.plan.members, Run({"-id", "1", "-addrs", kThree}).settings.plan.members);
   const Ran two = Run({"-addrs", kThree, "-cluster", "127.0.0.1:5001"});
   EXPECT_EQ(two.exit, 2);
   EXPECT_THAT(two.err, AllOf(HasSubstr("--addrs"), HasSubstr("--cluster says 127.0.0.1:5001")));
@@ -104,6 +107,10 @@ TEST_F(ConfigTest, WhatIsWrongIsNamedByFlagAndValue) {  // E10, E31
       {{"-cluster", "127.0.0.1:0,127.0.0.1:2"}, {"port 0"}},
       {{"-cluster", "127.0.0.1:99999"}, {"--cluster"}},
       {{"-cluster", "no-such-host.invalid:5001"}, {"--cluster", "no-such-host.invalid"}},
+      {{"-cluster", "kv-{0..64}:1"}, {"--cluster kv-{0..64}:1", "65 addresses, at most 64"}},
+      {{"-cluster", "kv-{0-2}:1"}, {"--cluster kv-{0-2}:1", "host-{0..2}"}},
+      {{"-cluster", "kv-{0..1}:1,kv-1:1"}, {"kv-0:1,kv-1:1,kv-1:1", "kv-1:1 is there twice"}},
+      {{"-cluster", "127.0.0.1:{1..60},127.0.0.2:{1..5}"}, {"65 members, at most 64"}},
       {{"-id", "3", "-cluster", kThree}, {"--id 3", "the last one has id 2"}},
       {{"-id", "-1", "-cluster", kThree}, {"--id -1"}},
       {{"-id", "one"}, {"--id one"}},
