@@ -28,6 +28,7 @@ ClusterOptions ChaosOptions(uint64_t seed) {
   options.raft.memory_bytes_max = seed % 4 == 0 ? 600 : 1 << 20;
   options.raft.append_bytes_max = 200;
   options.raft.inflight_messages_max = 4;
+  options.raft.commit_waits = seed % 8 < 4;
   options.raft.hibernate_ticks = seed % 5 == 0 ? 5 : 0;
   return options;
 }

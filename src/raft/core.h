@@ -200,6 +200,7 @@ class Raft::Core {
   Index term_start_ = 0;         // its no-op (E58)
   uint64_t uncommitted_bytes_ = 0;
   bool flush_appends_ = false;
+  bool tell_commit_ = false;  // a tick has passed (Options::commit_waits)
   NodeId transfer_to_ = kNoNode;
   int transfer_elapsed_ = 0;
   bool transfer_begun_ = false;  // in this term

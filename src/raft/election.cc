@@ -67,6 +67,10 @@ void Raft::Core::TickLeader() {
     BecomeFollower(term_, kNoNode, StepDownReason::kStalledLog);
     return;
   }
+  if (options_.commit_waits) {
+    for (const Progress& peer : peers_) tell_commit_ |= peer.commit_sent < commit_;
+    flush_appends_ |= tell_commit_;
+  }
   if (transfer_to_ != kNoNode && ++transfer_elapsed_ >= options_.election_ticks) {
     transfer_to_ = kNoNode;  // thesis, 3.10: it did not come about; serve on
   }

@@ -35,6 +35,8 @@ struct Options {
   int election_ticks = 10;          // waits in [1, 2) x this
   int heartbeat_ticks = 1;          // election_ticks >= 5 x this (E31)
   int hibernate_ticks = 0;          // quiet ticks before the group sleeps (E108); 0: never
+  bool commit_waits = false;        // news of the commit index go with the next append, heartbeat
+                                    // or tick: a lone command costs a peer one message, not two
   int priority = 1;                 // 0: never a leader; more: campaigns earlier (E107)
   int inflight_messages_max = 256;  // per peer (E103)
   uint64_t inflight_bytes_max = 8 << 20;

@@ -31,6 +31,7 @@ void Raft::Core::FlushAppends() {
     while (SendAppend(peer)) {
     }
   }
+  tell_commit_ = false;
 }
 
 // Sends the next message that `peer` may get; whether another may follow it.
@@ -43,7 +44,8 @@ bool Raft::Core::SendAppend(Progress& peer) {
   const bool news = peer.next <= log_.last();
   const bool replicates = peer.state == PeerProgress::State::kReplicate;
   // That more is committed is told by itself only to who waits for nothing else.
-  const bool told = peer.commit_sent >= commit_ || peer.inflights.count() > 0;
+  const bool told = peer.commit_sent >= commit_ || peer.inflights.count() > 0 ||
+                    (options_.commit_waits && !tell_commit_);
   if (!news && replicates && told) return false;
   if (!news) {
     PostAppend(peer, {}, 0);

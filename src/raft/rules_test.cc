@@ -16,6 +16,8 @@
 namespace slipway::raft {
 namespace {
 
+using ::testing::AllOf;
+using ::testing::Contains;
 using ::testing::Each;
 using ::testing::Field;
 using ::testing::IsEmpty;
@@ -303,6 +305,41 @@ TEST(Transfer, AskedForAgainItIsNoLonger) {
     refused += one.raft->Propose({}).ok() ? 0 : 1;
   }
   EXPECT_LE(refused, 10);
+}
+
+// E323: one command at a time costs each peer one message and one answer; a tick tells the last
+// one.
+TEST(Append, NewsOfTheCommitIndexWaitForTheNextMessage) {
+  Options options;
+  options.commit_waits = true;
+  One one({}, options);
+  ASSERT_NO_FATAL_FAILURE(one.Lead());
+  one.raft->Tick();
+  one.Settle();
+  const auto propose = [&] {
+    EXPECT_OK(one.raft->Propose({Slice(base::Bytes(1, 7))}).status());
+    return one.Settle();
+  };
+  const std::vector<Message> first = propose();
+  ASSERT_THAT(first, SizeIs(2));
+  const Index index = one.raft->GetStatus().last;
+  Message reply = One::From(2, MessageKind::kAppendReply, one.raft->term());
+  reply.log_index = index;
+  EXPECT_THAT(one.Take(reply), IsEmpty());
+  ASSERT_EQ(one.raft->commit(), index);
+
+  const std::vector<Message> second = propose();
+  EXPECT_THAT(second, AllOf(SizeIs(2), Each(Field(&Message::commit, index))));
+  reply.log_index = index + 1;
+  one.Take(reply);
+  reply.from = 3;
+  EXPECT_THAT(one.Take(reply), IsEmpty());
+  one.raft->Tick();
+  const std::vector<Message> told = one.Settle();
+  EXPECT_THAT(told, Contains(AllOf(Field(&Message::to, 2), Field(&Message::commit, index + 1))));
+  EXPECT_THAT(told, Contains(AllOf(Field(&Message::to, 3), Field(&Message::commit, index + 1))));
+  one.raft->Tick();
+  for (const Message& message : one.Settle()) EXPECT_NE(message.kind, MessageKind::kAppend);
 }
 
 // E103: what an entry takes besides its payload is bounded, too.

@@ -24,6 +24,7 @@ NodeOptions OptionsOf(const Common& common, raft::NodeId id) {
   options.tick = kTick;
   options.raft.election_ticks = 10;
   options.raft.heartbeat_ticks = 2;
+  options.raft.commit_waits = common.seed % 2 == 0;
   options.raft.append_bytes_max = uint64_t{32} << choices.Below(11);
   if (common.small_messages) options.raft.append_bytes_max = 1 + id % 2 * 300;
   options.raft.committed_bytes_max = uint64_t{512} << choices.Below(8);
