@@ -14,6 +14,7 @@
 #include "base/os/loop.h"
 #include "base/os/pool.h"
 #include "base/os/world.h"
+#include "base/status.h"
 #include "base/sync/cancel.h"
 #include "base/sync/mutex.h"
 #include "build_info.h"
@@ -51,7 +52,10 @@ absl::Status WaitFor(const base::CancelToken& cancel, End& end) {
 
 // At once (E114): a disk that hangs would hold an orderly end up, and there is nothing to save.
 [[noreturn]] void Abandon(base::cli::Invocation& in, const absl::Status& fatal) {
-  in.streams.err << "error: " << fatal.message() << "\n" << std::flush;
+  in.streams.err << "error: " << fatal.message() << "\n";
+  const std::string hint = base::GetErrorInfo(fatal).hint;
+  if (!hint.empty()) in.streams.err << "  hint: " << hint << "\n";
+  in.streams.err << std::flush;
   std::_Exit(base::cli::kExitStorage);
 }
 

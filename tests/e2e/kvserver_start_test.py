@@ -1,6 +1,8 @@
 #!/usr/bin/python3
 """How a kvserver starts and ends, and what goes wrong at a start."""
 import os
+import re
+import shutil
 import signal
 import time
 
@@ -94,6 +96,45 @@ class Start(OneKvserver):
             file.write(bytes([byte[0] ^ 1]))
         result = self.run_with("-cluster", node.cluster[0], "--data-dir", node.data)
         self.assertEqual(result.code, 5, result)
+
+    def told_the_way_out(self, node, engine):
+        """What it says of data that cannot be read."""
+        result = self.run_with("-cluster", node.cluster[0], "--data-dir", node.data, "--engine", engine)
+        self.assertEqual(result.code, 5, result)
+        self.assertIn(f"move {node.data} away", result.err)
+        self.assertIn("eraftctl restore", result.err)
+        return result.err
+
+    def test_a_damaged_engine_is_kept_and_the_way_out_is_told(self):  # E11, E168
+        for engine in ("rocksdb", "leveldb"):
+            with self.subTest(engine):
+                node = self.leader(engine=engine)
+                node.command_call(kv.PUT, b"k", b"v")
+                node.kill()
+                manifest = next((node.data / "kv").glob("MANIFEST-*"))
+                damaged = bytes(byte ^ 1 for byte in manifest.read_bytes())
+                manifest.write_bytes(damaged)
+                error = self.told_the_way_out(node, engine)
+                kept = node.data / re.search(r"copies are in (quarantine/\S+)", error)[1]
+                self.assertEqual((kept / f"kv_{manifest.name}").read_bytes(), damaged)
+                self.assertIn("engine", (kept / "report.json").read_text())
+                shutil.rmtree(node.data)
+
+    def test_a_log_that_is_gone_is_not_begun_anew(self):  # E11, E113: it had promised what was in it
+        node = self.leader(engine="rocksdb")
+        node.command_call(kv.PUT, b"k", b"v")
+        self.assertEqual(node.stop(), 0)
+        for name in ("wal", "kv"):
+            shutil.rmtree(node.data / name)
+        self.assertIn("every segment is missing", self.told_the_way_out(node, "rocksdb"))
+        self.assertFalse((node.data / "wal").exists())
+
+    def test_who_has_lost_whose_it_is_is_told_the_way_out(self):  # E11
+        node = self.leader(engine="rocksdb")
+        node.kill()
+        for name in ("IDENTITY", "IDENTITY.2"):
+            (node.data / name).write_bytes(b"x" * 79)
+        self.assertIn("no copy of IDENTITY can be read", self.told_the_way_out(node, "rocksdb"))
 
     def test_a_directory_that_may_not_be_written_ends_with_3(self):
         if os.geteuid() == 0:

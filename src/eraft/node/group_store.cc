@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/bytes.h"
 #include "base/files.h"
+#include "base/mutant.h"
 #include "base/status.h"
 #include "raft/raft.h"
 
@@ -14,6 +16,22 @@ namespace {
 
 constexpr size_t kDetailBytes = 4 + 8 + 8 + 32;
 constexpr uint32_t kDirectoryMode = 0700;
+
+absl::Status CheckEngineFiles(base::Dir& dir) {
+  const auto folder = dir.OpenDir(kEngineDir);
+  if (absl::IsNotFound(folder.status())) return absl::OkStatus();
+  SLIPWAY_RETURN_IF_ERROR(folder.status());
+  SLIPWAY_ASSIGN_OR_RETURN(const auto names, NamesIn(**folder));
+  const auto is_table = [](const std::string& name) {
+    return absl::EndsWith(name, ".sst") || absl::EndsWith(name, ".ldb");
+  };
+  const auto tables = std::count_if(names.begin(), names.end(), is_table);
+  if (tables == 0 || std::count(names.begin(), names.end(), kEngineCurrent) > 0) {
+    return absl::OkStatus();
+  }
+  return absl::DataLossError(absl::StrCat(kEngineDir, "/", kEngineCurrent, " is missing beside ",
+                                          tables, " tables of the engine"));
+}
 
 }  // namespace
 
@@ -25,6 +43,9 @@ absl::Status MakeEngineDir(base::Dir& dir) {
 absl::StatusOr<GroupStore> OpenGroupStore(const GroupPlace& place, GroupId group,
                                           const raft::Membership& members) {
   GroupStore store;
+  if (!SLIPWAY_MUTANT("node-engine-begun-anew")) {
+    SLIPWAY_RETURN_IF_ERROR(CheckEngineFiles(*place.dir));
+  }
   SLIPWAY_ASSIGN_OR_RETURN(store.engine, place.engine->Open(kEngineDir));
   const base::Bytes encoded = raft::EncodeMembership(members);
   SLIPWAY_ASSIGN_OR_RETURN(

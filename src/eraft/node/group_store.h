@@ -24,7 +24,11 @@ struct GroupStore {
 // Makes kv/ where it is not, for nobody else to look into; its name is durable.
 absl::Status MakeEngineDir(base::Dir& dir);
 
-// `members`: of a group without any state.
+// What says which files are the engine's; without it they are none.
+inline constexpr char kEngineCurrent[] = "CURRENT";
+
+// `members`: of a group without any state. DataLoss also where kv/ holds tables and no CURRENT: the
+// engine would begin anew on top of them.
 absl::StatusOr<GroupStore> OpenGroupStore(const GroupPlace& place, GroupId group,
                                           const raft::Membership& members);
 

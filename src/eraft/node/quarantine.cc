@@ -4,10 +4,12 @@
 #include <memory>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "base/json/json.h"
 #include "base/status.h"
+#include "eraft/node/group_store.h"
 #include "eraft/wal/format.h"
 #include "eraft/wal/two_copy.h"
 
@@ -140,7 +142,8 @@ absl::Status QuarantineLog(base::Dir& dir, absl::Time now, const absl::Status& s
   if (!absl::IsDataLoss(status) || report.damages.empty()) return status;
   std::map<std::string, std::string> bad;  // of a file the first
   for (const wal::Damage& damage : report.damages) {
-    bad.emplace(base::JoinPath(wal::kWalDirectory, damage.file),
+    const bool all = damage.file == wal::kWalDirectory;
+    bad.emplace(all ? damage.file : base::JoinPath(wal::kWalDirectory, damage.file),
                 absl::StrCat("at ", damage.offset, ": ", damage.why));
   }
   std::vector<BadFile> files;
@@ -150,6 +153,28 @@ absl::Status QuarantineLog(base::Dir& dir, absl::Time now, const absl::Status& s
                                "the node does not start; nothing is cut", files);
   if (!kept.ok()) return status;
   return base::MakeError(status.code(), absl::StrCat(status.message(), "copies are in ", *kept),
+                         base::GetErrorInfo(status));
+}
+
+absl::Status QuarantineEngine(base::Dir& dir, absl::Time now, const absl::Status& status) {
+  if (!absl::IsDataLoss(status)) return status;
+  const auto folder = dir.OpenDir(kEngineDir);
+  if (!folder.ok()) return status;
+  const auto names = NamesIn(**folder);
+  if (!names.ok()) return status;
+  std::vector<BadFile> files;
+  for (const std::string& name : *names) {
+    // What says which files there are, and the one that the engine names, if it does.
+    if (name != kEngineCurrent && !absl::StartsWith(name, "MANIFEST-") &&
+        !absl::StrContains(status.message(), absl::StrCat("/", name))) {
+      continue;
+    }
+    files.push_back({base::JoinPath(kEngineDir, name), std::string(status.message())});
+  }
+  const auto kept = Quarantine(dir, now, "the engine's files are damaged",
+                               "the node does not start; nothing is mended", files);
+  if (!kept.ok()) return status;
+  return base::MakeError(status.code(), absl::StrCat(status.message(), "; copies are in ", *kept),
                          base::GetErrorInfo(status));
 }
 

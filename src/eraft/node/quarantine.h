@@ -39,6 +39,10 @@ std::vector<BadFile> DamageOf(base::Dir& dir, const SnapshotName& name);
 // Before a file that is kept twice is mended from its good copy.
 void QuarantineCopies(base::Dir& dir, absl::Time now, absl::string_view name);
 
+// `status`, why the engine in kv/ cannot be opened, with where its lists of files, and the file
+// that it names, are kept.
+absl::Status QuarantineEngine(base::Dir& dir, absl::Time now, const absl::Status& status);
+
 // `status`, why the log cannot be opened, with where its damaged segments are kept.
 absl::Status QuarantineLog(base::Dir& dir, absl::Time now, const absl::Status& status,
                            const wal::DamageReport& report);

@@ -8,6 +8,8 @@
 #include "base/json/json.h"
 #include "base/sim/files.h"
 #include "base/testing/status_matchers.h"
+#include "eraft/node/group_store.h"
+#include "eraft/store/memory_engine.h"
 #include "eraft/wal/two_copy.h"
 
 namespace slipway::eraft {
@@ -96,6 +98,39 @@ TEST_F(QuarantineTest, SegmentsOfADamagedLogAreKeptAndTheErrorSaysWhere) {
               IsOkAndHolds("bad bytes"));
   const absl::Status other = absl::FailedPreconditionError("of another cluster");
   EXPECT_EQ(QuarantineLog(*dir_, now_, other, report), other);
+}
+
+TEST_F(QuarantineTest, WhatSaysWhichFilesTheEngineHasIsKept) {
+  EXPECT_OK(dir_->MakeDir("kv"));
+  for (const char* name : {"CURRENT", "MANIFEST-000004", "000005.sst", "000006.sst", "LOG"}) {
+    Write(absl::StrCat("kv/", name), "bad bytes");
+  }
+  const absl::Status refused = absl::DataLossError("Corruption: in /node/kv/000005.sst");
+  EXPECT_THAT(QuarantineEngine(*dir_, now_, refused),
+              StatusIs(absl::StatusCode::kDataLoss, HasSubstr("quarantine/20231114T221320Z")));
+  ASSERT_OK_AND_ASSIGN(const auto kept, dir_->OpenDir("quarantine/20231114T221320Z"));
+  EXPECT_THAT(NamesIn(*kept),
+              IsOkAndHolds(::testing::ElementsAre("kv_000005.sst", "kv_CURRENT",
+                                                  "kv_MANIFEST-000004", "report.json")));
+  const absl::Status other = absl::ResourceExhaustedError("no room");
+  EXPECT_EQ(QuarantineEngine(*dir_, now_, other), other);
+}
+
+// An engine that finds no CURRENT makes itself anew and removes the tables.
+TEST_F(QuarantineTest, AnEngineIsNotBegunAnewOverTables) {
+  EXPECT_OK(dir_->MakeDir("kv"));
+  const auto home = MemoryHome(dir_.get());
+  const GroupPlace place{dir_.get(), home.get()};
+  EXPECT_OK(OpenGroupStore(place, 1, {}).status());  // as after a crash in the first start
+  for (const char* table : {"kv/000005.sst", "kv/000005.ldb"}) {
+    Write(table, "rows");
+    EXPECT_THAT(OpenGroupStore(place, 1, {}),
+                StatusIs(absl::StatusCode::kDataLoss, HasSubstr("kv/CURRENT is missing")));
+    EXPECT_OK(dir_->Remove(table));
+  }
+  Write("kv/000005.sst", "rows");
+  Write("kv/CURRENT", "MANIFEST-000004");
+  EXPECT_OK(OpenGroupStore(place, 1, {}).status());
 }
 
 }  // namespace

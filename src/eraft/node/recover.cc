@@ -9,6 +9,7 @@
 #include "base/status.h"
 #include "base/sync/mutex.h"
 #include "eraft/node/group.h"
+#include "eraft/node/quarantine.h"
 
 namespace slipway::eraft {
 
@@ -34,7 +35,11 @@ absl::Status Group::Recover() {
   const raft::Membership given = members_;
   SLIPWAY_RETURN_IF_ERROR(SettleMembers(view));
   SLIPWAY_RETURN_IF_ERROR(MakeEngineDir(*place_.dir));
-  SLIPWAY_ASSIGN_OR_RETURN(store_, OpenGroupStore(place_, id_, members_));
+  auto store = OpenGroupStore(place_, id_, members_);
+  if (!store.ok()) {
+    return QuarantineEngine(*place_.dir, context_.world.clock.Wall(), store.status());
+  }
+  store_ = *std::move(store);
   SLIPWAY_ASSIGN_OR_RETURN(const auto snapshots, ListSnapshots(*place_.dir, id_));
   if (!snapshots.empty()) snapshot_ = snapshots.back();
   SLIPWAY_RETURN_IF_ERROR(StartRaft());

@@ -46,6 +46,13 @@ absl::Status Denied(const absl::Status& status, const std::string& path, base::W
     return base::Annotate(status, absl::StrCat("open data directory ", path));
   }
   base::Environment& me = world.environment;
+  // Nobody may write there, whoever it belongs to.
+  if (absl::StrContains(status.message(), "Read-only file system")) {
+    return base::MakeError(
+        status.code(),
+        absl::StrCat("open data directory ", path, ": its file system is mounted read-only"),
+        {"", "remount it for writing; after an error of the disk, look at the disk first"});
+  }
   std::string owner;
   const auto [parent, name] = base::SplitPath(path);
   if (const auto above = world.files.OpenRoot(parent.empty() ? "/" : parent); above.ok()) {
@@ -94,8 +101,8 @@ absl::Status CheckEmpty(base::Dir& dir, const std::string& path) {
     if (harmless.count(entry->name) != 0) continue;
     return absl::FailedPreconditionError(
         absl::StrCat("open data directory ", path, ": it holds ", entry->name,
-                     " and no IDENTITY, so it is no node's; name an empty or a new one by "
-                     "--data-dir; nothing was changed"));
+                     " and no IDENTITY, so it is no node's, or has lost whose it is; name an empty "
+                     "or a new one by --data-dir; nothing was changed"));
   }
 }
 
@@ -186,6 +193,15 @@ absl::Status Identify(base::World& world, const KvServerConfig& config, const Kv
 
 }  // namespace
 
+absl::Status WithWayOut(absl::Status status, absl::string_view path) {
+  if (!absl::IsDataLoss(status)) return status;
+  const std::string hint = absl::StrCat(
+      "the other members have what it had: move ", path,
+      " away and start this node with the same line, and it is taken in again; the only member of "
+      "a cluster is restored from a backup (eraftctl restore)");
+  return base::WithInfo(std::move(status), {"", hint});
+}
+
 bool IsFirstStart(base::World& world, const KvServerPlan& plan) {
   const auto dir = world.files.OpenRoot(Absolute(world, plan.data_dir));
   if (!dir.ok()) return absl::IsNotFound(dir.status());
@@ -228,7 +244,7 @@ absl::StatusOr<DataDirectory> OpenDataDirectory(base::World& world, const KvServ
   if (!base::GetErrorInfo(identified).hint.empty() || absl::IsFailedPrecondition(identified)) {
     return identified;
   }
-  return Denied(identified, data.path, world);
+  return WithWayOut(Denied(identified, data.path, world), data.path);
 }
 
 }  // namespace slipway::eraft

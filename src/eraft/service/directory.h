@@ -24,6 +24,9 @@ struct DataDirectory {
   bool fresh = false;
 };
 
+// `status`, with the way out where it is about data at `path` that cannot be read (DataLoss).
+absl::Status WithWayOut(absl::Status status, absl::string_view path);
+
 // Whether OpenDataDirectory would make an IDENTITY, as far as one can see.
 bool IsFirstStart(base::World& world, const KvServerPlan& plan);
 

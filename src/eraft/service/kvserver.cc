@@ -241,7 +241,10 @@ absl::Status KvServerImpl::OpenNodeOnce() {
                                const absl::Status& outcome) { AuditRepair(what, id, outcome); });
     replica_->Attach(*node_);
   });
-  if (!status.ok()) return base::Annotate(status, absl::StrCat("open node in ", data_.path));
+  if (!status.ok()) {
+    return WithWayOut(base::Annotate(status, absl::StrCat("open node in ", data_.path)),
+                      data_.path);
+  }
   SLIPWAY_LOG(kInfo, "log recovered",
               {{"records", recovery.records},
                {"torn_bytes", recovery.torn_bytes},

@@ -318,8 +318,7 @@ void LogReader::ReadStray(const Found& found) {
 void LogReader::FinishReport() {
   if (image_.segments.empty() && image_.report.empty() &&
       options_.durable_sequence >= image_.next_sequence) {
-    Damage& damage = AddDamage("wal", 0, 0, "every segment is missing");
-    damage.last_sequence = options_.durable_sequence;
+    image_.report = MissingLog(options_.durable_sequence);
   }
   for (const auto& [id, group] : image_.index.groups()) {
     for (const IndexRange& range : group.Missing()) image_.report.missing.push_back({id, range});
@@ -347,6 +346,15 @@ std::string DamageReport::Text() const {
                     " are missing\n");
   }
   return text;
+}
+
+DamageReport MissingLog(uint64_t durable_sequence) {
+  Damage damage;
+  damage.file = std::string(kWalDirectory);
+  damage.first_sequence = 1;
+  damage.last_sequence = durable_sequence;
+  damage.why = "every segment is missing";
+  return {.damages = {std::move(damage)}};
 }
 
 absl::StatusOr<LogImage> ReadLog(base::Dir& dir, const ReadOptions& options) {

@@ -79,6 +79,9 @@ struct LogImage {
   DamageReport report;
 };
 
+// That of a log of which nothing is left, although records up to `durable_sequence` were durable.
+DamageReport MissingLog(uint64_t durable_sequence);
+
 // Reads every segment of `dir`. An error is one of reading, or of a foreign log; damage is in the
 // report, and then the image holds what is readable.
 absl::StatusOr<LogImage> ReadLog(base::Dir& dir, const ReadOptions& options);

@@ -444,6 +444,13 @@ TEST_F(ThreeSegments, WithoutHardTheLogIsNotTaken) {  // E163: both copies are l
   EXPECT_THAT(node_.Open(), StatusIs(StatusCode::kDataLoss, HasSubstr("HARD is missing")));
 }
 
+TEST_F(ThreeSegments, WithoutItsDirectoryTheLogIsNotBegunAnew) {  // E113: HARD knows how far it was
+  ASSERT_OK(base::RemoveTree(*node_.dir, "wal"));
+  const std::string before = node_.files.Tree();
+  EXPECT_THAT(node_.Open(), StatusIs(StatusCode::kDataLoss, HasSubstr("every segment is missing")));
+  EXPECT_EQ(node_.files.Tree(), before);
+}
+
 // A user's value may hold anything, also bytes that look like a log that goes on.
 TEST(Recovery, AValueThatLooksLikeALogProvesNothing) {
   BatchBuilder fake;

@@ -90,6 +90,8 @@ absl::StatusOr<LogImage> Wal::State::Look(WalRecovery* recovery) {
     read.cluster = options.cluster;
     read.durable_sequence = hard_found.durable_sequence;
     SLIPWAY_ASSIGN_OR_RETURN(image, ReadLog(**opened, read));
+  } else if (hard_found.durable_sequence > 0) {
+    image.report = MissingLog(hard_found.durable_sequence);
   }
   if (recovery != nullptr) {
     recovery->torn_bytes = image.torn_bytes;
