@@ -56,6 +56,7 @@ class KvServerImpl final : public KvServer, public ServerControl {
   void AddHealth();
   void OnFatal(const absl::Status& status);
   void TakeAddresses(const Addresses& addresses);
+  void TellOwnAddress(const Addresses& addresses) const;
   // Runs `work` on the loop and waits for it.
   void OnLoop(absl::AnyInvocable<void()> work);
   void StopNode(bool orderly);
@@ -64,25 +65,28 @@ class KvServerImpl final : public KvServer, public ServerControl {
   struct Leaving;
   void DrainOnLoop(const std::shared_ptr<Leaving>& leaving);
 
-  // kvserver_watch.cc: what is looked at again and again, and shown
+  // kvserver_watch.cc: what is looked at again and again
   void Look();
   void LookAtRoom();
-  void ProbeDisk();
   void WakeFromDead();
   void LookForLeader();
   void PromoteWhoCaughtUp();
   void AuditRepair(absl::string_view what, raft::NodeId id, const absl::Status& outcome);
   void TakeReadmissions(const Readmissions& readmissions);
-  absl::StatusOr<std::string> SetTimer(absl::string_view name, absl::string_view value);
   void StartHousekeeping();
   void ReloadTokens();
   void NoteWritten(const absl::Status& status);
-  void TellOwnAddress(const Addresses& addresses) const;
   bool Alive() const;
+
+  // kvserver_control.cc: what administration asks about and changes
+  void ProbeDisk();
+  absl::StatusOr<std::string> SetTimer(absl::string_view name, absl::string_view value);
+  std::vector<std::string> OptionTexts() const;
+
+  // kvserver_pages.cc
   base::net::HttpRouter MakeRouter();
   base::Json StatusJson();
   std::string StatusText();
-  std::vector<std::string> OptionTexts() const;
 
   const KvServerConfig config_;
   const KvServerPlan plan_;

@@ -253,7 +253,7 @@ void PipelineStream::Propose(std::vector<Proposal> proposals) {
 void PipelineStream::StartReads() {
   while (!reads_.empty() && read_jobs_ < static_cast<int>(kPipelineReadJobsMax) && !finished_ &&
          pending_bytes_ + writing_bytes_ < kPipelineBufferedMax) {
-    auto job = std::make_shared<ReadJob>();
+    const auto job = std::make_shared<ReadJob>();
     const ReadMode mode = reads_.front().mode;
     while (!reads_.empty() && reads_.front().mode == mode &&
            job->items.size() < kPipelineReadsMax) {
@@ -261,11 +261,11 @@ void PipelineStream::StartReads() {
       reads_.pop_front();
     }
     ++read_jobs_;
-    RunReads(std::move(job));
+    RunReads(job);
   }
 }
 
-void PipelineStream::RunReads(std::shared_ptr<ReadJob> job) {
+void PipelineStream::RunReads(const std::shared_ptr<ReadJob>& job) {
   ReadOptions options;
   options.mode = job->items.front().mode;
   options.deadline = job->items.front().deadline;

@@ -77,7 +77,7 @@ class PipelineStream final : public grpc::ServerBidiReactor<v1::Batch, v1::Batch
   ReadItem ReadOf(const v1::Cmd& cmd) const;
   void Propose(std::vector<Proposal> proposals);
   void StartReads() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void RunReads(std::shared_ptr<ReadJob> job);
+  void RunReads(const std::shared_ptr<ReadJob>& job);
   absl::Status Work(ReadJob& job, KvMachine& machine);
   void OnReadsDone(const std::shared_ptr<ReadJob>& job, const absl::Status& status);
 
