@@ -8,7 +8,7 @@
 
 #include "base/net/grpc/grpc_client.h"
 #include "base/testing/status_matchers.h"
-#include "eraft/transport/link/test_net.h"
+#include "eraft/transport/link/test_dialer.h"
 #include "eraft/transport/link/wire.h"
 #include "eraft/transport/slices.h"
 #include "eraft/transport/test_transports.h"

@@ -10,7 +10,7 @@
 #include "eraft/transport/link/assembler.h"
 #include "eraft/transport/link/limits.h"
 #include "eraft/transport/link/round_trips.h"
-#include "eraft/transport/link/test_net.h"
+#include "eraft/transport/link/test_dialer.h"
 
 namespace slipway::eraft::link {
 namespace {

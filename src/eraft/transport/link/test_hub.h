@@ -14,6 +14,7 @@
 #include "base/sim/pool.h"
 #include "base/sim/random.h"
 #include "eraft/transport/link/hub.h"
+#include "eraft/transport/link/test_dialer.h"
 #include "eraft/transport/link/test_net.h"
 
 namespace slipway::eraft::link {

@@ -11,7 +11,7 @@
 #include "base/testing/status_matchers.h"
 #include "eraft/transport/link/assembler.h"
 #include "eraft/transport/link/limits.h"
-#include "eraft/transport/link/test_net.h"
+#include "eraft/transport/link/test_dialer.h"
 
 namespace slipway::eraft::link {
 namespace {
