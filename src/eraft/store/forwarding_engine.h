@@ -31,6 +31,7 @@ class ForwardingEngine : public Engine {
     return engine_.ApproximateBytes(range);
   }
   EngineKind kind() const override { return engine_.kind(); }
+  void StopWaiting() override { engine_.StopWaiting(); }
   absl::Status Close() override { return engine_.Close(); }
 
  private:
