@@ -20,8 +20,7 @@ namespace slipway::eraft {
 
 // Each Dial opens a channel of its own: so the name is looked up and the certificates are read
 // anew, and no connection that was given up is used again. `token`: what this node shows of itself
-// besides; empty: nothing. `files` and `clock` are borrowed; calls
-// are counted in `running`.
+// besides; empty: nothing. `files` and `clock` are borrowed; calls are counted in `running`.
 std::unique_ptr<link::Dialer> MakeGrpcDialer(base::net::TlsOptions tls, std::string token,
                                              base::Files& files, base::Clock& clock,
                                              link::Running running);

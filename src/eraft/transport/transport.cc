@@ -107,7 +107,8 @@ class GrpcTransport final : public PeerTransport {
 };
 
 std::unique_ptr<link::Dialer> MakeDialer(const TransportOptions& options,
-                                         const TransportWorld& world, link::Running running) {
+                                         const TransportWorld& world,
+                                         const link::Running& running) {
   if (!options.unary) {
     return MakeGrpcDialer(options.tls, options.token, world.files, world.clock, running);
   }
