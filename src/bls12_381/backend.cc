@@ -1,5 +1,9 @@
 #include "bls12_381/backend.h"
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
 #include <algorithm>
 #include <vector>
 
@@ -25,6 +29,49 @@ void PortableRedcWide(uint64_t* out, const uint64_t* wide) {
 
 constexpr FpKernels kPortableKernels = {&PortableMul, &PortableSqr, &PortableMulWide,
                                         &PortableSqrWide, &PortableRedcWide};
+
+#if defined(__x86_64__)
+extern "C" {  // fp_adx.S
+void slipway_fp_adx_mul(uint64_t* out, const uint64_t* a, const uint64_t* b);
+void slipway_fp_adx_sqr(uint64_t* out, const uint64_t* a);
+void slipway_fp_adx_mul_wide(uint64_t* out, const uint64_t* a, const uint64_t* b);
+void slipway_fp_adx_sqr_wide(uint64_t* out, const uint64_t* a);
+void slipway_fp_adx_redc_wide(uint64_t* out, const uint64_t* wide);
+}
+
+constexpr FpKernels kAdxKernels = {&slipway_fp_adx_mul, &slipway_fp_adx_sqr,
+                                   &slipway_fp_adx_mul_wide, &slipway_fp_adx_sqr_wide,
+                                   &slipway_fp_adx_redc_wide};
+
+bool HasAdx() {
+  // __builtin_cpu_supports of GCC 12 does not know ADX: leaf 7, EBX bit 19; BMI2 is bit 8.
+  uint32_t a = 0;
+  uint32_t b = 0;
+  uint32_t c = 0;
+  uint32_t d = 0;
+  if (__get_cpuid_count(7, 0, &a, &b, &c, &d) == 0) return false;
+  return (b & (1u << 19)) != 0 && (b & (1u << 8)) != 0;
+}
+
+// This test asks the operating system too, whether it saves the wide registers.
+bool HasIfma() {
+  __builtin_cpu_init();
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512ifma") &&
+         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vbmi");
+}
+#endif
+
+std::vector<CpuBackend> FindBackends() {
+  std::vector<CpuBackend> found = {CpuBackend::kPortable};
+#if defined(__x86_64__)
+  if (HasAdx()) {
+    found.push_back(CpuBackend::kAdx);
+    if (HasIfma()) found.push_back(CpuBackend::kIfma);
+  }
+#endif
+  return found;
+}
+
 CpuBackend g_active = CpuBackend::kPortable;
 
 }  // namespace
@@ -36,7 +83,7 @@ bool g_use_ifma = false;
 }  // namespace internal
 
 absl::Span<const CpuBackend> CpuBackends() {
-  static const std::vector<CpuBackend> backends = {CpuBackend::kPortable};
+  static const std::vector<CpuBackend> backends = internal::FindBackends();
   return backends;
 }
 
@@ -46,8 +93,19 @@ bool ForceBackend(CpuBackend backend) {
   const absl::Span<const CpuBackend> runnable = CpuBackends();
   if (std::find(runnable.begin(), runnable.end(), backend) == runnable.end()) return false;
   internal::g_active = backend;
+  internal::g_use_adx = backend != CpuBackend::kPortable;
+  internal::g_use_ifma = backend == CpuBackend::kIfma;
+  internal::g_fp_kernels = internal::kPortableKernels;
+#if defined(__x86_64__)
+  if (internal::g_use_adx) internal::g_fp_kernels = internal::kAdxKernels;
+#endif
   return true;
 }
+
+namespace {
+// Before main. Whatever computes earlier still has the portable kernels, which give the same.
+[[maybe_unused]] const bool g_best_is_chosen = ForceBackend(CpuBackends().back());
+}  // namespace
 
 absl::string_view CpuBackendName(CpuBackend backend) {
   switch (backend) {

@@ -14,11 +14,11 @@
 namespace slipway::bls12_381 {
 
 // p, little-endian limbs.
-inline constexpr uint64_t kFpModulus[6] = {0xb9feffffffffaaab, 0x1eabfffeb153ffff,
-                                           0x6730d2a0f6b0f624, 0x64774b84f38512bf,
-                                           0x4b1ba7b6434bacd7, 0x1a0111ea397fe69a};
+[[gnu::visibility("hidden")]] inline constexpr uint64_t kFpModulus[6] = {
+    0xb9feffffffffaaab, 0x1eabfffeb153ffff, 0x6730d2a0f6b0f624,
+    0x64774b84f38512bf, 0x4b1ba7b6434bacd7, 0x1a0111ea397fe69a};
 // -1 / p mod 2^64.
-inline constexpr uint64_t kFpInverse = 0x89f3fffcfffcfffd;
+[[gnu::visibility("hidden")]] inline constexpr uint64_t kFpInverse = 0x89f3fffcfffcfffd;
 
 // x is stored as x * 2^384 mod p, always canonical (< p), unless a function says otherwise: p
 // leaves three bits free, so that the products take operands that were not reduced (see below).

@@ -55,11 +55,9 @@ inline FpWide Add(const FpWide& a, const FpWide& b) {
 inline FpWide Sub(const FpWide& a, const FpWide& b) {
   FpWide difference;
   const uint64_t mask = 0 - internal::SubLimbs<12>(difference.limb, a.limb, b.limb);
-  uint64_t carry = 0;
-  for (int i = 0; i < 6; ++i) {
-    difference.limb[6 + i] =
-        internal::AddCarry(difference.limb[6 + i], kFpModulus[i] & mask, carry);
-  }
+  uint64_t correction[6];
+  for (int i = 0; i < 6; ++i) correction[i] = kFpModulus[i] & mask;
+  internal::AddLimbs<6>(difference.limb + 6, difference.limb + 6, correction);
   return difference;
 }
 

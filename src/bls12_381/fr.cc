@@ -23,6 +23,10 @@ constexpr uint64_t kOddHalf[4] = {0x7fff2dff7fffffff, 0x04d0ec02a9ded201, 0x94ce
 
 }  // namespace
 
+void internal::FrMulPortable(uint64_t* out, const uint64_t* a, const uint64_t* b) {
+  MontgomeryMul<4>(out, a, b, kFrModulus, kFrInverse);
+}
+
 Fr Fr::FromUint64(uint64_t value) { return Fr{{value, 0, 0, 0}} * kR2; }
 
 // 2^256 = 2.2 r, and a product takes one operand of any size when the other is < r.

@@ -11,14 +11,17 @@
 #include "absl/types/span.h"
 #include "bls12_381/kernels.h"
 #include "bls12_381/limbs.h"
+#if defined(__x86_64__)
+#include "bls12_381/fr_x86.h"
+#endif
 
 namespace slipway::bls12_381 {
 
 // r, little-endian limbs.
-inline constexpr uint64_t kFrModulus[4] = {0xffffffff00000001, 0x53bda402fffe5bfe,
-                                           0x3339d80809a1d805, 0x73eda753299d7d48};
+[[gnu::visibility("hidden")]] inline constexpr uint64_t kFrModulus[4] = {
+    0xffffffff00000001, 0x53bda402fffe5bfe, 0x3339d80809a1d805, 0x73eda753299d7d48};
 // -1 / r mod 2^64.
-inline constexpr uint64_t kFrInverse = 0xfffffffeffffffff;
+[[gnu::visibility("hidden")]] inline constexpr uint64_t kFrInverse = 0xfffffffeffffffff;
 // r - 1 = odd * 2^32: there are roots of unity of order 2^32.
 inline constexpr int kFrTwoAdicity = 32;
 
@@ -66,6 +69,11 @@ struct Fr {
   friend bool operator!=(const Fr& a, const Fr& b) { return !(a == b); }
 };
 
+namespace internal {
+// MontgomeryMul, out of line.
+void FrMulPortable(uint64_t* out, const uint64_t* a, const uint64_t* b);
+}  // namespace internal
+
 inline Fr operator+(const Fr& a, const Fr& b) {
   Fr sum;
   internal::AddMod<4>(sum.limb, a.limb, b.limb, kFrModulus);
@@ -81,7 +89,13 @@ inline Fr Fr::Double() const { return *this + *this; }
 
 inline Fr operator*(const Fr& a, const Fr& b) {
   Fr product;
-  internal::MontgomeryMul<4>(product.limb, a.limb, b.limb, kFrModulus, kFrInverse);
+#if defined(__x86_64__)
+  if (__builtin_expect(internal::g_use_adx, 1)) {
+    internal::FrMulAdx(product.limb, a.limb, b.limb, kFrModulus, kFrInverse);
+    return product;
+  }
+#endif
+  internal::FrMulPortable(product.limb, a.limb, b.limb);
   return product;
 }
 inline Fr Fr::Square() const { return *this * *this; }

@@ -20,10 +20,10 @@ struct FpKernels {
 
 // Read by every product, written by ForceBackend and before main. Starts as the portable kernels,
 // so that a constant computed before main is right, too.
-extern FpKernels g_fp_kernels;
+[[gnu::visibility("hidden")]] extern FpKernels g_fp_kernels;
 // Whether Fr's inlined product may use MULX, ADCX and ADOX.
-extern bool g_use_adx;
+[[gnu::visibility("hidden")]] extern bool g_use_adx;
 // Whether batches may use AVX-512 IFMA.
-extern bool g_use_ifma;
+[[gnu::visibility("hidden")]] extern bool g_use_ifma;
 
 }  // namespace slipway::bls12_381::internal

@@ -136,3 +136,7 @@ inline void MontgomeryReduce(uint64_t* out, const uint64_t* wide, const uint64_t
 }
 
 }  // namespace slipway::bls12_381::internal
+
+#if defined(__x86_64__)
+#include "bls12_381/limbs_x86.h"
+#endif
