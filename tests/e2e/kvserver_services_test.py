@@ -4,7 +4,9 @@ import hashlib
 import json
 import pathlib
 import signal
+import socket
 import ssl
+import struct
 import subprocess
 import tempfile
 import threading
@@ -16,6 +18,25 @@ import kv_rig
 import rig
 from kv_rig import admin, client, kv, transport
 from one_kvserver import OneKvserver
+
+
+def ask_and_not_read(address, request, times):
+    """The connection of an HTTP/2 client that asks for so many answers and takes nothing of them."""
+    def frame(kind, flags, stream, payload):
+        return struct.pack(">I", len(payload))[1:] + bytes([kind, flags]) + struct.pack(">I", stream) + payload
+
+    def header(name, value):
+        return b"\0" + bytes([len(name)]) + name + bytes([len(value)]) + value
+    headers = b"".join(header(*pair) for pair in (
+        (b":method", b"POST"), (b":scheme", b"http"), (b":path", b"/kvraftpb.KVService/Command"),
+        (b":authority", b"kv"), (b"content-type", b"application/grpc"), (b"te", b"trailers")))
+    message = request.SerializeToString()
+    connection = socket.create_connection(address.rsplit(":", 1))
+    window_of_nothing = struct.pack(">HI", 4, 0)
+    connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, 0, window_of_nothing) + b"".join(
+        frame(1, 4, stream, headers) + frame(0, 1, stream, b"\0" + struct.pack(">I", len(message)) + message)
+        for stream in range(1, 2 * times, 2)))
+    return connection
 
 
 class Memory(OneKvserver):
@@ -39,6 +60,22 @@ class Memory(OneKvserver):
                 "/metrics")[1].split('eraft_rejected_total{reason="results"} ')[1].startswith("0\n")
         kv_rig.eventually(refused, "reads are refused")
         self.assertLess(resident() - before, 500 if not rig.SANITIZED else 1500)
+
+
+    def test_answers_that_are_not_read_share_it(self):  # E171
+        node = self.leader()
+        self.assertEqual(node.command_call(kv.PUT, b"big", bytes(8_000_000))[0], "OK")
+        self.assertEqual(node.command_call(kv.GET, b"big")[0], "OK")
+        for _ in range(30):  # what was read leaves its room
+            self.assertEqual(node.command_call(kv.GET, b"big")[0], "OK")
+        self.addCleanup(ask_and_not_read(node.address(), kv.CommandRequest(op=kv.GET, key=b"big"), 30).close)
+
+        def refused():
+            answer, call = node.channel().unary_unary(
+                "/kvraftpb.KVService/Command", kv.CommandRequest.SerializeToString, kv.CommandResponse.FromString
+            ).with_call(kv.CommandRequest(op=kv.GET, key=b"big"), timeout=5)
+            return answer.err == "ErrTimeout" and dict(call.trailing_metadata()).get("x-eraft-not-executed")
+        self.assertIn("do not read", kv_rig.eventually(refused, "reads are refused"))
 
 
 class Legacy(OneKvserver):

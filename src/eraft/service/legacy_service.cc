@@ -10,6 +10,7 @@
 #include "base/status.h"
 #include "compat/kvraftpb/kvraft.grpc.pb.h"
 #include "eraft/service/calls.h"
+#include "eraft/service/held_answer.h"
 #include "eraft/service/limits.h"
 
 namespace slipway::eraft {
@@ -69,15 +70,16 @@ class LegacyService final : public kvraftpb::KVService::CallbackService, public 
   grpc::ServerUnaryReactor* Command(grpc::CallbackServerContext* context,
                                     const kvraftpb::CommandRequest* request,
                                     kvraftpb::CommandResponse* response) override {
-    grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
     const bool reads = request->op() == kvraftpb::GET;
+    const auto held = reads ? HeldAnswer::Make(*context, parts_.results) : nullptr;
+    grpc::ServerUnaryReactor* const reactor = reads ? held.get() : context->DefaultReactor();
     if (const UnaryCall::Ptr call =
             UnaryCall::Begin(parts_, raw_, *context, *reactor, reads ? kRead : kWrite)) {
       if (!parts_.replica.Enter()) {
         call->AddNotExecuted("too many requests are under way; try again later");
         Answer(call, response, kTimeout);
       } else if (reads) {
-        Get(call, *request, response);
+        Get(call, held, *request, response);
       } else {
         Write(call, *request, response);
       }
@@ -170,8 +172,16 @@ class LegacyService final : public kvraftpb::KVService::CallbackService, public 
     });
   }
 
-  void Get(const UnaryCall::Ptr& call, const kvraftpb::CommandRequest& request,
-           kvraftpb::CommandResponse* response) {
+  // On the loop: results that nobody takes have all the room there is for them.
+  void RefuseResult(const UnaryCall::Ptr& call, kvraftpb::CommandResponse* response) {
+    parts_.results->Relieve(parts_.replica.now());
+    parts_.replica.metrics().rejected_results.Increment();
+    call->AddNotExecuted("too many results wait for clients that do not read; try again later");
+    End(call, response, kTimeout);
+  }
+
+  void Get(const UnaryCall::Ptr& call, const std::shared_ptr<HeldAnswer>& held,
+           const kvraftpb::CommandRequest& request, kvraftpb::CommandResponse* response) {
     if (request.key().size() > kKeyBytesMax) {
       return End(call, response,
                  absl::InvalidArgumentError(absl::StrCat("read: a key of ", request.key().size(),
@@ -179,17 +189,21 @@ class LegacyService final : public kvraftpb::KVService::CallbackService, public 
     }
     const absl::Status admitted = parts_.replica.AdmitRead();
     if (!admitted.ok()) return End(call, response, WordOf(admitted));
-    parts_.replica.Post([this, call, response, key = request.key()](Node* node) mutable {
+    parts_.replica.Post([this, call, held, response, key = request.key()](Node* node) mutable {
       call->NoteProposed();
       if (node == nullptr) return End(call, response, kWrongLeader);
+      if (parts_.results->full()) return RefuseResult(call, response);
       ReadOptions options;
       options.mode = SLIPWAY_MUTANT("kv-read-local") ? ReadMode::kSerializable : parts_.read_mode;
       options.deadline = Deadline(*call);
       node->Get(kKvGroup, kUserShard, std::move(key), options,
-                [this, call, response](absl::StatusOr<std::optional<std::string>> value) {
+                [this, call, held, response](absl::StatusOr<std::optional<std::string>> value) {
                   call->NoteAnswered();
                   if (!value.ok()) return End(call, response, WordOf(value.status()));
                   if (!value->has_value()) return End(call, response, kNoKey);
+                  if (!held->Hold((**value).size(), parts_.replica.now())) {
+                    return RefuseResult(call, response);
+                  }
                   response->set_value(**std::move(value));
                   End(call, response, kOk);
                 });

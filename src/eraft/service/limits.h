@@ -23,10 +23,11 @@ inline constexpr size_t kPipelineReadJobsMax = 4;           // of one stream at 
 inline constexpr uint64_t kPipelineReadBytesMax = 4 << 20;  // after which a job ends
 // Results that the client has not taken; above it no further message of it is read.
 inline constexpr uint64_t kPipelineBufferedMax = 16 << 20;
-// The same of all streams together; above it reads are answered BUSY, and streams that have taken
-// nothing for so long are ended.
+// The same of all streams together, and of the answers of other calls; above it reads are answered
+// BUSY, or ErrTimeout, and streams and calls that have taken nothing for so long are ended.
 inline constexpr uint64_t kPipelinesBufferedMax = 128 << 20;
 inline constexpr absl::Duration kPipelineStallMax = absl::Seconds(5);
+inline constexpr uint64_t kAnswerHeldMin = 4 << 10;  // smaller ones of unary calls do not count
 inline constexpr uint64_t kPipelineMessageBytesMax = 1 << 20;  // unless one result is larger
 // Of one SCAN: with one value more it still fits a message.
 inline constexpr uint64_t kScanAnswerBytesMax = 1 << 20;

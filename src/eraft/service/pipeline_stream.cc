@@ -80,9 +80,14 @@ grpc::ServerBidiReactor<v1::Batch, v1::BatchResult>* PipelineStream::Start(
   return stream.get();
 }
 
+PipelineStream::~PipelineStream() {
+  budget_->Leave(place_);
+  budget_->Release(held_);
+}
+
 void PipelineStream::Begin(base::net::Service::Raw& raw) {
   self_ = shared_from_this();
-  budget_->Enter(self_);
+  place_ = budget_->Enter(self_);
   call_ = std::make_unique<base::net::ServerCall>(raw, context_, kPath);
   absl::Status status = call_->admitted();
   if (status.ok()) {

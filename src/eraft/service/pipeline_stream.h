@@ -38,7 +38,7 @@ class PipelineStream final : public grpc::ServerBidiReactor<v1::Batch, v1::Batch
       ServiceParts& parts, base::net::Service::Raw& raw, grpc::CallbackServerContext& context);
   PipelineStream(ServiceParts& parts, grpc::CallbackServerContext& context)
       : parts_(parts), context_(context), budget_(parts.results) {}
-  ~PipelineStream() override { budget_->Release(held_); }
+  ~PipelineStream() override;
   PipelineStream(const PipelineStream&) = delete;
   PipelineStream& operator=(const PipelineStream&) = delete;
 
@@ -95,6 +95,7 @@ class PipelineStream final : public grpc::ServerBidiReactor<v1::Batch, v1::Batch
   grpc::CallbackServerContext& context_;
   const std::shared_ptr<ResultBudget> budget_;
   std::atomic<uint64_t> held_{0};  // of it
+  ResultBudget::Holders::iterator place_;
   Ptr self_;
   std::unique_ptr<base::net::ServerCall> call_;
   v1::Batch in_;         // of the read under way

@@ -1,9 +1,10 @@
-// How many bytes of results wait for clients of pipelines, of all streams together (E171): clients
+// How many bytes of results wait for clients, of all calls and streams together (E171): clients
 // that ask and do not read must not fill the node's memory. Thread-safe.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
+#include <list>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -25,17 +26,23 @@ class ResultBudget {
 
   explicit ResultBudget(uint64_t bytes_max) : bytes_max_(bytes_max) {}
 
-  void Enter(std::weak_ptr<Holder> holder) {
+  using Holders = std::list<std::weak_ptr<Holder>>;
+  // From then on EndIfStalled may come, until Leave.
+  Holders::iterator Enter(std::weak_ptr<Holder> holder) {
     base::MutexLock lock(mutex_);
-    std::erase_if(holders_, [](const auto& one) { return one.expired(); });
-    holders_.push_back(std::move(holder));
+    return holders_.insert(holders_.end(), std::move(holder));
+  }
+  void Leave(Holders::iterator place) {
+    base::MutexLock lock(mutex_);
+    holders_.erase(place);
   }
   void Hold(uint64_t bytes) { held_.fetch_add(bytes); }
   void Release(uint64_t bytes) { held_.fetch_sub(bytes); }
   uint64_t held() const { return held_.load(); }
   bool full() const { return held() >= bytes_max_; }
 
-  // When it is full: has the holders look whether they are stalled, at most once in a while.
+  // When it is full: has the holders look whether they are stalled, at most once in a while. Not on
+  // a thread of gRPC, which would end their calls within.
   void Relieve(absl::Duration now) {
     std::vector<std::shared_ptr<Holder>> holders;
     {
@@ -55,7 +62,7 @@ class ResultBudget {
   const uint64_t bytes_max_;
   std::atomic<uint64_t> held_{0};
   base::Mutex mutex_;
-  std::vector<std::weak_ptr<Holder>> holders_ ABSL_GUARDED_BY(mutex_);
+  Holders holders_ ABSL_GUARDED_BY(mutex_);
   absl::Duration relieved_ ABSL_GUARDED_BY(mutex_) = -absl::InfiniteDuration();
 };
 
