@@ -42,6 +42,7 @@ struct Cluster {
       NodeInfo info;
       info.node = id;
       info.version = "1.0.0";
+      info.engine = "rocksdb";
       info.cluster = "aa";
       info.address = addresses[id - 1];
       info.wall = info.heard = now;
@@ -318,7 +319,11 @@ TEST_F(AdminTest, AnOptionIsSetOnAllNodesAndWhereNotIsTold) {
 TEST_F(AdminTest, AlarmsAreShown) {
   EXPECT_EQ(Run("alarms").out, "no alarms\n");
   cluster_.alarms[1] = {"NOSPACE"};
-  EXPECT_EQ(Run("alarms").out, "b:1 NOSPACE\n");
+  const Result all = Run("alarms");
+  EXPECT_EQ(all.out, "b:1 NOSPACE\n");
+  EXPECT_EQ(all.err, "");
+  cluster_.addresses.pop_back();
+  EXPECT_THAT(Run("alarms").err, HasSubstr("2 of 3 members were asked; name all in --addrs"));
 }
 
 TEST_F(AdminTest, DoctorHasNothingToSayOfAClusterThatIsWell) {  // E35
@@ -382,6 +387,19 @@ TEST_F(AdminTest, DoctorFindsEachTroubleAndARemedy) {  // E35
   EXPECT_THAT(Of("certificate"), HasSubstr("WARN that of node 1 is good until"));
   cluster_.infos[0]->cert_not_after = world_.clock.Wall() - absl::Hours(24);
   EXPECT_THAT(Of("certificate"), HasSubstr("FAIL"));
+  reset();
+  cluster_.infos[2]->engine = "leveldb";
+  EXPECT_THAT(Of("engine"),
+              HasSubstr("WARN node 3: leveldb; node 1, node 2: rocksdb -> no member"));
+  reset();
+  cluster_.addresses.pop_back();
+  EXPECT_THAT(Of("asked"), HasSubstr("WARN not asked, and may have alarms: node 3 at c:1 -> name"));
+  cluster_.infos[1] = absl::UnavailableError("nobody answers there");  // c:1 by another name?
+  cluster_.groups[0]->members[1].address = "b:2";
+  EXPECT_THAT(Of("asked"), HasSubstr("WARN not asked, and may have alarms: node 2 at b:2, node 3"));
+  cluster_.groups[0]->members[2].address = "b:1";
+  EXPECT_THAT(Of("asked"), HasSubstr("OK all members"));
+  cluster_.addresses = well.addresses;
   reset();
   cluster_.infos[0]->version = "1.1.0";
   EXPECT_THAT(Of("version"), HasSubstr("WARN node 2, node 3: 1.0.0; node 1: 1.1.0"));

@@ -180,6 +180,12 @@ absl::Status ShowAlarms(const Context& context, Invocation& in) {
     list.Append(std::move(json));
   }
   SLIPWAY_RETURN_IF_ERROR(NobodyOf(nodes, "alarms"));
+  // Nobody tells those of another member.
+  const auto group = GroupOf(admin->Groups(context->each()));
+  if (group.ok() && group->members.size() > nodes.size()) {
+    in.Warn("", absl::StrCat(nodes.size(), " of ", group->members.size(),
+                             " members were asked; name all in --addrs"));
+  }
   if (in.json) {
     in.result = Json::MakeObject({{"nodes", std::move(list)}});
   } else if (count == 0 && !in.quiet) {

@@ -244,8 +244,53 @@ void Certificates(const Infos& infos, absl::Time now, Doctor& doctor) {
   }
 }
 
+// Who is not asked tells neither its alarms nor anything else.
+void Asked(const Infos& infos, const Groups& groups, Doctor& doctor) {
+  const auto group = GroupOf(groups);
+  if (!group.ok()) return;
+  std::vector<std::string> others;
+  for (const MemberInfo& member : group->members) {
+    const bool asked = std::any_of(infos.begin(), infos.end(), [&](const auto& node) {
+      return node.address == member.address ||
+             (node.answer.ok() && node.answer->node == member.node);
+    });
+    if (!asked) others.push_back(absl::StrCat("node ", member.node, " at ", member.address));
+  }
+  // Whoever does not answer may be one of them, by another name.
+  const auto silent =
+      std::count_if(infos.begin(), infos.end(), [](const auto& node) { return !node.answer.ok(); });
+  if (others.size() <= static_cast<size_t>(silent)) return doctor.Ok("asked", "all members");
+  doctor.Warn("asked",
+              absl::StrCat("not asked, and may have alarms: ", absl::StrJoin(others, ", ")),
+              "name all members in --addrs");
+}
+
+// "node 1, node 2: this; node 3: that".
+using NodesBy = std::map<std::string, std::vector<std::string>>;
+std::string TextOf(const NodesBy& values) {
+  std::vector<std::string> texts;
+  texts.reserve(values.size());
+  for (const auto& [value, nodes] : values) {
+    texts.push_back(absl::StrCat(absl::StrJoin(nodes, ", "), ": ", value));
+  }
+  return absl::StrJoin(texts, "; ");
+}
+
+void Engines(const Infos& infos, Doctor& doctor) {
+  NodesBy engines;
+  for (const auto& node : infos) {
+    if (!node.answer.ok()) continue;
+    engines[node.answer->engine].push_back(absl::StrCat("node ", node.answer->node));
+  }
+  if (engines.empty()) return;
+  if (engines.size() == 1) return doctor.Ok("engine", engines.begin()->first);
+  doctor.Warn("engine", TextOf(engines),
+              "no member takes a snapshot of another engine: remove who has the other one, and "
+              "add it with an empty directory and the --engine of the rest");
+}
+
 void Versions(const Infos& infos, Doctor& doctor) {
-  std::map<std::string, std::vector<std::string>> versions;
+  NodesBy versions;
   std::set<std::string> clusters;
   for (const auto& node : infos) {
     if (!node.answer.ok()) continue;
@@ -258,12 +303,7 @@ void Versions(const Infos& infos, Doctor& doctor) {
                 "give the addresses of one");
   }
   if (versions.size() == 1) return doctor.Ok("version", versions.begin()->first);
-  std::vector<std::string> texts;
-  texts.reserve(versions.size());
-  for (const auto& [version, nodes] : versions) {
-    texts.push_back(absl::StrCat(absl::StrJoin(nodes, ", "), ": ", version));
-  }
-  doctor.Warn("version", absl::StrJoin(texts, "; "), "finish the upgrade");
+  doctor.Warn("version", TextOf(versions), "finish the upgrade");
 }
 
 // Writes are refused meanwhile, and taken again when it is over.
@@ -293,9 +333,11 @@ void Examine(const Infos& infos, const Groups& before, const Groups& groups,
   Quorum(infos, groups, doctor);
   Progress(before, groups, doctor);
   Alarms(alarms, doctor);
+  Asked(infos, groups, doctor);
   Disks(infos, doctor);
   Clocks(infos, doctor);
   Certificates(infos, now, doctor);
+  Engines(infos, doctor);
   Versions(infos, doctor);
 }
 
