@@ -75,6 +75,7 @@ class Node:
         self.ports_file = self.folder / f"ports_{index}.json"
         self.log_file = self.folder / f"log_{index}"
         self.http_listen = "127.0.0.1:0" if http else "off"
+        self.prefix, self.environment = [], {}  # words before the command, variables beside those of this process
         self.process, self.ports, self._channel = None, {}, None
 
     def command(self):
@@ -84,8 +85,8 @@ class Node:
     def launch(self):
         self.ports_file.unlink(missing_ok=True)
         with open(self.log_file, "ab") as log:
-            self.process = subprocess.Popen(self.command(), env=environment(), stdin=subprocess.DEVNULL, stdout=log,
-                                            stderr=log)
+            self.process = subprocess.Popen([*self.prefix, *self.command()], env=environment(self.environment),
+                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         return self
 
     def await_serving(self, timeout=PATIENCE):

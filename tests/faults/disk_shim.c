@@ -5,7 +5,8 @@
  *   lie         OK without a sync
  *   eio         fails with EIO, once: the file then says "ok"
  *   slow MS     takes so many milliseconds longer
- * Syncs of files outside SLIPWAY_DISK_FAULT_UNDER, where that is set, are left alone. */
+ *   full        syncs are done, but no write finds room, and nothing is free
+ * Files outside SLIPWAY_DISK_FAULT_UNDER, where that is set, are left alone. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -13,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -73,4 +75,51 @@ int syncfs(int fd) {
 int sync_file_range(int fd, off64_t offset, off64_t bytes, unsigned int flags) {
   const int what = fault(fd);
   return what > 0 ? 0 : what < 0 ? -1 : (int)syscall(SYS_sync_file_range, fd, offset, bytes, flags);
+}
+
+/* Whether there is no room, with errno set. */
+static int is_full(int fd) {
+  const char* name = getenv("SLIPWAY_DISK_FAULT");
+  char text[8];
+  ssize_t size;
+  int control;
+  if (name == NULL || !is_concerned(fd)) return 0;
+  control = open(name, O_RDONLY | O_CLOEXEC);
+  if (control < 0) return 0;
+  size = read(control, text, sizeof(text) - 1);
+  close(control);
+  text[size > 0 ? size : 0] = '\0';
+  if (strncmp(text, "full", 4) != 0) return 0;
+  errno = ENOSPC;
+  return 1;
+}
+
+ssize_t write(int fd, const void* bytes, size_t size) {
+  return is_full(fd) ? -1 : syscall(SYS_write, fd, bytes, size);
+}
+
+ssize_t pwrite(int fd, const void* bytes, size_t size, off_t offset) {
+  return is_full(fd) ? -1 : syscall(SYS_pwrite64, fd, bytes, size, offset);
+}
+
+ssize_t pwrite64(int fd, const void* bytes, size_t size, off64_t offset) {
+  return is_full(fd) ? -1 : syscall(SYS_pwrite64, fd, bytes, size, offset);
+}
+
+ssize_t copy_file_range(int from, off64_t* in, int to, off64_t* out, size_t size,
+                        unsigned int flags) {
+  return is_full(to) ? -1 : syscall(SYS_copy_file_range, from, in, to, out, size, flags);
+}
+
+int fallocate(int fd, int mode, off_t offset, off_t size) {
+  return is_full(fd) ? -1 : (int)syscall(SYS_fallocate, fd, mode, offset, size);
+}
+
+int fstatvfs(int fd, struct statvfs* out) {
+  static int (*next)(int, struct statvfs*);
+  int result;
+  if (next == NULL) *(void**)&next = dlsym(RTLD_NEXT, "fstatvfs");
+  result = next(fd, out);
+  if (result == 0 && is_full(fd)) out->f_bfree = out->f_bavail = 0;
+  return result;
 }

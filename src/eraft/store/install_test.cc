@@ -172,6 +172,30 @@ TEST(Install, AFailureAtAnyOperationLeavesWhatRecoveryMends) {
   }
 }
 
+// E167: what was copied until the disk was full is not what the room is wanting for, and the
+// snapshot is there for the next try.
+TEST(Install, AFullDiskAtAnyOperationLeavesNoPartOfItAndIsTriedAgain) {
+  const base::sim::Files before = Before();
+  bool ended = false;
+  for (int n = 1; !ended; ++n) {
+    ASSERT_LT(n, 200);
+    base::sim::Files files = before;
+    ASSERT_OK_AND_ASSIGN(const auto root, files.OpenRoot("/data"));
+    ASSERT_OK_AND_ASSIGN(const auto names, ListSnapshots(*root, kGroup));
+    files.FailAt(n, absl::ResourceExhaustedError("No space left on device"), /*sticky=*/true);
+    const absl::Status status =
+        PrepareInstall(*root, *MemoryHome(root.get()), names.back()).status();
+    ended = status.ok();
+    if (!ended) {
+      EXPECT_THAT(status, StatusIs(absl::StatusCode::kResourceExhausted)) << n;
+      EXPECT_FALSE(files.Exists("/data/kv.new")) << n;
+    }
+    files.ClearFaults();
+    ASSERT_OK(Install(files)) << n;
+    EXPECT_THAT(AppliedIn(files), IsOkAndHolds(9u)) << n;
+  }
+}
+
 // What cannot be looked up is not taken for absent: no install ends with the old state in its
 // place.
 TEST(Install, AnErrorOfReadingIsNotAnAnswer) {
