@@ -132,6 +132,12 @@ class ClusterTest(unittest.TestCase):
                          "INVALID_ARGUMENT")  # it is no member any more
         cluster.nodes = [node for node in cluster.nodes if node is not lost] + [added]
         self.assertEqual(kv_rig.eventually(lambda: added.command_call(kv.GET, b"k")[1], "a read of the new one"), b"v")
+        lost.start()  # it hears from the others alone that it is none of them
+        kv_rig.eventually(lambda: "member failed: this node was removed" in lost.http("/readyz?verbose")[1], "it is told")
+        told = lost.admin("Info", admin.InfoRequest(), admin.InfoResponse)
+        self.assertTrue([reason for reason in told.not_ready if reason.startswith("member: this node was removed")])
+        self.assertIn("this node was removed from its cluster; stop it", lost.log())
+        lost.kill()
         leader.kill()  # the new one counts
         cluster.put(b"k", b"w")
         added.kill()  # what it was told it knows at the next start, whatever -cluster says
@@ -239,6 +245,7 @@ class ClusterTest(unittest.TestCase):
         self.assertEqual(leader.command_call(kv.PUT, b"k", b"v")[0], "ErrWrongLeader")
         self.assertFalse(leader.serving("readiness"))
         self.assertTrue(leader.serving("liveness"))
+        self.assertEqual(leader.admin("Info", admin.InfoRequest(), admin.InfoResponse).phase, "draining")
         self.assertIsNot(cluster.leader(), leader)
 
     def code(self, call):

@@ -2,6 +2,18 @@
 
 namespace slipway::base::net {
 
+absl::string_view PhaseName(Health::Phase phase) {
+  switch (phase) {
+    case Health::Phase::kStarting:
+      return "starting";
+    case Health::Phase::kServing:
+      return "serving";
+    case Health::Phase::kDraining:
+      return "draining";
+  }
+  return "unknown";
+}
+
 void Health::SetPhase(Phase phase) {
   MutexLock order(order_);
   {

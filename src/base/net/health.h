@@ -57,4 +57,7 @@ class Health {
   std::map<std::string, std::function<bool()>> services_ ABSL_GUARDED_BY(mutex_);
 };
 
+// "starting", "serving", "draining".
+absl::string_view PhaseName(Health::Phase phase);
+
 }  // namespace slipway::base::net

@@ -229,6 +229,10 @@ TEST_F(AdminTest, HealthIsZeroOrOne) {  // E12, E28
   EXPECT_EQ(one.exit, 1);
   EXPECT_THAT(one.out, HasSubstr("b:1 is not: NOT_SERVING\n"));
   EXPECT_THAT(one.err, HasSubstr("1 of 3 nodes do not serve"));
+  cluster_.infos[1]->phase = "draining";
+  cluster_.infos[1]->not_ready = {"leader: no leader is known"};
+  EXPECT_THAT(Run("health").out,
+              HasSubstr("b:1 is not: NOT_SERVING: draining; leader: no leader is known\n"));
 }
 
 TEST_F(AdminTest, MembersAreListedAsTheLeaderSeesThem) {  // E169
@@ -387,6 +391,14 @@ TEST_F(AdminTest, DoctorFindsEachTroubleAndARemedy) {  // E35
   EXPECT_THAT(Of("certificate"), HasSubstr("WARN that of node 1 is good until"));
   cluster_.infos[0]->cert_not_after = world_.clock.Wall() - absl::Hours(24);
   EXPECT_THAT(Of("certificate"), HasSubstr("FAIL"));
+  reset();
+  cluster_.infos[0]->phase = "draining";
+  EXPECT_THAT(Of("ready"), HasSubstr("WARN node 1 was drained and begins nothing new"));
+  reset();
+  cluster_.infos[1]->not_ready = {"member: this node was removed from its cluster", "space: low"};
+  EXPECT_THAT(Of("ready"), HasSubstr("FAIL node 2: member: this node was removed from its cluster "
+                                     "-> stop it, and move its data directory away"));
+  EXPECT_THAT(Of("ready"), Not(HasSubstr("space")));
   reset();
   cluster_.infos[2]->engine = "leveldb";
   EXPECT_THAT(Of("engine"),

@@ -41,15 +41,30 @@ absl::Status NobodyOf(const std::vector<FromNode<T>>& answers, absl::string_view
                         absl::StrCat(what, ": no server answered: ", answers.front().address));
 }
 
+// What the node itself says of it, which needs more rights than to ask whether it serves.
+std::string WhyNotReady(const FromNode<NodeInfo>& node) {
+  if (!node.answer.ok()) return "";
+  std::vector<std::string> why = node.answer->not_ready;
+  if (node.answer->phase == "draining") why.insert(why.begin(), node.answer->phase);
+  return absl::StrJoin(why, "; ");
+}
+
 absl::Status Health(const Context& context, Invocation& in) {
   SLIPWAY_ASSIGN_OR_RETURN(const auto admin, context->Connect(in));
   const auto nodes = admin->Health(context->each());
+  const bool all_well =
+      std::all_of(nodes.begin(), nodes.end(), [](const auto& node) { return node.answer.ok(); });
+  const Infos infos = all_well ? Infos(nodes.size()) : admin->Infos(context->each());
   Json list = Json::MakeArray();
   size_t well = 0;
-  for (const auto& node : nodes) {
+  for (size_t i = 0; i < nodes.size(); ++i) {
+    const auto& node = nodes[i];
     const bool ok = node.answer.ok();
     well += ok ? 1 : 0;
-    const std::string why(node.answer.status().message());
+    std::string why(node.answer.status().message());
+    if (const std::string more = ok ? "" : WhyNotReady(infos[i]); !more.empty()) {
+      absl::StrAppend(&why, ": ", more);
+    }
     Json json = Json::MakeObject({{"address", node.address}, {"healthy", ok}});
     if (!ok) json.Set("error", why);
     list.Append(std::move(json));
@@ -107,6 +122,10 @@ Json NodeJson(const NodeInfo& info) {
                                 {"uptime_ms", absl::ToInt64Milliseconds(info.uptime)},
                                 {"disk_free_bytes", info.disk_free_bytes},
                                 {"sync_us", absl::ToInt64Microseconds(info.sync)}});
+  if (!info.phase.empty()) json.Set("phase", info.phase);
+  Json not_ready = Json::MakeArray();
+  for (const std::string& reason : info.not_ready) not_ready.Append(reason);
+  json.Set("not_ready", std::move(not_ready));
   Json options = Json::MakeArray();
   for (const std::string& option : info.options) options.Append(option);
   json.Set("options", std::move(options));

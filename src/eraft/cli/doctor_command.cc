@@ -88,9 +88,40 @@ void Reachability(const Infos& infos, Doctor& doctor) {
                    absl::StrContains(peer.error, "its data are not those that it had")
                        ? "one of the two lost its data: a leader with --auto-repair takes it in "
                          "again, else eraftctl member remove and add"
+                   : absl::StrContains(peer.error, "knows no such member")
+                       ? "eraftctl member list shows who is one; stop who was removed"
                        : "check that node, and the way from one to the other");
     }
     between.Well(absl::StrCat("node ", node.answer->node, " reaches ", reached));
+  }
+}
+
+std::string RemedyOfPart(const NodeInfo& node, absl::string_view reason) {
+  if (absl::StrContains(reason, "was removed")) return "stop it, and move its data directory away";
+  if (absl::StrContains(reason, "no member yet")) {
+    return absl::StrCat("eraftctl member add ", node.node, " ", node.address);
+  }
+  if (absl::StartsWith(reason, "data: ")) {
+    return "a leader with --auto-repair takes it in again, else eraftctl member remove and add";
+  }
+  return "if it stays so: the node's log says more";
+}
+
+// Alarms have lines of their own.
+void Readiness(const Infos& infos, Doctor& doctor) {
+  Per per(doctor, "ready");
+  for (const auto& node : infos) {
+    if (!node.answer.ok()) continue;
+    const NodeInfo& info = *node.answer;
+    if (info.phase == "draining") {
+      per.Warn(absl::StrCat("node ", info.node, " was drained and begins nothing new"),
+               "restart kvserver there when it is to serve again");
+    }
+    for (const std::string& reason : info.not_ready) {
+      if (absl::StartsWith(reason, "space: ") || absl::StartsWith(reason, "memory: ")) continue;
+      per.Fail(absl::StrCat("node ", info.node, ": ", reason), RemedyOfPart(info, reason));
+    }
+    per.Well(absl::StrCat("node ", info.node));
   }
 }
 
@@ -330,6 +361,7 @@ void Alarms(const AlarmLists& alarms, Doctor& doctor) {
 void Examine(const Infos& infos, const Groups& before, const Groups& groups,
              const AlarmLists& alarms, absl::Time now, Doctor& doctor) {
   Reachability(infos, doctor);
+  Readiness(infos, doctor);
   Quorum(infos, groups, doctor);
   Progress(before, groups, doctor);
   Alarms(alarms, doctor);

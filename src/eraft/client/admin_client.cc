@@ -46,6 +46,8 @@ NodeInfo FromProto(const pb::InfoResponse& in) {
          absl::Milliseconds(peer.clock_difference_ms()), peer.feature_level(), peer.error()});
   }
   out.options.assign(in.options().begin(), in.options().end());
+  out.phase = in.phase();
+  out.not_ready.assign(in.not_ready().begin(), in.not_ready().end());
   return out;
 }
 

@@ -41,9 +41,11 @@ struct NodeInfo {
   absl::Duration sync;                       // of a small file, made for this answer
   std::optional<absl::Time> cert_not_after;  // nothing: no TLS
   std::vector<PeerInfo> peers;
-  std::vector<std::string> options;  // "name=value"
-  absl::Duration asked_for;          // from question to answer
-  absl::Time heard;                  // when the answer came, by this machine's clock
+  std::vector<std::string> options;    // "name=value"
+  std::string phase;                   // starting, serving or draining; empty: an older node
+  std::vector<std::string> not_ready;  // "part: why"
+  absl::Duration asked_for;            // from question to answer
+  absl::Time heard;                    // when the answer came, by this machine's clock
 };
 
 enum class MemberRole : uint8_t { kVoter, kLearner, kLeaving };

@@ -106,6 +106,8 @@ void ToProto(const ServerControl::Info& info, pb::InfoResponse* out) {
     peer->set_error(status.error);
   }
   for (const std::string& option : info.options) out->add_options(option);
+  out->set_phase(info.phase);
+  for (const std::string& reason : info.not_ready) out->add_not_ready(reason);
 }
 
 absl::StatusOr<MembershipRequest> FromProto(const pb::ChangeMembershipRequest& request) {

@@ -39,6 +39,10 @@ absl::StatusOr<ServerControl::Info> KvServerImpl::GetInfo() {
   info.disk_free_bytes = housekeeping_->free_bytes();
   info.peers = transport_->Status();
   info.options = OptionTexts();
+  info.phase = std::string(base::net::PhaseName(health_.phase()));
+  for (const base::net::Health::Check& check : health_.checks()) {
+    if (!check.ok) info.not_ready.push_back(absl::StrCat(check.name, ": ", check.reason));
+  }
   ProbeDisk();
   info.sync = absl::Microseconds(sync_us_.load());
   return info;

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -67,6 +68,7 @@ class KvServerImpl final : public KvServer, public ServerControl {
 
   // kvserver_watch.cc: what is looked at again and again
   void Look();
+  void LookAtMembership();
   void LookAtRoom();
   void WakeFromDead();
   void LookForLeader();
@@ -137,6 +139,8 @@ class KvServerImpl final : public KvServer, public ServerControl {
   std::atomic<uint64_t> backup_number_{0};
   absl::Duration led_at_ = started_at_;  // of the loop: a leader was known
   bool gave_up_ = false;                 // of the loop: handed over for want of room
+  std::set<raft::NodeId> disowned_by_;   // of the loop: say that this is no member
+  bool removed_ = false;                 // of the loop
   base::Mutex probe_mutex_;              // held during one probe of the disk
   std::atomic<int64_t> sync_us_{0};      // that the last one took
   absl::Duration promote_after_ = -absl::InfiniteDuration();  // of the loop: a try failed

@@ -116,6 +116,7 @@ Json KvServerImpl::StatusJson() {
                         {"cluster_id", base::ToHex(base::BytesView(data_.cluster))},
                         {"uptime_s", absl::ToInt64Seconds(clock_.Monotonic() - started_at_)},
                         {"ready", health_.ready()},
+                        {"phase", base::net::PhaseName(health_.phase())},
                         {"data_dir", data_.path},
                         {"engine", EngineKindName(config_.engine)},
                         {"storage_bytes", housekeeping_->storage_bytes()},

@@ -28,6 +28,7 @@ void KvServerImpl::Look() {
     health_.Set(name, ok, ok ? "" : reason);
   };
   tell("leader", raft.leader != raft::kNoNode, "no leader is known");
+  LookAtMembership();
   const bool near = view->lag() <= static_cast<uint64_t>(config_.ready_max_lag);
   // Whose log is empty has not heard yet what is committed: every leader begins with an entry.
   tell("applied", near && raft.commit > 0,
@@ -52,6 +53,38 @@ void KvServerImpl::Look() {
   tell("data", !view->status.fenced,
        "the members know this node with other data; it waits to be taken in again");
   LookAtRoom();
+}
+
+// Whether the group has this node. Who is removed seldom hears of it through the log; that the
+// others take it for a stranger is all it learns (E169).
+void KvServerImpl::LookAtMembership() {
+  const auto view = replica_->view();
+  const raft::Status& raft = view->status.raft;
+  const std::vector<raft::NodeId>& voters = raft.membership.voters;
+  if (raft.leader != raft::kNoNode) {
+    disowned_by_.clear();
+  } else {
+    for (const PeerStatus& peer : transport_->Status()) {
+      if (peer.disowns) disowned_by_.insert(peer.id);
+    }
+  }
+  const auto others = std::count_if(voters.begin(), voters.end(),
+                                    [this](raft::NodeId id) { return id != plan_.id; });
+  const auto by = std::count_if(voters.begin(), voters.end(),
+                                [this](raft::NodeId id) { return disowned_by_.count(id) > 0; });
+  const bool added = !voters.empty();
+  const bool removed = added && (by * 2 > others || !raft::IsMember(raft.membership, plan_.id));
+  if (removed && !std::exchange(removed_, removed)) {
+    SLIPWAY_LOG(kWarn,
+                "this node was removed from its cluster; stop it, and move its data directory "
+                "away; eraftctl member add takes it in again, with an empty one and --join",
+                {{"node", plan_.id}, {"data_dir", data_.path}});
+  }
+  removed_ = removed;
+  health_.Set("member", added && !removed,
+              removed  ? "this node was removed from its cluster; stop it, and move its data away"
+              : !added ? "this node is no member yet: eraftctl member add takes it in"
+                       : "");
 }
 
 // A node without room leads only where nobody else can; asked once until it has room again, for all

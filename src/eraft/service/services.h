@@ -66,7 +66,9 @@ class ServerControl {
     absl::Time wall, cert_not_after = absl::InfiniteFuture();
     uint64_t disk_free_bytes = 0, storage_bytes = 0;
     std::vector<PeerStatus> peers;
-    std::vector<std::string> options;  // "name=value" of what SetOption may change
+    std::vector<std::string> options;    // "name=value" of what SetOption may change
+    std::string phase;                   // starting, serving or draining
+    std::vector<std::string> not_ready;  // "part: why", of the parts that keep it from being ready
   };
   virtual ~ServerControl() = default;
   virtual absl::StatusOr<Info> GetInfo() = 0;  // blocks on the disk

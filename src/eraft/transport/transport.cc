@@ -77,6 +77,7 @@ class GrpcTransport final : public PeerTransport {
     for (link::Hub::Peer& peer : peers) {
       const bool told = !peer.messages.error.empty();
       const bool refuses = link::IsRefusalOfData(peer.messages.error, self_);
+      const bool disowns = link::IsNoMember(peer.messages.error, self_);
       result.push_back({.id = peer.id,
                         .address = std::move(peer.messages.address),
                         .connected = peer.messages.open,
@@ -90,7 +91,8 @@ class GrpcTransport final : public PeerTransport {
                         .other_incarnation = peer.seen.other_incarnation,
                         .other_since = peer.seen.other_since,
                         .other_last = peer.seen.other_last,
-                        .refuses_data = refuses});
+                        .refuses_data = refuses,
+                        .disowns = disowns});
       if (result.back().error.empty()) result.back().error = std::move(peer.snapshots.error);
     }
     return result;

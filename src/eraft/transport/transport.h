@@ -93,6 +93,7 @@ struct PeerStatus {
   uint64_t other_incarnation = 0;
   absl::Duration other_since, other_last;
   bool refuses_data = false;  // it refuses this node for the same reason
+  bool disowns = false;       // it says that this node is no member
 };
 
 class PeerTransport : public base::Transport {

@@ -7,18 +7,6 @@
 namespace slipway::base::net {
 namespace {
 
-absl::string_view PhaseName(Health::Phase phase) {
-  switch (phase) {
-    case Health::Phase::kStarting:
-      return "starting";
-    case Health::Phase::kServing:
-      return "serving";
-    case Health::Phase::kDraining:
-      return "draining";
-  }
-  return "unknown";
-}
-
 HttpResponse Alive(const HttpRequest&) { return {.body = "ok\n"}; }
 
 HttpResponse Ready(const Health& health, const HttpRequest& request) {

@@ -15,6 +15,7 @@ namespace {
 
 // Stays as it is: nodes of other versions look for it.
 constexpr absl::string_view kOtherData = "its data are not those that it had";
+constexpr absl::string_view kNoMember = " knows no such member; was it removed, or not added yet?";
 
 std::string RefusalOf(raft::NodeId node, absl::string_view why) {
   return absl::StrCat("greet node ", node, ": ", why);
@@ -93,6 +94,14 @@ absl::Status CheckIncarnation(const Hello& hello, std::optional<uint64_t> known)
 
 bool IsRefusalOfData(absl::string_view error, raft::NodeId self) {
   return absl::StrContains(error, RefusalOf(self, kOtherData));
+}
+
+absl::Status NoMember(const Identity& own, const Hello& hello) {
+  return Refuse(hello, absl::StrCat("node ", own.self, kNoMember));
+}
+
+bool IsNoMember(absl::string_view error, raft::NodeId self) {
+  return absl::StrContains(error, RefusalOf(self, "node ")) && absl::StrContains(error, kNoMember);
 }
 
 }  // namespace slipway::eraft::link

@@ -35,5 +35,8 @@ absl::Status CheckNames(const Hello& hello, const std::vector<std::string>& name
 absl::Status CheckIncarnation(const Hello& hello, std::optional<uint64_t> known);
 // Whether `error`, what a peer answered to a greeting of `self`, is CheckIncarnation's.
 bool IsRefusalOfData(absl::string_view error, raft::NodeId self);
+// That `own` has no member who says `hello`; and whether `error` is that of a peer to `self`.
+absl::Status NoMember(const Identity& own, const Hello& hello);
+bool IsNoMember(absl::string_view error, raft::NodeId self);
 
 }  // namespace slipway::eraft::link

@@ -155,9 +155,7 @@ absl::StatusOr<PeerMetrics*> Inbox::AddPeer(const std::shared_ptr<Incoming>& str
     if (stopped_) return StoppedError();
     const auto peer = peers_.find(hello.node);
     if (peer == peers_.end()) {
-      return absl::FailedPreconditionError(
-          absl::StrCat("greet node ", hello.node, ": node ", world_->own.self,
-                       " knows no such member; was it removed, or not added yet?"));
+      return NoMember(world_->own, hello);
     }
     metrics = peer->second;
     strangers_.remove(stream);

@@ -190,6 +190,8 @@ TEST_F(Links, WhoIsNoMemberIsRefusedUntilItIsOne) {  // E123
   world_.RunFor(absl::Seconds(2));
   EXPECT_FALSE(hub(1).Connected(2));
   EXPECT_THAT(hub(1).ErrorOf(2), HasSubstr("knows no such member"));
+  EXPECT_TRUE(IsNoMember(hub(1).ErrorOf(2), 1)) << hub(1).ErrorOf(2);
+  EXPECT_FALSE(IsNoMember(hub(1).ErrorOf(2), 2)) << "of another one";
   EXPECT_EQ(incarnations_[2].Get(1), std::nullopt) << "a stranger's incarnation is not remembered";
   hub(2).Know({1});
   world_.RunFor(kBackoffMax + kTick);
