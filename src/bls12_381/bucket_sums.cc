@@ -21,7 +21,7 @@ struct Segment {
 
 G1Entry Resolve(const G1Entry* table, PointRef ref) {
   const G1Entry& entry = table[ref >> 1];
-  return (ref & 1) != 0 ? -entry : entry;
+  return (ref & 1) != 0 && !SLIPWAY_MUTANT("bls-ref-sign") ? -entry : entry;
 }
 
 // The references of each segment in pairs, straight from the table.
@@ -62,7 +62,7 @@ void FoldSegments(absl::Span<const Segment> segments, BucketScratch& scratch) {
       for (uint32_t i = 0; i < count / 2; ++i) {
         scratch.adder.Add(points[2 * i], points[2 * i + 1], &points[i]);
       }
-      if (count % 2 != 0) points[count / 2] = points[count - 1];
+      if (count % 2 != 0 && !SLIPWAY_MUTANT("bls-fold-odd")) points[count / 2] = points[count - 1];
     }
     if (!more) return;
     scratch.adder.Flush();

@@ -1,5 +1,6 @@
 #include "bls12_381/fp12.h"
 
+#include "base/mutant.h"
 #include "bls12_381/curve_constants.h"
 
 namespace slipway::bls12_381 {
@@ -101,10 +102,10 @@ Fp12 Fp12::CyclotomicSquare() const {
   const Fp4 a = SquareFp4(c0.c0, c1.c1);
   const Fp4 b = SquareFp4(c1.c0, c0.c2);
   const Fp4 c = SquareFp4(c0.c1, c1.c2);
-  return {
-      {Triple(a.c0) - c0.c0.Double(), Triple(b.c0) - c0.c1.Double(), Triple(c.c0) - c0.c2.Double()},
-      {Triple(c.c1.MulByNonresidue()) + c1.c0.Double(), Triple(a.c1) + c1.c1.Double(),
-       Triple(b.c1) + c1.c2.Double()}};
+  return {{Triple(a.c0) - c0.c0.Double(), Triple(b.c0) - c0.c1.Double(),
+           Triple(c.c0) - (SLIPWAY_MUTANT("bls-cyclotomic") ? c0.c2 : c0.c2.Double())},
+          {Triple(c.c1.MulByNonresidue()) + c1.c0.Double(), Triple(a.c1) + c1.c1.Double(),
+           Triple(b.c1) + c1.c2.Double()}};
 }
 
 Fp12 Fp12::MulByLine(const Fp2& l0, const Fp2& l1, const Fp2& l4) const {
