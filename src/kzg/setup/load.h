@@ -1,0 +1,50 @@
+// Finds a setup and its tables wherever they are quickest to have. Thread-safe: free functions.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "base/files.h"
+#include "kzg/scheme/executor.h"
+#include "kzg/scheme/setup.h"
+#include "kzg/scheme/tables.h"
+#include "kzg/setup/setup_file.h"
+
+namespace slipway::kzg {
+
+// Tables by how much memory they may take (K76).
+enum class Precompute : uint8_t {
+  kNone,
+  kSmall,  // 31 MiB
+  kAuto,   // those of the cache, if they are there; else none
+};
+
+struct LoadOptions {
+  std::string path;       // of the setup: text, JSON or binary
+  std::string cache_dir;  // of tables; empty: none
+  Precompute precompute = Precompute::kAuto;
+  TablePlan plan;  // of kSmall and kAuto
+  DigestCheck check = DigestCheck::kFull;
+  MapFile map = ReadImage;
+};
+
+struct LoadedSetup {
+  std::shared_ptr<const Setup> setup;
+  bool tables_from_cache = false;
+  bool tables_built = false;
+  std::string tables_file;  // where they came from or went to; empty: nowhere
+  // What went wrong and was mended, one line each: for the person or the log.
+  std::vector<std::string> notes;
+};
+
+// Loads the setup. kSmall: with tables; those that are not in the cache, or are damaged, of another
+// setup or of another version there, are built and written to it, under its lock. A cache that
+// cannot be written is a note. Errors: of reading and decoding `path`.
+absl::StatusOr<LoadedSetup> LoadSetup(base::Files& files, const LoadOptions& options,
+                                      Executor* executor);
+
+}  // namespace slipway::kzg
