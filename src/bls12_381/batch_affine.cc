@@ -5,6 +5,7 @@
 
 #include "absl/types/span.h"
 #include "base/mutant.h"
+#include "bls12_381/batch_affine_ifma.h"
 
 namespace slipway::bls12_381 {
 namespace {
@@ -58,7 +59,32 @@ struct BatchAdder::Queue {
   std::array<Fp, kPairs> slope_squared;
   std::array<Fp, kPairs + 64> tree;  // each level is half of the last one, rounded up
   std::array<G1Entry*, kPairs> out;
+#if defined(__x86_64__)
+  internal::AffineScratch lanes;
+
+  void FlushLanes();
+#endif
 };
+
+#if defined(__x86_64__)
+// All in the vector back end; the last lanes are filled up with harmless pairs.
+void BatchAdder::Queue::FlushLanes() {
+  constexpr size_t kLanes = 8;
+  static_assert(kPairs % kLanes == 0);
+  static_assert(kPairs / kLanes <= internal::AffineScratch::kBlocksMax);
+  const size_t blocks = (count + kLanes - 1) / kLanes;
+  G1Entry nowhere;
+  for (size_t i = count; i < blocks * kLanes; ++i) {
+    denominator[i] = Fp::One();
+    numerator[i] = x[i] = y[i] = x_sum[i] = Fp::Zero();
+    out[i] = &nowhere;
+  }
+  internal::AffineSumsIfma(
+      {denominator.data(), numerator.data(), x.data(), y.data(), x_sum.data(), out.data()}, blocks,
+      lanes);
+  count = 0;
+}
+#endif
 
 BatchAdder::BatchAdder() : queue_(std::make_unique<Queue>()) {}
 BatchAdder::~BatchAdder() = default;
@@ -98,6 +124,9 @@ void BatchAdder::Flush() {
   Queue& queue = *queue_;
   const size_t count = queue.count;
   if (count == 0) return;
+#if defined(__x86_64__)
+  if (internal::g_use_ifma) return queue.FlushLanes();
+#endif
   const auto part = [count](std::array<Fp, kPairs>& values) {
     return MakeSpan(values).first(count);
   };

@@ -90,12 +90,26 @@ Fp Fp::Pow(absl::Span<const uint64_t> exponent) const {
 void MulBatch(absl::Span<Fp> out, absl::Span<const Fp> a, absl::Span<const Fp> b) {
   SLIPWAY_CHECK(out.size() == a.size());
   SLIPWAY_CHECK(out.size() == b.size());
-  for (size_t i = 0; i < out.size(); ++i) out[i] = a[i] * b[i];
+  size_t done = 0;
+#if defined(__x86_64__)
+  if (internal::g_use_ifma) {
+    done = out.size() / 8 * 8;
+    internal::MulBlocksIfma(out.data(), a.data(), b.data(), out.size() / 8);
+  }
+#endif
+  for (size_t i = done; i < out.size(); ++i) out[i] = a[i] * b[i];
 }
 
 void SquareBatch(absl::Span<Fp> out, absl::Span<const Fp> a) {
   SLIPWAY_CHECK(out.size() == a.size());
-  for (size_t i = 0; i < out.size(); ++i) out[i] = a[i].Square();
+  size_t done = 0;
+#if defined(__x86_64__)
+  if (internal::g_use_ifma) {
+    done = out.size() / 8 * 8;
+    internal::SquareBlocksIfma(out.data(), a.data(), out.size() / 8);
+  }
+#endif
+  for (size_t i = done; i < out.size(); ++i) out[i] = a[i].Square();
 }
 
 }  // namespace slipway::bls12_381

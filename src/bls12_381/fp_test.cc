@@ -69,5 +69,35 @@ TEST_P(FpTest, RandomValuesAgreeWithPlainIntegers) {
   }
 }
 
+// Lengths around the width of the vectors, in place too: each element as if it were alone.
+TEST_P(FpTest, BatchesAgreeWithSingleProducts) {
+  std::mt19937_64 random(52);
+  const std::vector<BigInt> edges = testing::Edges(P(), 384);
+  std::vector<Fp> pool;
+  for (const BigInt& x : edges) pool.push_back(StoredFp(x));
+  for (int i = 0; i < 200; ++i) {
+    pool.push_back(StoredFp(testing::RandomInteger(random, 384) % P()));
+  }
+  for (size_t size = 0; size <= 40; ++size) {
+    std::vector<Fp> a(size);
+    std::vector<Fp> b(size);
+    for (Fp& x : a) x = pool[random() % pool.size()];
+    for (Fp& x : b) x = pool[random() % pool.size()];
+    std::vector<Fp> products(size);
+    std::vector<Fp> squares(size);
+    for (size_t i = 0; i < size; ++i) {
+      products[i] = StoredFp(MontgomeryOracle(Stored(a[i]) * Stored(b[i])));
+      squares[i] = StoredFp(MontgomeryOracle(Stored(a[i]) * Stored(a[i])));
+    }
+    std::vector<Fp> out(size);
+    SquareBatch(absl::MakeSpan(out), a);
+    EXPECT_TRUE(out == squares);
+    MulBatch(absl::MakeSpan(out), a, b);
+    EXPECT_TRUE(out == products);
+    MulBatch(absl::MakeSpan(a), a, b);
+    EXPECT_TRUE(a == products);
+  }
+}
+
 }  // namespace
 }  // namespace slipway::bls12_381

@@ -2,7 +2,12 @@
 // folder. All kernels of a row give the same bits; `out` may be an operand except in wide products.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+
+namespace slipway::bls12_381 {
+struct Fp;
+}
 
 namespace slipway::bls12_381::internal {
 
@@ -25,5 +30,9 @@ struct FpKernels {
 [[gnu::visibility("hidden")]] extern bool g_use_adx;
 // Whether batches may use AVX-512 IFMA.
 [[gnu::visibility("hidden")]] extern bool g_use_ifma;
+
+// Where g_use_ifma, on `blocks` times eight canonical elements; `out` may be an operand.
+void MulBlocksIfma(Fp* out, const Fp* a, const Fp* b, size_t blocks);
+void SquareBlocksIfma(Fp* out, const Fp* a, size_t blocks);
 
 }  // namespace slipway::bls12_381::internal
