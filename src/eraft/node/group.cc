@@ -316,7 +316,13 @@ absl::Status Group::TransferLeader(raft::NodeId peer) {
 }
 
 absl::Status Group::SetTimers(const Node::Timers& timers) {
-  promised_until_ = std::max(promised_until_, contact_ + context_.election_timeout());
+  // By the longer ones, too: an answer to that contact may still wait for its sync, and will say what
+  // is in force when it leaves.
+  absl::Duration longer = context_.election_timeout();
+  if (!SLIPWAY_MUTANT("node-late-promise-unkept")) {
+    longer = std::max(longer, timers.tick * timers.election_ticks);
+  }
+  promised_until_ = std::max(promised_until_, contact_ + longer);
   const double left = absl::FDivDuration(promised_until_ - context_.now(), timers.tick);
   // One more: the first may come at once.
   const int promised = left > 0 ? static_cast<int>(std::ceil(left)) + 1 : 0;

@@ -152,6 +152,35 @@ TEST(NodeReads, ShorterTimersBreakNoPromise) {
   EXPECT_TRUE(cluster.RunUntil(other_leads, absl::Seconds(2)));
 }
 
+// E141: an answer that waited for its sync says the timers of when it leaves; what it answers came
+// by others.
+TEST(NodeReads, LongerTimersKeepWhatALateAnswerPromises) {
+  TestCluster cluster({});
+  const raft::NodeId leader = cluster.AwaitLeader();
+  ASSERT_OK(cluster.Run(leader, PutOf("k", "v")));
+  const Node::Timers longer = {absl::Milliseconds(500), 1, 10, 0};
+  ASSERT_OK(cluster.node(leader).SetTimers(longer));
+  const auto left = [&] { return cluster.node(leader).GetStatus(kTestGroup)->lease_left; };
+  ASSERT_TRUE(cluster.RunUntil([&] { return left() > absl::Milliseconds(780); }));
+  const raft::NodeId others[] = {leader % 3 + 1, (leader + 1) % 3 + 1};
+  for (const raft::NodeId id : others) cluster.Stall(id, true);
+  const auto put = cluster.Propose(leader, PutOf("k", "later"));
+  cluster.RunFor(absl::Milliseconds(20));
+  for (const raft::NodeId id : others) cluster.Cut(leader, id, true);
+  cluster.RunFor(absl::Milliseconds(800));
+  for (const raft::NodeId id : others) {
+    ASSERT_OK(cluster.node(id).SetTimers(longer));
+    cluster.Stall(id, false);
+  }
+  ASSERT_TRUE(cluster.RunUntil([&] { return left() > absl::Seconds(3); }, absl::Seconds(1)));
+  const raft::NodeId next = others[0];
+  while (left() > absl::ZeroDuration()) {
+    cluster.node(next).Campaign(kTestGroup).IgnoreError();
+    cluster.RunFor(absl::Milliseconds(20));
+    ASSERT_NE(cluster.raft(next).role, raft::Role::kLeader) << left();
+  }
+}
+
 // E141: measured from when the round was *sent*. Answers to it come late; when they come, the
 // others may already be free to elect.
 TEST(NodeReads, LeaseNeverOutlivesThePromiseItRestsOn) {
