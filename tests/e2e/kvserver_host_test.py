@@ -4,6 +4,7 @@ while it runs (E31, E33, E34, E108, E169, E170, E174, E195)."""
 import concurrent.futures
 import json
 import resource
+import shutil
 import signal
 import tempfile
 import time
@@ -273,6 +274,32 @@ class HostTest(unittest.TestCase):
                           {1: admin.Member.VOTER, 2: admin.Member.VOTER}, "it votes")
         kv_rig.eventually(lambda: "a learner has caught up and becomes a voter node=2" in leader.log(), "it is told")
         self.assertEqual(cluster.get(b"k0"), b"v")
+
+    def test_the_first_of_a_cluster_that_grew_does_not_begin_anew_without_its_data(self):  # E123
+        cluster = self.cluster(nodes=1, arguments=[])
+        first = cluster.leader()
+        token = first.admin("Info", admin.InfoRequest(), admin.InfoResponse).cluster_id.hex()
+        second = kv_rig.Node(self.folder.name, 1, [*cluster.cluster, f"127.0.0.1:{kv_rig.free_port()}"],
+                             ["--join", "--cluster-token", token])
+        self.addCleanup(second.kill)
+        second.start()
+        first.admin("ChangeMembership", admin.ChangeMembershipRequest(
+            group=1, add=[admin.Member(node_id=2, address=second.address())]), admin.ChangeMembershipResponse)
+        kv_rig.eventually(lambda: len(second.group().members) == 2, "both know both")
+        for node in (second, first):
+            node.kill()
+        shutil.rmtree(first.data)
+        first.start()  # its old line names itself alone
+        kv_rig.eventually(lambda: first.command_call(kv.PUT, b"k", b"v")[0] == "OK", "it leads, for nobody says no")
+        second.start()
+        self.assertEqual(first.wait(), 5, first.log())
+        self.assertIn("the members know this node with other data", first.log())
+        shutil.rmtree(first.data)
+        first.arguments = ["--election-timeout", "3s"]  # longer than the other takes to call again
+        first.start()
+        kv_rig.eventually(lambda: json.loads(first.http("/statusz?format=json")[1])["groups"][0]
+                          ["waits_for_readmission"], "it waits")
+        self.assertNotEqual(first.command_call(kv.PUT, b"k", b"v", timeout=1)[0], "OK")
 
     def test_who_does_not_come_is_told_why_and_stands_in_nobodys_way(self):  # E169
         leader = self.cluster(nodes=1).leader()

@@ -362,6 +362,8 @@ GroupStatus Group::GetStatus() const {
   status.snapshot_error = receiver_.error();
   status.members_overruled = members_overruled_;
   status.fenced = fenced_;
+  status.alone = began_alone_ && status.raft.membership.voters == members_.voters &&
+                 !status.raft.membership.joint();
   status.unapplied_bytes = unapplied_bytes_;
   status.proposals = incoming_.size() + waiters_.size();
   status.reads = new_reads_.size() + again_reads_.size() + waiting_reads_.size();

@@ -84,6 +84,7 @@ class Group {
   absl::Status Recover();
   absl::Status FinishInstall(const wal::SnapshotIntent& open);
   absl::Status SettleMembers(const std::optional<wal::GroupView>& view);
+  bool IsAlone(const raft::Membership& members) const;
   absl::Status StartRaft();
   absl::Status AppendAndWait(wal::Batch batch);
 
@@ -151,6 +152,7 @@ class Group {
   raft::Membership members_;  // with which the group began: of the options, until the log tells
   bool members_overruled_ = false;
   bool fenced_ = false;
+  bool began_alone_ = false;  // with members that it was given, itself the only voter
   const GroupPlace place_;
   GroupMetrics metrics_;
   GroupStore store_;

@@ -61,6 +61,8 @@ struct GroupStatus {
   // stored ones, which raft.membership told then, counted (E170).
   bool members_overruled = false;
   bool fenced = false;           // SetFenced
+  // It began as the only voter, by its options, and still is.
+  bool alone = false;
   uint64_t unapplied_bytes = 0;  // of entries that are committed and not applied
   uint64_t proposals = 0;        // that wait for their outcome
   uint64_t reads = 0;

@@ -70,12 +70,19 @@ absl::Status Group::FinishInstall(const wal::SnapshotIntent& open) {
 absl::Status Group::SettleMembers(const std::optional<wal::GroupView>& view) {
   if (view.has_value() && view->membership.has_value()) {
     if (!SLIPWAY_MUTANT("node-members-believed")) members_ = view->membership->membership;
+    // Of an index: unsafe-recover has made it so.
+    began_alone_ = view->membership->index == 0 && IsAlone(members_);
     return absl::OkStatus();
   }
   if (view.has_value() && view->mark.index > 0) return absl::OkStatus();
   wal::Batch batch;
   batch.membership = wal::MembershipCopy{.index = 0, .membership = members_};
+  began_alone_ = IsAlone(members_);
   return AppendAndWait(std::move(batch));
+}
+
+bool Group::IsAlone(const raft::Membership& members) const {
+  return members.voters == std::vector<raft::NodeId>{node()} && !members.joint();
 }
 
 absl::Status Group::AppendAndWait(wal::Batch batch) {

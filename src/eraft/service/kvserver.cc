@@ -381,6 +381,24 @@ void KvServerImpl::OnFatal(const absl::Status& status) {
   if (world_.on_fatal) world_.on_fatal(status);
 }
 
+// Its --cluster names itself alone, as the first line of a cluster that grew, and its disk is a new
+// one: what it has decided since then, alone, is nobody's but its own (E123).
+void KvServerImpl::EndIfAlone() {
+  const auto view = replica_->view();
+  if (!view->status.alone || view->status.raft.last == 0) return;
+  {
+    base::MutexLock lock(mutex_);
+    if (!fatal_.ok()) return;
+  }
+  replica_->SetDraining();
+  replica_->SetStopping();
+  OnFatal(base::MakeError(
+      absl::StatusCode::kFailedPrecondition,
+      "the members know this node with other data: its own were lost, and it began anew, alone",
+      {"", absl::StrCat("move ", data_.path, " away and start it with --join --cluster-token ",
+                        base::ToHex(base::BytesView(data_.cluster)))}));
+}
+
 // The log has the addresses that the first leader knew, from its own --cluster.
 void KvServerImpl::TellOwnAddress(const Addresses& addresses) const {
   const auto own = addresses.find(plan_.id);

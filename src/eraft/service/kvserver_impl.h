@@ -56,6 +56,7 @@ class KvServerImpl final : public KvServer, public ServerControl {
   absl::Status StartHttp();
   void AddHealth();
   void OnFatal(const absl::Status& status);
+  void EndIfAlone();
   void TakeAddresses(const Addresses& addresses);
   void TellOwnAddress(const Addresses& addresses) const;
   // Runs `work` on the loop and waits for it.

@@ -49,7 +49,9 @@ void KvServerImpl::Look() {
     base::MutexLock lock(mutex_);
     election = election_;
   }
-  readmitter_->Look(transport_->Status(), election);
+  const bool known_otherwise = transport_->KnownWithOtherData();
+  readmitter_->Look(transport_->Status(), known_otherwise, election);
+  if (known_otherwise) EndIfAlone();
   tell("data", !view->status.fenced,
        "the members know this node with other data; it waits to be taken in again");
   LookAtRoom();

@@ -44,10 +44,13 @@ bool AllDone(const Readmissions& readmissions) {
 
 }  // namespace
 
-void Readmitter::Look(const std::vector<PeerStatus>& peers, absl::Duration election_timeout) {
+void Readmitter::Look(const std::vector<PeerStatus>& peers, bool known_otherwise,
+                      absl::Duration election_timeout) {
   if (replica_.node() == nullptr) return;
   const auto view = replica_.view();
-  LookAtSelf(*view, peers);
+  const bool refused =
+      std::any_of(peers.begin(), peers.end(), [](const PeerStatus& p) { return p.refuses_data; });
+  LookAtSelf(*view, refused || known_otherwise);
   const raft::Status& raft = view->status.raft;
   if (view->leads() && led_term_ != raft.term) {
     led_term_ = raft.term;
@@ -94,10 +97,8 @@ bool Readmitter::MayAct(const ReplicaView& view) {
   return true;
 }
 
-void Readmitter::LookAtSelf(const ReplicaView& view, const std::vector<PeerStatus>& peers) {
+void Readmitter::LookAtSelf(const ReplicaView& view, bool refused) {
   const raft::Status& raft = view.status.raft;
-  const bool refused = std::any_of(peers.begin(), peers.end(),
-                                   [](const PeerStatus& peer) { return peer.refuses_data; });
   if (refused) refused_at_ = replica_.now();
   const bool fenced = view.status.fenced;
   if (refused && !fenced && raft.last == 0) {

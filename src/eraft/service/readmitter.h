@@ -26,13 +26,14 @@ class Readmitter {
   Readmitter(Replica& replica, bool enabled, Audit audit)
       : replica_(replica), enabled_(enabled), audit_(std::move(audit)) {}
 
-  // To be called again and again, after Replica::Look.
-  void Look(const std::vector<PeerStatus>& peers, absl::Duration election_timeout);
+  // To be called again and again, after Replica::Look. `known_otherwise`: as the transport has it.
+  void Look(const std::vector<PeerStatus>& peers, bool known_otherwise,
+            absl::Duration election_timeout);
   // What a member waits for, for people; empty: none does.
   const std::string& waits_for() const { return waits_for_; }
 
  private:
-  void LookAtSelf(const ReplicaView& view, const std::vector<PeerStatus>& peers);
+  void LookAtSelf(const ReplicaView& view, bool refused);
   bool MayAct(const ReplicaView& view);
   void Tell(const ReadmissionStep& step);
   void Propose(const ReadmissionStep& step);

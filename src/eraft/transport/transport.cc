@@ -13,6 +13,9 @@
 namespace slipway::eraft {
 namespace {
 
+// Who is refused greets again within a second or two.
+constexpr absl::Duration kKnownLately = absl::Seconds(5);
+
 absl::Status Check(const TransportOptions& options) {
   const auto refuse = [](absl::string_view why) {
     return absl::InvalidArgumentError(absl::StrCat("open transport: ", why));
@@ -43,6 +46,7 @@ class GrpcTransport final : public PeerTransport {
   GrpcTransport(const std::shared_ptr<const link::LinkWorld>& links, const TransportWorld& world,
                 Admit admit)
       : self_(links->own.self),
+        clock_(world.clock),
         hub_(std::make_shared<link::Hub>(links, world.loop, world.metrics)),
         service_(MakeTransportService(hub_->inbox(), links->running, admit)),
         unary_service_(
@@ -98,12 +102,16 @@ class GrpcTransport final : public PeerTransport {
     return result;
   }
 
+  bool KnownWithOtherData() const override {
+    return clock_.Monotonic() - hub_->inbox()->known_otherwise_at() <= kKnownLately;
+  }
   void AnnounceLeaving() override { hub_->AnnounceLeaving(); }
   void SetGuests(bool welcome, raft::NodeId keep) override { hub_->SetGuests(welcome, keep); }
   void Stop() override { hub_->Stop(); }
 
  private:
   const raft::NodeId self_;
+  base::Clock& clock_;
   const std::shared_ptr<link::Hub> hub_;
   const std::unique_ptr<base::net::Service> service_, unary_service_;
 };

@@ -118,6 +118,9 @@ class PeerTransport : public base::Transport {
   virtual void SetData(const std::map<raft::NodeId, uint64_t>& incarnations) = 0;
   // By id. Thread-safe.
   virtual std::vector<PeerStatus> Status() const = 0;
+  // Whether a node of this cluster, which need not be a peer, has greeted within the last seconds
+  // as one that knows this node with other data: those were lost (E123). Thread-safe.
+  virtual bool KnownWithOtherData() const = 0;
   // Tells all peers that this node is about to stop (E195), once for all. Thread-safe.
   virtual void AnnounceLeaving() = 0;
   // Whether nodes of this cluster that are no known members are heard and answered, where they say

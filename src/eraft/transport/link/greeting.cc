@@ -34,14 +34,15 @@ std::string HostOf(absl::string_view address) {
 
 }  // namespace
 
-Hello MakeHello(const Identity& own, raft::NodeId peer, Lane lane) {
+Hello MakeHello(const Identity& own, raft::NodeId peer, Lane lane, std::optional<uint64_t> known) {
   return {.cluster = own.cluster,
           .node = own.self,
           .incarnation = own.incarnation,
           .feature_level = own.feature_level,
           .address = own.address,
           .peer = peer,
-          .lane = lane};
+          .lane = lane,
+          .peer_incarnation = known.value_or(0)};
 }
 
 absl::Status CheckHello(const Identity& own, const Hello& hello) {

@@ -22,7 +22,9 @@ struct Identity {
   std::string address;
 };
 
-Hello MakeHello(const Identity& own, raft::NodeId peer, Lane lane);
+// `known`: what is known of the peer's data.
+Hello MakeHello(const Identity& own, raft::NodeId peer, Lane lane,
+                std::optional<uint64_t> known = std::nullopt);
 
 // Whether `hello` is meant for this node and of its cluster. FailedPrecondition with the reason.
 absl::Status CheckHello(const Identity& own, const Hello& hello);

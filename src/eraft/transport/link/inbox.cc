@@ -223,6 +223,16 @@ void Inbox::NoteOtherData(raft::NodeId peer, uint64_t incarnation) {
   seen.other_last = now;
 }
 
+void Inbox::NoteKnownOtherwise() {
+  const base::MutexLock lock(mutex_);
+  known_otherwise_at_ = world_->clock.Monotonic();
+}
+
+absl::Duration Inbox::known_otherwise_at() const {
+  const base::MutexLock lock(mutex_);
+  return known_otherwise_at_;
+}
+
 void Inbox::EndStreamsOf(raft::NodeId peer) {
   std::vector<std::shared_ptr<Incoming>> gone;
   {

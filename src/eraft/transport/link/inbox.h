@@ -114,6 +114,8 @@ class Inbox final : public std::enable_shared_from_this<Inbox> {
     absl::Duration other_since, other_last;
   };
   Seen SeenOf(raft::NodeId peer) const;
+  // When NoteKnownOtherwise was called last, by the monotonic clock; never: long ago.
+  absl::Duration known_otherwise_at() const;
 
   // ---- From streams ----
   // Where too many have not greeted yet the oldest of the address with most of them gives way: who
@@ -128,6 +130,8 @@ class Inbox final : public std::enable_shared_from_this<Inbox> {
   void NoteOtherData(raft::NodeId peer, uint64_t incarnation);
   // Ends the streams of a peer: what it may say has changed.
   void EndStreamsOf(raft::NodeId peer);
+  // A node of the cluster, a peer or not, knows this one with other data than it has.
+  void NoteKnownOtherwise();
   void Deliver(raft::NodeId peer, std::vector<base::Bytes> frames, size_t bytes,
                std::shared_ptr<Incoming> from);
   bool Expects(raft::NodeId peer) const;
@@ -152,6 +156,7 @@ class Inbox final : public std::enable_shared_from_this<Inbox> {
   std::map<raft::NodeId, std::string> addresses_ ABSL_GUARDED_BY(mutex_);  // none of guests
   std::map<raft::NodeId, Seen> seen_ ABSL_GUARDED_BY(mutex_);
   std::list<std::shared_ptr<Incoming>> strangers_ ABSL_GUARDED_BY(mutex_);  // as they came
+  absl::Duration known_otherwise_at_ ABSL_GUARDED_BY(mutex_) = -absl::InfiniteDuration();
   std::map<Key, std::shared_ptr<Incoming>> streams_ ABSL_GUARDED_BY(mutex_);
 
   base::Mutex delivery_mutex_;  // held while the receiver runs; before any other

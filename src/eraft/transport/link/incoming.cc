@@ -66,6 +66,8 @@ void Incoming::Greet(const Message& message) {
   absl::Status status = CheckHello(world.own, hello);
   if (status.ok() && !names_.empty()) status = CheckNames(hello, names_, inbox_->Addresses());
   if (!status.ok()) return Refuse(hello, status);
+  const bool knows = hello.peer_incarnation != 0 && !SLIPWAY_MUTANT("transport-own-loss-unheard");
+  if (knows && hello.peer_incarnation != world.own.incarnation) inbox_->NoteKnownOtherwise();
   // Before its incarnation is remembered: only members' are.
   if (!inbox_->Expects(hello.node) && !inbox_->TakeStranger(hello)) return Admit(hello);
   const std::optional<uint64_t> known = world.incarnations.Get(hello.node);

@@ -273,6 +273,18 @@ TEST_F(Links, AWipedPeerIsRefusedUntilItIsRemovedAndAdded) {  // E123
   EXPECT_TRUE(BothConnected());
 }
 
+// Also by those whom it does not know any more: it has nobody to ask (E123).
+TEST_F(Links, WhoIsKnownWithOtherDataIsToldByWhoeverGreets) {
+  MakeTwo();
+  EXPECT_EQ(hub(2).hub().inbox()->known_otherwise_at(), -absl::InfiniteDuration());
+  hubs_[2].reset();
+  incarnations_.erase(2);
+  Make({.id = 2, .incarnation = 999});
+  world_.RunFor(absl::Seconds(3));
+  EXPECT_GT(hub(2).hub().inbox()->known_otherwise_at(), world_.clock.Monotonic() - kBackoffMax * 2);
+  EXPECT_EQ(hub(1).hub().inbox()->known_otherwise_at(), -absl::InfiniteDuration());
+}
+
 TEST_F(Links, AWipedPeerIsTakenInWhenTheGroupHasDecidedSo) {  // E416
   MakeTwo();
   hubs_[2].reset();

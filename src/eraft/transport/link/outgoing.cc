@@ -180,7 +180,8 @@ void Outgoing::OnDialed(uint64_t number, absl::StatusOr<std::shared_ptr<ClientSt
   if (broken_ && !SLIPWAY_MUTANT("transport-write-after-broken")) return;
   stream_ = *std::move(stream);
   state_ = State::kGreeting;
-  Write({.seq = ++seq_, .hello = MakeHello(world_->own, peer_, lane_)});
+  Write({.seq = ++seq_,
+         .hello = MakeHello(world_->own, peer_, lane_, world_->incarnations.Get(peer_))});
 }
 
 void Outgoing::OnMessage(uint64_t number, Slices slices) {

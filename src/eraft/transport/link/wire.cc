@@ -27,7 +27,7 @@ constexpr uint32_t kData = 1, kMore = 2, kUrgent = 3;
 }  // namespace part
 namespace hello {
 constexpr uint32_t kCluster = 1, kNode = 2, kIncarnation = 3, kFeature = 4, kAddress = 5, kPeer = 6,
-                   kLane = 7;
+                   kLane = 7, kPeerIncarnation = 8;
 }  // namespace hello
 
 // ---- Reading ----
@@ -54,6 +54,8 @@ bool ReadHello(ProtobufReader& in, size_t end, Hello* out) {
         return in.Varint(&out->peer);
       case hello::kLane:
         return in.Varint(&lane) && lane < kLanes;
+      case hello::kPeerIncarnation:
+        return in.Varint(&out->peer_incarnation);
       default:
         return std::nullopt;
     }
@@ -133,6 +135,7 @@ base::Bytes HelloBytes(const Hello& hello) {
   PutBytes(out, hello::kAddress, base::AsBytes(hello.address));
   PutNumber(out, hello::kPeer, hello.peer);
   PutNumber(out, hello::kLane, static_cast<uint64_t>(hello.lane));
+  PutNumber(out, hello::kPeerIncarnation, hello.peer_incarnation);
   return out;
 }
 

@@ -33,6 +33,7 @@ struct Hello {
   std::string address;                // where it is reached
   raft::NodeId peer = raft::kNoNode;  // who it believes to speak to
   Lane lane = Lane::kMessages;
+  uint64_t peer_incarnation = 0;  // of the data that it knows of `peer`; 0: of none
   friend bool operator==(const Hello&, const Hello&) = default;
 };
 

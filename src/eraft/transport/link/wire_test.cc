@@ -29,7 +29,8 @@ Hello SomeHello() {
               .feature_level = 3,
               .address = "10.0.0.2:5001",
               .peer = 1,
-              .lane = Lane::kSnapshots};
+              .lane = Lane::kSnapshots,
+              .peer_incarnation = 8};
   for (size_t i = 0; i < hello.cluster.size(); ++i) hello.cluster[i] = static_cast<uint8_t>(i);
   return hello;
 }
