@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -33,7 +32,7 @@ void Become(const TiedChild& child, pid_t parent, int& report) {
   if (report != kReportFd && dup3(report, kReportFd, O_CLOEXEC) < 0) return;
   report = kReportFd;
   // Libraries open descriptors without close-on-exec.
-  if (syscall(SYS_close_range, kReportFd + 1, ~0U, 0) != 0) return;
+  closefrom(kReportFd + 1);
   if (!child.cwd.empty() && chdir(child.cwd.c_str()) != 0) return;
   execvpe(child.argv[0], child.argv, child.env);
 }

@@ -107,9 +107,10 @@ struct PendingInstall {
   SnapshotName name;
   InstallIntent intent;
   bool preparing = false;
-  absl::Duration again = -absl::InfiniteDuration();  // not to be prepared before: there was no room
+  absl::Duration again = -absl::InfiniteDuration();  // not to go on before: there was no room
   bool prepared = false;                             // kv.new is whole
   bool begun = false;                                // the intent is on its way to the log
+  bool unopened = false;                             // in its place, but there was no room to open
 };
 
 }  // namespace slipway::eraft

@@ -194,6 +194,10 @@ void Group::StartInstall(const raft::SnapshotMark& mark) {
 
 // The engine serves on while kv.new is built.
 void Group::PrepareNext() {
+  if (install_.has_value() && install_->unopened && context_.now() >= install_->again) {
+    install_->unopened = false;
+    return CommitPrepared();
+  }
   const bool waits = install_ending_ && !SLIPWAY_MUTANT("node-install-over-open-intent");
   if (!install_.has_value() || install_->preparing || waits) return;
   if (context_.now() < install_->again) return;  // Tick calls then
@@ -235,7 +239,8 @@ void Group::CommitPrepared() {
        result]() mutable {
         NoJournal journal;
         store.machine = nullptr;
-        absl::Status status = store.engine->Close();
+        absl::Status status;
+        if (store.engine != nullptr) status = store.engine->Close();  // the first time
         store.engine = nullptr;
         if (status.ok()) status = CommitInstall(*place.dir, intent, journal);
         *result = status.ok() ? OpenGroupStore(place, group, /*members=*/{}) : status;
@@ -244,6 +249,12 @@ void Group::CommitPrepared() {
 }
 
 void Group::OnInstalled(const absl::StatusOr<GroupStore>& store) {
+  // It is in its place, and the engine has no room to open it; meanwhile the group has no state.
+  if (absl::IsResourceExhausted(store.status())) {
+    install_->unopened = true;
+    install_->again = context_.now() + kRetrySnapshotAfter;
+    return;
+  }
   if (!store.ok()) {
     return Fatal(base::Annotate(store.status(), absl::StrCat("install in group ", id_)));
   }

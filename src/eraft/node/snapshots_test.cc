@@ -8,6 +8,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <utility>
 #include <variant>
 
 #include "absl/strings/str_cat.h"
@@ -15,6 +16,8 @@
 #include "eraft/node/codec.h"
 #include "eraft/node/limits.h"
 #include "eraft/node/test_cluster.h"
+#include "eraft/store/install.h"
+#include "eraft/store/memory_engine.h"
 
 namespace slipway::eraft {
 namespace {
@@ -293,6 +296,82 @@ TEST(NodeSnapshots, WhoRunsOutOfRoomIsOfferedItAgainLater) {
   cluster.files(3).SetCapacity(0);
   ASSERT_TRUE(cluster.AwaitApplied(absl::Minutes(5)));
   EXPECT_EQ(cluster.LogicalState(3), cluster.LogicalState(leader));
+}
+
+// E167: a snapshot that came, and has no room to become the state, is kept for when there is some.
+TEST(NodeSnapshots, WhatHasNoRoomToBeInstalledIsNotSentAgain) {
+  int waited = 0, installed = 0;
+  for (uint64_t room = 100; installed == 0; room += room / 4) {
+    ASSERT_LT(room, uint64_t{1} << 30);
+    TestCluster cluster(Compacting(30));
+    ASSERT_TRUE(WriteMany(cluster, 100, /*bytes=*/100));
+    ASSERT_NO_FATAL_FAILURE(ReplaceNode3(cluster));
+    const raft::NodeId leader = cluster.AwaitLeader();
+    ASSERT_TRUE(cluster.RunUntil([&] { return StatusOf(cluster, 3).installing; }));
+    uint64_t parts = 0;
+    cluster.filter = [&](raft::NodeId, raft::NodeId to, base::BytesView bytes) {
+      const auto frame = DecodeFrame(base::Bytes(bytes.begin(), bytes.end()));
+      if (to == 3 && frame.ok() && std::holds_alternative<SnapshotPart>(frame->body)) ++parts;
+      return true;
+    };
+    uint64_t used = 0;
+    for (const auto& [path, bytes] : cluster.files(3).List()) used += bytes;
+    cluster.files(3).SetCapacity(used + room);
+    cluster.RunFor(absl::Seconds(5));
+    ++(StatusOf(cluster, 3).installing ? waited : installed);
+    EXPECT_OK(cluster.fatal(3)) << room;
+    cluster.files(3).SetCapacity(0);
+    ASSERT_TRUE(cluster.AwaitApplied()) << room;
+    EXPECT_EQ(cluster.LogicalState(3), cluster.LogicalState(leader)) << room;
+    EXPECT_EQ(parts, 0u) << room;
+  }
+  EXPECT_GT(waited, 0);
+}
+
+// Has no room to open the state, while `full`.
+class UnopenedHome : public EngineHome {
+ public:
+  UnopenedHome(std::unique_ptr<EngineHome> home, const bool& full)
+      : home_(std::move(home)), full_(full) {}
+  base::Owned<Engine> Open(absl::string_view path) override {
+    if (full_ && path == kEngineDir) return absl::ResourceExhaustedError("No space left on device");
+    return home_->Open(path);
+  }
+  EngineKind kind() const override { return home_->kind(); }
+  bool IsImmutable(absl::string_view name) const override { return home_->IsImmutable(name); }
+
+ private:
+  const std::unique_ptr<EngineHome> home_;
+  const bool& full_;
+};
+
+// E167: nor is a disk that fills up behind the install the end of the node.
+TEST(NodeSnapshots, WhatHasNoRoomToBeOpenedIsOpenedLater) {
+  for (const bool restart : {false, true}) {
+    TestCluster::Options options = Compacting(30);
+    bool full = false;
+    options.make_home = [&](base::Dir& dir) -> std::unique_ptr<EngineHome> {
+      return std::make_unique<UnopenedHome>(MemoryHome(&dir), full);
+    };
+    TestCluster cluster(options);
+    ASSERT_TRUE(WriteMany(cluster, 100));
+    ASSERT_NO_FATAL_FAILURE(ReplaceNode3(cluster));
+    full = true;
+    ASSERT_TRUE(cluster.RunUntil([&] { return StatusOf(cluster, 3).installing; }));
+    cluster.RunFor(absl::Seconds(10));
+    EXPECT_OK(cluster.fatal(3));
+    EXPECT_TRUE(StatusOf(cluster, 3).installing);
+    const raft::NodeId leader = cluster.AwaitLeader();
+    ASSERT_OK(cluster.Run(leader, PutOf("k1", "after")));
+    full = false;
+    if (restart) {
+      cluster.Crash(3);
+      cluster.Start(3);
+    }
+    ASSERT_TRUE(cluster.AwaitApplied()) << restart;
+    EXPECT_EQ(cluster.LogicalState(3), cluster.LogicalState(leader)) << restart;
+    EXPECT_EQ(cluster.Get(3, "k1"), "after") << restart;
+  }
 }
 
 // E161: a state of many chunks, while writes go on.
