@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 """How a kvserver starts and ends, and what goes wrong at a start."""
+import hashlib
 import os
 import re
 import shutil
@@ -46,6 +47,58 @@ class Start(OneKvserver):
                 self.assertEqual(result.code, 2, result)
                 self.assertIn(part, result.err)
                 self.assertEqual(os.listdir(self.folder.name), [])
+
+    def test_a_token_that_no_header_carries_ends_it_with_2(self):  # E10, E191
+        self._write("tokens", self._grants("admin admin"))
+        for token in ("two\nlines\n", "two words\n", "\x01", "ä"):
+            with self.subTest(token):
+                self._write("peer", token)
+                result = self.run_with("-cluster", "127.0.0.1:5001", "--auth-token-file", str(self.path / "tokens"),
+                                       "--peer-token-file", str(self.path / "peer"), cwd=self.folder.name)
+                self.assertEqual(result.code, 2, result)
+                self.assertIn("--peer-token-file", result.err)
+                self.assertEqual(sorted(os.listdir(self.folder.name)), ["peer", "tokens"])
+
+    def _write(self, name, text):
+        new = self.path / (name + ".new")
+        new.write_text(text)
+        new.chmod(0o600)
+        new.rename(self.path / name)
+
+    @staticmethod
+    def _grants(*tokens):
+        """Lines of tokens, each "token role"."""
+        return "".join(f"{hashlib.sha256(token.encode()).hexdigest()} {role}er {role}\n"
+                       for token, role in (text.split() for text in tokens))
+
+    def test_the_token_of_peers_changes_while_they_run(self):  # E25, E191
+        self._write("tokens", self._grants("old peer"))
+        self._write("peer", "old\n")
+        cluster = [f"127.0.0.1:{kv_rig.free_port()}" for _ in range(2)]
+        nodes = [kv_rig.Node(self.path / str(index), index, cluster,
+                             ["--engine", "memory", "--auth-token-file", str(self.path / "tokens"),
+                              "--peer-token-file", str(self.path / "peer")]) for index in range(2)]
+        for node in nodes:
+            self.addCleanup(node.kill)
+            node.launch()
+        for node in nodes:
+            node.await_serving()
+
+        def read_again(text, times):
+            for node in nodes:
+                node.signal(signal.SIGHUP)
+            for node in nodes:
+                kv_rig.eventually(lambda n=node: n.log().count(text) == times, f"{times} times: {text}")
+        self._write("tokens", self._grants("old peer", "new peer"))
+        read_again("tokens loaded", 2)
+        self._write("peer", "new\n")
+        read_again("token for peers loaded", 2)
+        self._write("tokens", self._grants("new peer"))
+        read_again("tokens loaded", 3)
+        nodes[1].kill()
+        nodes[1].start()
+        for node in nodes:
+            kv_rig.eventually(lambda n=node: n.http("/readyz")[0] == 200, "each hears the other")
 
     def test_data_of_another_ends_with_5_and_is_untouched(self):  # E11
         node = self.leader(engine="rocksdb")

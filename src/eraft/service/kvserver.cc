@@ -129,12 +129,7 @@ absl::Status KvServerImpl::OpenSecurity() {
                                                      Access::RoleNames());
     SLIPWAY_RETURN_IF_ERROR(ConfigError("--auth-token-file", tokens_->Reload()));
   }
-  if (!config_.peer_token_file.empty()) {
-    auto token = base::ReadSecretFile(world.files, config_.peer_token_file);
-    if (!token.ok()) return ConfigError("--peer-token-file", token.status());
-    if (!token->warning.empty()) SLIPWAY_LOG(kWarn, token->warning);
-    peer_token_ = std::string(token->secret.Reveal());
-  }
+  SLIPWAY_RETURN_IF_ERROR(ConfigError("--peer-token-file", ReadPeerToken()));
   const auto watch = [&](const base::net::TlsOptions& options, absl::string_view flag,
                          std::shared_ptr<base::net::TlsWatcher>& watcher) -> absl::Status {
     if (options.cert.empty()) return absl::OkStatus();
@@ -156,6 +151,27 @@ absl::Status KvServerImpl::OpenSecurity() {
                                   .admin_san = config_.admin_san},
                   tokens_.get(), metrics_.auth_failures);
   slow_.emplace(config_.slow_log, clock_, metrics_.slow_requests);
+  return absl::OkStatus();
+}
+
+absl::Status KvServerImpl::ReadPeerToken() {
+  if (config_.peer_token_file.empty()) return absl::OkStatus();
+  SLIPWAY_ASSIGN_OR_RETURN(const base::SecretFile file,
+                           base::ReadSecretFile(world_.world.files, config_.peer_token_file));
+  const absl::string_view token = file.secret.Reveal();
+  // gRPC ends the process over any other byte in a header.
+  if (!std::all_of(token.begin(), token.end(), [](char c) { return c > ' ' && c <= '~'; })) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "read secret ", config_.peer_token_file,
+        ": a token is one word of printable ASCII characters, and the file has nothing else"));
+  }
+  {
+    base::MutexLock lock(token_mutex_);
+    if (peer_token_ == token) return absl::OkStatus();
+    peer_token_ = std::string(token);
+  }
+  SLIPWAY_LOG(kInfo, "token for peers loaded", {{"file", config_.peer_token_file}});
+  if (!file.warning.empty()) SLIPWAY_LOG(kWarn, file.warning);
   return absl::OkStatus();
 }
 
@@ -190,8 +206,13 @@ absl::Status KvServerImpl::OpenTransport() {
   options.tls = config_.peer_tls.cert.empty() ? config_.tls : config_.peer_tls;
   options.certificate_required = PeersShowCertificates(config_);
   base::World& world = world_.world;
-  options.token = peer_token_;
-  if (tokens_ != nullptr && (!options.certificate_required || !options.token.empty())) {
+  if (!config_.peer_token_file.empty()) {
+    options.token = [this] {
+      base::MutexLock lock(token_mutex_);
+      return peer_token_;
+    };
+  }
+  if (tokens_ != nullptr && (!options.certificate_required || options.token)) {
     options.admit = [this](const base::net::Call& call) { return access_->CheckPeer(call); };
   }
   SLIPWAY_ASSIGN_OR_RETURN(
@@ -423,6 +444,7 @@ absl::Status KvServerImpl::Reload() {
   if (tls_ != nullptr) result.Update(tls_->Reload());
   if (peer_tls_ != nullptr) result.Update(peer_tls_->Reload());
   if (tokens_ != nullptr) result.Update(tokens_->Reload());
+  result.Update(ReadPeerToken());
   return result;
 }
 

@@ -48,6 +48,7 @@ class KvServerImpl final : public KvServer, public ServerControl {
  private:
   // kvserver.cc: the way up and down
   absl::Status OpenSecurity();
+  absl::Status ReadPeerToken();  // and again, when the file has changed
   absl::Status OpenNode();
   absl::Status TryListeners();
   absl::Status OpenNodeOnce();
@@ -104,7 +105,8 @@ class KvServerImpl final : public KvServer, public ServerControl {
   std::unique_ptr<base::AuditLog> audit_;
   std::shared_ptr<base::net::TlsWatcher> tls_, peer_tls_;
   std::optional<Access> access_;
-  std::string peer_token_;  // that this node shows; empty: none
+  base::Mutex token_mutex_;
+  std::string peer_token_ ABSL_GUARDED_BY(token_mutex_);  // that this node shows; empty: none
   std::optional<SlowLog> slow_;
   std::unique_ptr<EngineHome> home_;
   std::unique_ptr<Incarnations> incarnations_;

@@ -203,9 +203,11 @@ bool KvServerImpl::Alive() const {
 
 void KvServerImpl::ReloadTokens() {
   if (tokens_ == nullptr) return;
-  const std::string error(tokens_->Reload().message());
+  absl::Status read = tokens_->Reload();
+  read.Update(ReadPeerToken());
+  const std::string error(read.message());
   if (!error.empty() && error != tokens_error_) {
-    SLIPWAY_LOG(kWarn, "token file refused; the tokens from before stay in force",
+    SLIPWAY_LOG(kWarn, "token file refused; what it said before stays in force",
                 {{"error", error}});
   }
   tokens_error_ = error;

@@ -78,8 +78,8 @@ class Call final : public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::ByteBu
 
 class GrpcDialer final : public link::Dialer {
  public:
-  GrpcDialer(base::net::TlsOptions tls, std::string token, base::Files& files, base::Clock& clock,
-             link::Running running)
+  GrpcDialer(base::net::TlsOptions tls, std::function<std::string()> token, base::Files& files,
+             base::Clock& clock, link::Running running)
       : tls_(std::move(tls)),
         token_(std::move(token)),
         files_(files),
@@ -95,13 +95,13 @@ class GrpcDialer final : public link::Dialer {
     SLIPWAY_ASSIGN_OR_RETURN(auto channel,
                              base::net::Channel::Open(options, files_, clock_.Wall()));
     auto call = std::make_shared<Call>(std::move(channel), std::move(events), running_.Hold());
-    call->Begin(token_);
+    call->Begin(token_ ? token_() : "");
     return std::shared_ptr<link::ClientStream>(std::move(call));
   }
 
  private:
   const base::net::TlsOptions tls_;
-  const std::string token_;
+  const std::function<std::string()> token_;
   base::Files& files_;
   base::Clock& clock_;
   link::Running running_;
@@ -109,9 +109,9 @@ class GrpcDialer final : public link::Dialer {
 
 }  // namespace
 
-std::unique_ptr<link::Dialer> MakeGrpcDialer(base::net::TlsOptions tls, std::string token,
-                                             base::Files& files, base::Clock& clock,
-                                             link::Running running) {
+std::unique_ptr<link::Dialer> MakeGrpcDialer(base::net::TlsOptions tls,
+                                             std::function<std::string()> token, base::Files& files,
+                                             base::Clock& clock, link::Running running) {
   return std::make_unique<GrpcDialer>(std::move(tls), std::move(token), files, clock,
                                       std::move(running));
 }

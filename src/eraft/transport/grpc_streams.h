@@ -19,11 +19,11 @@
 namespace slipway::eraft {
 
 // Each Dial opens a channel of its own: so the name is looked up and the certificates are read
-// anew, and no connection that was given up is used again. `token`: what this node shows of itself
-// besides; empty: nothing. `files` and `clock` are borrowed; calls are counted in `running`.
-std::unique_ptr<link::Dialer> MakeGrpcDialer(base::net::TlsOptions tls, std::string token,
-                                             base::Files& files, base::Clock& clock,
-                                             link::Running running);
+// anew, and no connection that was given up is used again. `token`: as in
+// TransportOptions. `files` and `clock` are borrowed; calls are counted in `running`.
+std::unique_ptr<link::Dialer> MakeGrpcDialer(base::net::TlsOptions tls,
+                                             std::function<std::string()> token, base::Files& files,
+                                             base::Clock& clock, link::Running running);
 
 // Whether a caller may be a node at all, before it greets.
 using Admit = std::function<absl::Status(const base::net::Call&)>;
@@ -36,7 +36,7 @@ std::unique_ptr<base::net::Service> MakeTransportService(std::shared_ptr<link::I
 // The same by unary calls of raftpb.RaftService, each a message (E124).
 struct UnaryDialerOptions {
   base::net::TlsOptions tls;
-  std::string token;
+  std::function<std::string()> token;
   base::Files& files;
   base::Clock& clock;
   base::Random& random;

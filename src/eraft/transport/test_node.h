@@ -68,7 +68,7 @@ class TestNode {
         .certificate_required = options_.certificate_required,
         .bulk_bytes_max = options_.bulk_bytes_max};
     transport.cluster.fill(options_.cluster);
-    transport.token = options_.token;
+    transport.token = [this] { return options_.token; };
     transport.unary = options_.unary;
     if (!options_.wanted_token.empty()) {
       transport.admit = [wanted = "Bearer " + options_.wanted_token](const base::net::Call& call) {

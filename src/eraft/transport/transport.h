@@ -53,9 +53,10 @@ struct TransportOptions {
   // A stream that comes without a certificate which the Listener has checked is refused. For a
   // Listener that peers share with clients who need none (client_auth `request`).
   bool certificate_required = false;
-  // What this node shows of itself with each stream, as a bearer token; and what it asks of others'
-  // streams. Empty, null: nothing. Never logged.
-  std::string token;
+  // What this node shows of itself with each stream, as a bearer token, asked for when it is
+  // opened, from any thread; and what it asks of others' streams. Null, or an empty token: nothing.
+  // Never logged.
+  std::function<std::string()> token;
   std::function<absl::Status(const base::net::Call&)> admit;
   // Messages go as unary calls of raftpb.RaftService, for tests and whoever looks on (E124). Both
   // ways are taken, whatever is sent.

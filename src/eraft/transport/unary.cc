@@ -170,9 +170,9 @@ class UnaryDialer final : public link::Dialer {
     channel_options.connect_timeout = link::kConnectTimeout;
     SLIPWAY_ASSIGN_OR_RETURN(auto channel, base::net::Channel::Open(channel_options, options_.files,
                                                                     options_.clock.Wall()));
-    return std::make_shared<UnaryStream>(std::move(channel), options_.random.Next(), options_.token,
-                                         options_.clock, std::move(events),
-                                         link::Running(options_.running).Hold());
+    return std::make_shared<UnaryStream>(std::move(channel), options_.random.Next(),
+                                         options_.token ? options_.token() : "", options_.clock,
+                                         std::move(events), link::Running(options_.running).Hold());
   }
 
  private:
