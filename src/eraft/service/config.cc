@@ -335,6 +335,13 @@ absl::Status CheckPeersAreKnown(const Config& config) {
                 tls, "-client-auth require");
 }
 
+// Whether a certificate of a client is good for the peers' port, too.
+bool TakesClientsForPeers(const Config& config) {
+  const bool shared = config.peer_listen.empty() || config.peer_tls.cert.empty();
+  const base::net::TlsOptions& peers = shared ? config.tls : config.peer_tls;
+  return peers.ca == config.tls.ca && peers.allowed_sans.empty();
+}
+
 absl::Status CheckRest(const Config& config) {
   SLIPWAY_RETURN_IF_ERROR(CheckTls("tls", config.tls));
   SLIPWAY_RETURN_IF_ERROR(CheckTls("peer-tls", config.peer_tls));
@@ -420,6 +427,12 @@ absl::StatusOr<KvServerPlan> PlanKvServer(const KvServerConfig& config,
                                    : absl::StrCat("kvserver ", absl::StrJoin(plan.members, ",")));
   if (config.join && !plan.token_given) {
     return Refuse("--join", "true", "the cluster to join is named by --cluster-token");
+  }
+  if (!config.auth_token_file.empty() && config.peer_token_file.empty() &&
+      TakesClientsForPeers(config)) {
+    plan.warnings.push_back(
+        "whoever has a certificate that clients may have speaks as a member, whatever its token; "
+        "give --peer-token-file, or peers an authority of their own: --peer-listen, --peer-tls-ca");
   }
   if (plan.members.size() == 1 && !config.join) {
     plan.warnings.push_back("a cluster of one member: its loss is the loss of the data");

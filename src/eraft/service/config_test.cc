@@ -141,6 +141,25 @@ TEST_F(ConfigTest, WhatIsWrongIsNamedByFlagAndValue) {  // E10, E31
   }
 }
 
+TEST_F(ConfigTest, CertificatesOfClientsThatWouldDoForPeersAreWarnedOf) {  // E191
+  const auto warnings = [this](std::vector<std::string> more) {
+    std::vector<std::string> args = {"--auth-token-file", "t",      "--tls-cert", "c",
+                                     "--tls-key",         "k",      "--tls-ca",   "a",
+                                     "--tls-client-auth", "require"};
+    args.insert(args.end(), more.begin(), more.end());
+    return Run(args).settings.plan.warnings;
+  };
+  const auto peers = [](std::string ca) -> std::vector<std::string> {
+    return {"--peer-listen",          "127.0.0.1:7", "--peer-tls-cert", "c",
+            "--peer-tls-key",         "k",           "--peer-tls-ca",   std::move(ca),
+            "--peer-tls-client-auth", "require"};
+  };
+  EXPECT_THAT(warnings({}), ElementsAre(HasSubstr("speaks as a member")));
+  EXPECT_THAT(warnings(peers("a")), ElementsAre(HasSubstr("speaks as a member")));
+  EXPECT_THAT(warnings(peers("b")), IsEmpty());
+  EXPECT_THAT(warnings({"--peer-token-file", "p"}), IsEmpty());
+}
+
 TEST_F(ConfigTest, WithTokensPeersAreKnownByTokenOrCertificate) {  // E191
   EXPECT_EQ(Run({"--auth-token-file", "t", "--peer-token-file", "p"}).exit, 0);
   EXPECT_EQ(Run({"--auth-token-file", "t", "--tls-cert", "c", "--tls-key", "k", "--tls-ca", "a",
@@ -161,6 +180,37 @@ TEST_F(ConfigTest, AClusterIsNamedByItsMembersOrAToken) {  // E123
             Run({"-cluster", kThree, "--cluster-token", "blue"}).settings.plan.cluster);
   const std::string hex = base::ToHex(base::BytesView(by_members));
   EXPECT_EQ(ClusterIdOf(hex), by_members);
+}
+
+class NamedHost : public base::sim::Environment {
+ public:
+  explicit NamedHost(std::string name) : name_(std::move(name)) {}
+  std::string HostName() override { return name_; }
+
+ private:
+  const std::string name_;
+};
+
+TEST_F(ConfigTest, TheNumberOfAHostIsItsPlace) {  // E16
+  KvServerConfig config;
+  config.id = "auto";
+  config.cluster = {"kv-{0..10}.svc:6000"};
+  config.insecure = true;
+  for (const std::string name : {"kv-10", "kv-10.svc.cluster.local", "my-kv-10"}) {
+    NamedHost host(name);
+    const auto plan = PlanKvServer(config, host);
+    ASSERT_OK(plan) << name;
+    EXPECT_EQ(plan->id, 11u) << name;
+    EXPECT_EQ(plan->advertise, "kv-10.svc:6000") << name;
+  }
+  for (const auto& [name, text] : {std::pair("kv-11", "has 11 members; the last one has id 10"),
+                                   {"kv", "does not end with -NUMBER"},
+                                   {"kv-", "does not end with -NUMBER"},
+                                   {"kv-a", "not a number"}}) {
+    NamedHost host(name);
+    EXPECT_THAT(PlanKvServer(config, host), StatusIs(StatusCode::kInvalidArgument, HasSubstr(text)))
+        << name;
+  }
 }
 
 TEST_F(ConfigTest, OneMemberIsAllowedWithAWarning) {  // E21
