@@ -2,6 +2,8 @@
 
 #include "base/check.h"
 #include "bls12_381/bytes.h"
+#include "bls12_381/inverse.h"
+#include "bls12_381/power.h"
 
 namespace slipway::bls12_381 {
 namespace {
@@ -9,16 +11,15 @@ namespace {
 // 2^768 mod p: takes a plain integer into Montgomery form.
 constexpr Fp kR2 = {{0xf4df1f341c341746, 0x0a76e6a609d104f1, 0x8de5476c4c95b6d5, 0x67eb88a9939d83c0,
                      0x9a793e85b519952d, 0x11988fe592cae3aa}};
+// 2^1152 mod p.
+constexpr Fp kR3 = {{0xed48ac6bd94ca1e0, 0x315f831e03a7adf8, 0x9a53352a615e29dd, 0x34c04e5e921e1761,
+                     0x2512d43565724728, 0x0aa6346091755d4d}};
 // (p - 1) / 2, plain.
 constexpr uint64_t kHalf[6] = {0xdcff7fffffffd555, 0x0f55ffff58a9ffff, 0xb39869507b587b12,
                                0xb23ba5c279c2895f, 0x258dd3db21a5d66b, 0x0d0088f51cbff34d};
 // (p + 1) / 4, plain: the exponent of a square root, for p = 3 mod 4.
 constexpr uint64_t kSqrtExponent[6] = {0xee7fbfffffffeaab, 0x07aaffffac54ffff, 0xd9cc34a83dac3d89,
                                        0xd91dd2e13ce144af, 0x92c6e9ed90d2eb35, 0x0680447a8e5ff9a6};
-// p - 2, plain.
-constexpr uint64_t kInverseExponent[6] = {0xb9feffffffffaaa9, 0x1eabfffeb153ffff,
-                                          0x6730d2a0f6b0f624, 0x64774b84f38512bf,
-                                          0x4b1ba7b6434bacd7, 0x1a0111ea397fe69a};
 
 }  // namespace
 
@@ -66,7 +67,11 @@ Fp Fp::Half() const {
   return half;
 }
 
-Fp Fp::Inverse() const { return Pow(kInverseExponent); }
+Fp Fp::Inverse() const {
+  Fp inverse;  // of x * 2^384, so 2^768 is missing
+  internal::InverseModulo<6>(inverse.limb, limb, kFpModulus, kFpInverse);
+  return inverse * kR3;
+}
 
 std::optional<Fp> Fp::Sqrt() const {
   const Fp root = Pow(kSqrtExponent);
@@ -74,18 +79,7 @@ std::optional<Fp> Fp::Sqrt() const {
   return root;
 }
 
-Fp Fp::Pow(absl::Span<const uint64_t> exponent) const {
-  Fp power = One();
-  bool started = false;
-  for (size_t i = 64 * exponent.size(); i-- > 0;) {
-    if (started) power = power.Square();
-    if (((exponent[i / 64] >> (i % 64)) & 1) != 0) {
-      power = power * *this;
-      started = true;
-    }
-  }
-  return power;
-}
+Fp Fp::Pow(absl::Span<const uint64_t> exponent) const { return internal::PowerOf(*this, exponent); }
 
 void MulBatch(absl::Span<Fp> out, absl::Span<const Fp> a, absl::Span<const Fp> b) {
   SLIPWAY_CHECK(out.size() == a.size());

@@ -17,7 +17,7 @@ using testing::StoredFp;
 class FpTest : public testing::EachBackend {};
 SLIPWAY_EACH_BACKEND(FpTest);
 
-constexpr size_t kRandomCases = 2000;
+constexpr size_t kRandomCases = 10000;
 
 // What a product of stored values is: a * b / 2^384 mod p.
 BigInt MontgomeryOracle(const BigInt& product) {
@@ -66,6 +66,88 @@ TEST_P(FpTest, RandomValuesAgreeWithPlainIntegers) {
     ExpectArithmetic(StoredFp(testing::RandomInteger(random, 384) % P()),
                      StoredFp(testing::RandomInteger(random, 384) % P()));
     if (HasFailure()) return;
+  }
+}
+
+void ExpectInverse(const Fp& a) {
+  const Fp inverse = a.Inverse();
+  EXPECT_TRUE(Stored(inverse) < P());
+  EXPECT_TRUE(a.IsZero() ? inverse.IsZero() : (a * inverse).IsOne()) << Stored(a).ToHex();
+}
+
+TEST_P(FpTest, InversesTimesTheirElementAreOne) {
+  for (const BigInt& x : testing::Edges(P(), 384)) ExpectInverse(StoredFp(x));
+  std::mt19937_64 random(62);
+  for (int i = 0; i < 5000; ++i) {
+    ExpectInverse(StoredFp(testing::RandomInteger(random, 384) % P()));
+    ExpectInverse(Fp::FromUint64(static_cast<uint64_t>(i)));
+  }
+}
+
+TEST_P(FpTest, BatchInverseLeavesZerosAndInvertsTheRest) {
+  std::mt19937_64 random(7);
+  for (size_t size = 0; size < 20; ++size) {
+    std::vector<Fp> values(size);
+    for (Fp& x : values) {
+      x = random() % 4 == 0 ? Fp::Zero() : StoredFp(testing::RandomInteger(random, 384) % P());
+    }
+    std::vector<Fp> inverses = values;
+    BatchInverse(absl::MakeSpan(inverses));
+    for (size_t i = 0; i < size; ++i) EXPECT_EQ(inverses[i], values[i].Inverse());
+  }
+}
+
+// Of each pair x, -x one is the larger; a square has the roots that it was made of; -x^2 has none,
+// for -1 is no square modulo p = 3 mod 4.
+TEST_P(FpTest, RootsAreRootsAndNonSquaresHaveNone) {
+  std::vector<Fp> values;
+  for (const BigInt& x : testing::Edges(P(), 384)) values.push_back(StoredFp(x));
+  std::mt19937_64 random(4);
+  for (int i = 0; i < 200; ++i) {
+    values.push_back(StoredFp(testing::RandomInteger(random, 384) % P()));
+  }
+  for (const Fp& x : values) {
+    const std::optional<Fp> root = x.Square().Sqrt();
+    ASSERT_TRUE(root.has_value());
+    EXPECT_TRUE(*root == x || *root == -x);
+    if (x.IsZero()) continue;
+    EXPECT_FALSE((-x.Square()).Sqrt().has_value());
+    EXPECT_NE(x.IsLexicographicallyLargest(), (-x).IsLexicographicallyLargest());
+    EXPECT_EQ(x.IsLexicographicallyLargest(), (P() - BigInt(1)) / BigInt(2) < testing::ValueOf(x));
+  }
+}
+
+TEST_P(FpTest, PowersAgreeWithPlainIntegers) {
+  std::mt19937_64 random(5);
+  for (size_t bits = 0; bits <= 384; bits += 24) {
+    const BigInt x = testing::RandomInteger(random, 384) % P();
+    const BigInt exponent = testing::RandomInteger(random, bits);
+    uint64_t limbs[6];
+    ASSERT_TRUE(exponent.ToLimbs(limbs, 6));
+    uint64_t plain[6];
+    ASSERT_TRUE(x.ToLimbs(plain, 6));
+    EXPECT_EQ(testing::ValueOf(Fp::FromLimbs(plain).Pow(limbs)), testing::PowMod(x, exponent, P()));
+  }
+  EXPECT_TRUE(Fp::FromUint64(5).Pow({}).IsOne());
+}
+
+// K54's field part: 48 big-endian bytes, canonical or refused.
+TEST_P(FpTest, BytesAreBigEndianAndCanonical) {
+  std::vector<BigInt> values = testing::Edges(P(), 384);
+  std::mt19937_64 random(6);
+  for (int i = 0; i < 200; ++i) values.push_back(testing::RandomInteger(random, 384) % P());
+  for (const BigInt& x : values) {
+    uint8_t bytes[Fp::kBytes];
+    testing::WriteBytes(x, absl::MakeSpan(bytes));
+    const std::optional<Fp> parsed = Fp::FromBytes(bytes);
+    ASSERT_TRUE(parsed.has_value());
+    EXPECT_EQ(testing::ValueOf(*parsed), x);
+  }
+  const BigInt top = BigInt::PowerOfTwo(384) - BigInt(1);
+  for (const BigInt& x : {P(), P() + BigInt(1), P() + P(), BigInt::PowerOfTwo(381), top}) {
+    uint8_t bytes[Fp::kBytes];
+    testing::WriteBytes(x, absl::MakeSpan(bytes));
+    EXPECT_FALSE(Fp::FromBytes(bytes).has_value()) << x.ToHex();
   }
 }
 

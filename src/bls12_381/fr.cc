@@ -4,6 +4,8 @@
 
 #include "base/check.h"
 #include "bls12_381/bytes.h"
+#include "bls12_381/inverse.h"
+#include "bls12_381/power.h"
 
 namespace slipway::bls12_381 {
 namespace {
@@ -11,9 +13,9 @@ namespace {
 // 2^512 mod r: takes a plain integer into Montgomery form.
 constexpr Fr kR2 = {
     {0xc999e990f3f29c6d, 0x2b6cedcb87925c23, 0x05d314967254398f, 0x0748d9d99f59ff11}};
-// r - 2, plain.
-constexpr uint64_t kInverseExponent[4] = {0xfffffffeffffffff, 0x53bda402fffe5bfe,
-                                          0x3339d80809a1d805, 0x73eda753299d7d48};
+// 2^768 mod r.
+constexpr Fr kR3 = {
+    {0xc62c1807439b73af, 0x1b3e0d188cf06990, 0x73d13c71c7b5f418, 0x6e2a5bb9c8db33e9}};
 // 7^((r - 1) / 2^32): of order 2^32.
 constexpr Fr kRoot32 = {
     {0xb9b58d8c5f0e466a, 0x5b1b4c801819d7ec, 0x0af53ae352a31e64, 0x5bf3adda19e9b27b}};
@@ -75,7 +77,11 @@ Fr Fr::RootOfUnity(int log2_size) {
   return root;
 }
 
-Fr Fr::Inverse() const { return Pow(kInverseExponent); }
+Fr Fr::Inverse() const {
+  Fr inverse;  // of x * 2^256, so 2^512 is missing
+  internal::InverseModulo<4>(inverse.limb, limb, kFrModulus, kFrInverse);
+  return inverse * kR3;
+}
 
 // Tonelli and Shanks: with r - 1 = odd * 2^32, x^((odd + 1) / 2) is a root up to a root of unity,
 // whose bits come out one a round.
@@ -100,17 +106,6 @@ std::optional<Fr> Fr::Sqrt() const {
   return root;
 }
 
-Fr Fr::Pow(absl::Span<const uint64_t> exponent) const {
-  Fr power = One();
-  bool started = false;
-  for (size_t i = 64 * exponent.size(); i-- > 0;) {
-    if (started) power = power.Square();
-    if (((exponent[i / 64] >> (i % 64)) & 1) != 0) {
-      power = power * *this;
-      started = true;
-    }
-  }
-  return power;
-}
+Fr Fr::Pow(absl::Span<const uint64_t> exponent) const { return internal::PowerOf(*this, exponent); }
 
 }  // namespace slipway::bls12_381

@@ -17,7 +17,7 @@ using testing::StoredFr;
 class FrTest : public testing::EachBackend {};
 SLIPWAY_EACH_BACKEND(FrTest);
 
-constexpr size_t kRandomCases = 2000;
+constexpr size_t kRandomCases = 10000;
 
 BigInt MontgomeryOracle(const BigInt& product) {
   static const BigInt inverse =
@@ -50,6 +50,100 @@ TEST_P(FrTest, RandomValuesAgreeWithPlainIntegers) {
     ExpectArithmetic(StoredFr(testing::RandomInteger(random, 256) % R()),
                      StoredFr(testing::RandomInteger(random, 256) % R()));
     if (HasFailure()) return;
+  }
+}
+
+void ExpectInverse(const Fr& a) {
+  const Fr inverse = a.Inverse();
+  EXPECT_TRUE(Stored(inverse) < R());
+  EXPECT_TRUE(a.IsZero() ? inverse.IsZero() : (a * inverse).IsOne()) << Stored(a).ToHex();
+}
+
+TEST_P(FrTest, InversesTimesTheirElementAreOne) {
+  for (const BigInt& x : testing::Edges(R(), 256)) ExpectInverse(StoredFr(x));
+  std::mt19937_64 random(62);
+  for (int i = 0; i < 5000; ++i) {
+    ExpectInverse(StoredFr(testing::RandomInteger(random, 256) % R()));
+    ExpectInverse(Fr::FromUint64(static_cast<uint64_t>(i)));
+  }
+}
+
+TEST_P(FrTest, BatchInverseLeavesZerosAndInvertsTheRest) {
+  std::mt19937_64 random(7);
+  for (size_t size = 0; size < 20; ++size) {
+    std::vector<Fr> values(size);
+    for (Fr& x : values) {
+      x = random() % 4 == 0 ? Fr::Zero() : StoredFr(testing::RandomInteger(random, 256) % R());
+    }
+    std::vector<Fr> inverses = values;
+    BatchInverse(absl::MakeSpan(inverses));
+    for (size_t i = 0; i < size; ++i) EXPECT_EQ(inverses[i], values[i].Inverse());
+  }
+}
+
+// 7 generates the whole group: no odd power of it is a square.
+TEST_P(FrTest, RootsAreRootsAndNonSquaresHaveNone) {
+  std::vector<Fr> values;
+  for (const BigInt& x : testing::Edges(R(), 256)) values.push_back(StoredFr(x));
+  std::mt19937_64 random(4);
+  for (int i = 0; i < 200; ++i) {
+    values.push_back(StoredFr(testing::RandomInteger(random, 256) % R()));
+  }
+  for (const Fr& x : values) {
+    const std::optional<Fr> root = x.Square().Sqrt();
+    ASSERT_TRUE(root.has_value());
+    EXPECT_TRUE(*root == x || *root == -x);
+    if (x.IsZero()) continue;
+    EXPECT_FALSE((x.Square() * Fr::FromUint64(7)).Sqrt().has_value());
+  }
+}
+
+TEST_P(FrTest, PowersAgreeWithPlainIntegers) {
+  std::mt19937_64 random(5);
+  for (size_t bits = 0; bits <= 256; bits += 16) {
+    const BigInt x = testing::RandomInteger(random, 256) % R();
+    const BigInt exponent = testing::RandomInteger(random, bits);
+    uint64_t limbs[4];
+    ASSERT_TRUE(exponent.ToLimbs(limbs, 4));
+    std::array<uint64_t, 4> plain;
+    ASSERT_TRUE(x.ToLimbs(plain.data(), 4));
+    EXPECT_EQ(testing::ValueOf(Fr::FromLimbs(plain).Pow(limbs)), testing::PowMod(x, exponent, R()));
+  }
+}
+
+// K53: 32 big-endian bytes, below r or refused.
+TEST_P(FrTest, BytesAreBigEndianAndCanonical) {
+  std::vector<BigInt> values = testing::Edges(R(), 256);
+  std::mt19937_64 random(6);
+  for (int i = 0; i < 200; ++i) values.push_back(testing::RandomInteger(random, 256) % R());
+  for (const BigInt& x : values) {
+    uint8_t bytes[Fr::kBytes];
+    testing::WriteBytes(x, absl::MakeSpan(bytes));
+    const std::optional<Fr> parsed = Fr::FromBytes(bytes);
+    ASSERT_TRUE(parsed.has_value());
+    EXPECT_EQ(testing::ValueOf(*parsed), x);
+    const std::array<uint64_t, 4> limbs = parsed->ToLimbs();
+    EXPECT_EQ(BigInt::FromLimbs(limbs.data(), 4), x);
+    EXPECT_EQ(Fr::FromLimbs(limbs), *parsed);
+  }
+  const BigInt top = BigInt::PowerOfTwo(256) - BigInt(1);
+  for (const BigInt& x : {R(), R() + BigInt(1), R() + R(), BigInt::PowerOfTwo(255), top}) {
+    uint8_t bytes[Fr::kBytes];
+    testing::WriteBytes(x, absl::MakeSpan(bytes));
+    EXPECT_FALSE(Fr::FromBytes(bytes).has_value()) << x.ToHex();
+  }
+}
+
+// K53: a hash of any length becomes the integer modulo r.
+TEST_P(FrTest, BytesOfAnyLengthAreReduced) {
+  std::mt19937_64 random(8);
+  EXPECT_TRUE(Fr::FromBytesReduced({}).IsZero());
+  for (size_t size = 1; size <= 100; ++size) {
+    const BigInt x = size % 3 == 0 ? BigInt::PowerOfTwo(8 * size) - BigInt(1)
+                                   : testing::RandomInteger(random, 8 * size);
+    std::vector<uint8_t> bytes(size);
+    testing::WriteBytes(x, absl::MakeSpan(bytes));
+    EXPECT_EQ(testing::ValueOf(Fr::FromBytesReduced(bytes)), x % R());
   }
 }
 

@@ -115,29 +115,38 @@ class BigInt {
   // Long division, bit by bit.
   friend BigInt operator%(const BigInt& a, const BigInt& modulus) {
     BigInt rest;
-    for (size_t i = a.BitCount(); i-- > 0;) {
-      rest = rest + rest;
-      if (a.Bit(i)) rest = rest + BigInt(1);
-      if (!(rest < modulus)) rest = rest - modulus;
-    }
+    for (size_t i = a.BitCount(); i-- > 0;) rest.AppendBit(a.Bit(i), modulus);
     return rest;
   }
   friend BigInt operator/(const BigInt& a, const BigInt& divisor) {
     BigInt quotient;
     BigInt rest;
     for (size_t i = a.BitCount(); i-- > 0;) {
-      rest = rest + rest;
-      quotient = quotient + quotient;
-      if (a.Bit(i)) rest = rest + BigInt(1);
-      if (!(rest < divisor)) {
-        rest = rest - divisor;
-        quotient = quotient + BigInt(1);
-      }
+      quotient = quotient + quotient + BigInt(rest.AppendBit(a.Bit(i), divisor) ? 1 : 0);
     }
     return quotient;
   }
 
  private:
+  // *this = 2 * *this + bit, less `modulus` if that is not below it; whether it was taken off.
+  bool AppendBit(bool bit, const BigInt& modulus) {
+    uint32_t carry = bit ? 1 : 0;
+    for (uint32_t& digit : digits_) {
+      const uint32_t top = digit >> 31;
+      digit = (digit << 1) | carry;
+      carry = top;
+    }
+    if (carry != 0) digits_.push_back(carry);
+    if (*this < modulus) return false;
+    int64_t borrow = 0;
+    for (size_t i = 0; i < digits_.size(); ++i) {
+      borrow += int64_t{digits_[i]} - int64_t{modulus.Digit(i)};
+      digits_[i] = static_cast<uint32_t>(borrow);
+      borrow >>= 32;
+    }
+    Trim();
+    return true;
+  }
   uint32_t Digit(size_t i) const { return i < digits_.size() ? digits_[i] : 0; }
   void Trim() {
     while (!digits_.empty() && digits_.back() == 0) digits_.pop_back();

@@ -52,9 +52,19 @@ BigInt ValueOf(const Field& a) {
   return value;
 }
 
+// `value` as big-endian bytes that fill `bytes`.
+inline void WriteBytes(BigInt value, absl::Span<uint8_t> bytes) {
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    uint8_t byte = 0;
+    for (size_t bit = 0; bit < 8; ++bit)
+      byte |= static_cast<uint8_t>(value.Bit(8 * i + bit) << bit);
+    bytes[bytes.size() - 1 - i] = byte;
+  }
+}
+
 // A random integer below 2^bits with, often, long runs of zeros or ones.
 inline BigInt RandomInteger(std::mt19937_64& random, size_t bits) {
-  uint64_t limbs[16] = {};
+  uint64_t limbs[16] = {};  // 1024 bits at most
   const bool runs = random() % 4 == 0;
   for (size_t i = 0; i < (bits + 63) / 64; ++i) {
     limbs[i] = runs ? (random() % 2 == 0 ? 0 : ~uint64_t{0}) : random();
