@@ -2,6 +2,7 @@
 // (portable, adx, ifma; default: the best). One thread.
 #include <benchmark/benchmark.h>
 
+#include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <random>
@@ -86,6 +87,24 @@ void BM_SubgroupCheck(benchmark::State& state) {
   for (auto _ : state) benchmark::DoNotOptimize(point.IsInSubgroup());
 }
 BENCHMARK(BM_SubgroupCheck)->Unit(benchmark::kMicrosecond);
+
+// Decompression with the subgroup check, a list at a time; items/s is points a second.
+void BM_DecompressList(benchmark::State& state) {
+  const std::vector<G1Affine> points = Points(static_cast<size_t>(state.range(0)));
+  std::vector<std::array<uint8_t, kG1Bytes>> bytes(points.size());
+  std::vector<absl::Span<const uint8_t>> views;
+  for (size_t i = 0; i < points.size(); ++i) {
+    Compress(points[i], absl::MakeSpan(bytes[i]));
+    views.emplace_back(bytes[i]);
+  }
+  std::vector<G1Affine> decoded(points.size());
+  std::vector<PointError> errors(points.size());
+  for (auto _ : state) {
+    DecompressG1List(views, absl::MakeSpan(decoded), absl::MakeSpan(errors));
+  }
+  state.SetItemsProcessed(state.iterations() * state.range(0));
+}
+BENCHMARK(BM_DecompressList)->Arg(1)->Arg(16)->Arg(32)->Arg(128)->Unit(benchmark::kMicrosecond);
 
 void BM_MillerLoop(benchmark::State& state) {
   const auto count = static_cast<size_t>(state.range(0));

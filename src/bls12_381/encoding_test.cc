@@ -161,6 +161,46 @@ TEST_P(EncodingTest, RandomBytesDecodeToWhatEncodesToThem) {
   EXPECT_GT(decoded_points, 100);
 }
 
+TEST_P(EncodingTest, AListIsDecodedAsItsPointsAre) {
+  // All kinds of bytes in lists around the lengths where the way of working changes.
+  std::vector<Bytes> kinds = {{},
+                              Bytes(47),
+                              Bytes(48),
+                              FromHex("c0" + std::string(94, '0')),
+                              FromHex("e0" + std::string(94, '0')),
+                              FromHex("80" + std::string(94, '0')),
+                              FromHex("a0" + std::string(94, '0')),
+                              FromHex("80" + std::string(93, '0') + "1"),
+                              FromHex("9a" + std::string(kModulus + 2)),
+                              FromHex(kG1Generator)};
+  for (int i = 0; i < 3; ++i) kinds.push_back(Compressed(testing::RandomCurvePoint1(random_)));
+  for (int i = 0; i < 12; ++i) kinds.push_back(Compressed(testing::RandomG1(random_)));
+  for (const size_t count : {0, 1, 15, 16, 17, 63, 255, 256, 257, 272, 300}) {
+    std::vector<Bytes> list(count);
+    std::vector<absl::Span<const uint8_t>> views;
+    for (Bytes& bytes : list) {
+      bytes = kinds[random_() % kinds.size()];
+      views.emplace_back(bytes);
+    }
+    const G1Affine untouched = testing::OrderThree();
+    std::vector<G1Affine> points(count, untouched);
+    std::vector<PointError> errors(count);
+    DecompressG1List(views, absl::MakeSpan(points), absl::MakeSpan(errors));
+    for (size_t i = 0; i < count; ++i) {
+      G1Affine point = untouched;
+      ASSERT_EQ(errors[i], DecompressG1(list[i], &point)) << base::ToHex(list[i]);
+      ASSERT_EQ(points[i], point);
+    }
+  }
+  // Nothing in the list has an x.
+  const std::vector<absl::Span<const uint8_t>> views(20, kinds[3]);
+  std::vector<G1Affine> points(20);
+  std::vector<PointError> errors(20);
+  DecompressG1List(views, absl::MakeSpan(points), absl::MakeSpan(errors));
+  EXPECT_EQ(errors[19], PointError::kOk);
+  EXPECT_EQ(points[19], G1Affine::Identity());
+}
+
 TEST_P(EncodingTest, EachErrorHasAText) {
   for (int i = 0; i <= static_cast<int>(PointError::kNotInSubgroup); ++i) {
     EXPECT_NE(PointErrorText(static_cast<PointError>(i)), "is malformed");
