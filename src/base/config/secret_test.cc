@@ -16,8 +16,6 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
-using testing::IsOk;
 using ::testing::Not;
 using testing::StatusIs;
 

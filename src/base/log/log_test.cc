@@ -17,10 +17,8 @@
 namespace slipway::base {
 namespace {
 
-using ::testing::ElementsAre;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
-using testing::IsOk;
 using testing::IsOkAndHolds;
 using ::testing::MatchesRegex;
 using testing::StatusIs;

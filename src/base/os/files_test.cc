@@ -26,7 +26,6 @@ using absl::StatusCode;
 using ::testing::AllOf;
 using testing::FilesContract;
 using ::testing::HasSubstr;
-using testing::IsOk;
 using testing::IsOkAndHolds;
 using ::testing::StartsWith;
 using testing::StatusIs;

@@ -18,7 +18,6 @@ namespace slipway::base::os {
 namespace {
 
 using ::testing::HasSubstr;
-using testing::IsOk;
 using testing::StatusIs;
 
 // A door that jobs wait at until the test opens it.

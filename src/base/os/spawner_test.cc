@@ -23,8 +23,6 @@ namespace {
 
 using absl::StatusCode;
 using ::testing::HasSubstr;
-using testing::IsOk;
-using ::testing::Not;
 using testing::StatusIs;
 using testing::TempDir;
 

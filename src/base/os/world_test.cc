@@ -18,7 +18,6 @@ namespace {
 
 using ::testing::HasSubstr;
 using testing::IsOk;
-using testing::IsOkAndHolds;
 using testing::StatusIs;
 using testing::TempDir;
 

@@ -15,7 +15,6 @@
 namespace slipway::base {
 namespace {
 
-using ::slipway::base::testing::IsOkAndHolds;
 using ::slipway::base::testing::StatusIs;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;

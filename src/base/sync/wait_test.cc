@@ -14,7 +14,6 @@ namespace slipway::base {
 namespace {
 
 using ::testing::Each;
-using testing::IsOk;
 using testing::StatusIs;
 
 TEST(JobGroup, WaiterRunsTheJobsWhereNobodyElseDoes) {

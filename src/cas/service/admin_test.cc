@@ -11,7 +11,6 @@
 namespace slipway::cas {
 namespace {
 
-using base::testing::IsOk;
 using base::testing::StatusIs;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;

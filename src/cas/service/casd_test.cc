@@ -36,7 +36,6 @@ using base::testing::StatusIs;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::Not;
 
 // ---- Configuration ----
 

@@ -19,7 +19,6 @@ using base::testing::StatusIs;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
-using ::testing::Optional;
 using ::testing::SizeIs;
 
 class SimDiskWorld : public BlobStoreWorld {

@@ -21,7 +21,6 @@ namespace {
 
 using base::testing::IsOk;
 using base::testing::TempDir;
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 base::World& World() {

@@ -28,8 +28,6 @@ namespace {
 using base::testing::IsOk;
 using base::testing::TempDir;
 using ::testing::ElementsAre;
-using ::testing::HasSubstr;
-using ::testing::Pair;
 
 base::os::World& Os() {
   static base::os::World& world = *new base::os::World({.pool_threads = 3, .block_signals = false});

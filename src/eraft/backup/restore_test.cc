@@ -17,7 +17,6 @@ namespace {
 using absl::StatusCode;
 using base::sim::Loss;
 using base::testing::StatusIs;
-using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 class RestoreTest : public ::testing::Test {

@@ -30,7 +30,6 @@ using base::testing::StatusIs;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 
 using MRole = MembershipRequest::Role;
 

@@ -21,7 +21,6 @@ namespace {
 
 using base::testing::IsOkAndHolds;
 using base::testing::StatusIs;
-using ::testing::ElementsAre;
 using ::testing::Eq;
 using ::testing::HasSubstr;
 using ::testing::Optional;

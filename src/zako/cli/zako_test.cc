@@ -25,7 +25,6 @@ namespace slipway::zako::cli {
 namespace {
 
 using ::slipway::base::testing::IsOkAndHolds;
-using ::slipway::base::testing::StatusIs;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;

@@ -17,7 +17,6 @@ namespace slipway::base::net {
 namespace {
 
 using ::slipway::base::testing::IsOkAndHolds;
-using ::slipway::base::testing::StatusIs;
 
 // Forwards one connection to a server, until it is told to forget about it: then neither side hears
 // anything any more, no end either, as when a cable is pulled.

@@ -8,7 +8,6 @@ namespace slipway::cas {
 namespace {
 
 using absl::StatusCode;
-using base::testing::IsOk;
 using base::testing::IsOkAndHolds;
 using base::testing::StatusIs;
 using ::testing::AllOf;
