@@ -151,6 +151,7 @@ TEST(Metrics, ManyThreadsLoseNoCount) {
   Counter& counter = metrics.AddCounter("a_total", "Things.");
   Histogram& histogram = metrics.AddHistogram("h_seconds", "Time.");
   std::vector<std::thread> threads;
+  threads.reserve(4);
   for (int t = 0; t < 4; ++t) {
     threads.emplace_back([&, t] {
       for (int i = 0; i < 500; ++i) {
