@@ -229,6 +229,10 @@ TEST_F(AdminTest, HealthIsZeroOrOne) {  // E12, E28
   EXPECT_EQ(one.exit, 1);
   EXPECT_THAT(one.out, HasSubstr("b:1 is not: NOT_SERVING\n"));
   EXPECT_THAT(one.err, HasSubstr("1 of 3 nodes do not serve"));
+  cluster_.health[1] = base::MakeError(absl::StatusCode::kFailedPrecondition, "server expects TLS",
+                                       {"", "give --tls-ca FILE"});
+  EXPECT_THAT(Run("health").err, HasSubstr("hint: give --tls-ca FILE"));
+  cluster_.health[1] = absl::FailedPreconditionError("NOT_SERVING");
   cluster_.infos[1]->phase = "draining";
   cluster_.infos[1]->not_ready = {"leader: no leader is known"};
   EXPECT_THAT(Run("health").out,
@@ -336,6 +340,19 @@ TEST_F(AdminTest, DoctorHasNothingToSayOfAClusterThatIsWell) {  // E35
     EXPECT_EQ(finding.verdict, base::cli::Doctor::Verdict::kOk) << finding.text;
   }
   EXPECT_GE(doctor.findings().size(), 10);
+}
+
+TEST_F(AdminTest, DoctorKnowsAMajorityThatLostItsData) {  // E35
+  const std::string refusal = "its data are not those that it had; if they were lost";
+  for (auto& group : cluster_.groups) {
+    group->role = "Follower";
+    group->leader = 0;
+  }
+  cluster_.infos[0]->peers[0].error = absl::StrCat("greet node 2: ", refusal);
+  EXPECT_THAT(Of("quorum"), HasSubstr("-> start enough nodes for a majority"));
+  cluster_.infos[2]->peers[0].error = absl::StrCat("greet node 3: ", refusal);
+  EXPECT_THAT(Of("quorum"), HasSubstr("nodes 2, 3 of 3 voters lost their data -> start them with"));
+  EXPECT_THAT(Of("quorum"), HasSubstr("eraftctl unsafe-recover"));
 }
 
 TEST_F(AdminTest, DoctorFindsEachTroubleAndARemedy) {  // E35

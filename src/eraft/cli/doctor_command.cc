@@ -33,6 +33,7 @@ constexpr absl::Duration kCertificateWarn = absl::Hours(14 * 24);
 constexpr uint64_t kLagWarn = 4096;             // entries; as readiness has it (E28)
 constexpr uint64_t kSnapshotWarn = 10'000'000;  // entries since the last
 constexpr absl::Duration kWatch = absl::Seconds(1);
+constexpr char kOtherData[] = "its data are not those that it had";  // how a node refuses another
 
 // Nodes by what is to be said of them; one line for all that are well.
 class Per {
@@ -85,7 +86,7 @@ void Reachability(const Infos& infos, Doctor& doctor) {
       if (peer.reachable) continue;
       between.Fail(absl::StrCat("node ", node.answer->node, " does not reach node ", peer.node,
                                 " at ", peer.address, peer.error.empty() ? "" : ": ", peer.error),
-                   absl::StrContains(peer.error, "its data are not those that it had")
+                   absl::StrContains(peer.error, kOtherData)
                        ? "one of the two lost its data: a leader with --auto-repair takes it in "
                          "again, else eraftctl member remove and add"
                    : absl::StrContains(peer.error, "knows no such member")
@@ -147,6 +148,40 @@ void Clocks(const Infos& infos, Doctor& doctor) {
   }
 }
 
+// The voters whose data others do not know as theirs.
+std::vector<uint64_t> LostData(const Infos& infos, const GroupInfo& group) {
+  std::set<uint64_t> lost;
+  for (const auto& node : infos) {
+    if (!node.answer.ok()) continue;
+    for (const client::PeerInfo& peer : node.answer->peers) {
+      for (const MemberInfo& member : group.members) {
+        const std::string refusal = absl::StrCat("greet node ", member.node, ": ", kOtherData);
+        const bool votes = member.role != MemberRole::kLearner;
+        if (votes && absl::StrContains(peer.error, refusal)) lost.insert(member.node);
+      }
+    }
+  }
+  return {lost.begin(), lost.end()};
+}
+
+void NobodyLeads(const Infos& infos, const GroupInfo& group, Doctor& doctor) {
+  const std::string text =
+      absl::StrCat("nobody who answers leads; the highest term is ", group.term);
+  const auto voters =
+      std::count_if(group.members.begin(), group.members.end(),
+                    [](const MemberInfo& member) { return member.role != MemberRole::kLearner; });
+  const std::vector<uint64_t> lost = LostData(infos, group);
+  if (lost.empty() || lost.size() * 2 < static_cast<size_t>(voters)) {
+    return doctor.Fail("quorum", text,
+                       "start enough nodes for a majority, and let them reach each other");
+  }
+  doctor.Fail("quorum",
+              absl::StrCat(text, ", and nodes ", absl::StrJoin(lost, ", "), " of ", voters,
+                           " voters lost their data"),
+              "start them with the data that they had; where those are gone for good, eraftctl "
+              "unsafe-recover on a node that has its own, or restore a backup");
+}
+
 void Quorum(const Infos& infos, const Groups& groups, Doctor& doctor) {
   const auto group = GroupOf(groups);
   if (!group.ok()) {
@@ -161,11 +196,7 @@ void Quorum(const Infos& infos, const Groups& groups, Doctor& doctor) {
         absl::StrCat("node ", group->leader, " leads, and it is not among ", "those who answer"),
         "give its address in --addrs, too; eraftctl member list shows it");
   }
-  if (group->role != "Leader") {
-    return doctor.Fail("quorum",
-                       absl::StrCat("nobody who answers leads; the highest term is ", group->term),
-                       "start enough nodes for a majority, and let them reach each other");
-  }
+  if (group->role != "Leader") return NobodyLeads(infos, *group, doctor);
   size_t voters = 0, active = 0;
   std::vector<std::string> silent;
   for (const MemberInfo& member : group->members) {
