@@ -151,7 +151,7 @@ class AdminTest : public ::testing::Test {
     base::cli::Streams streams{in, out, err};
     EraftCtl tool("1.2.3",
                   [this](const client::ConnectOptions&, base::World&,
-                         base::CancelToken) -> base::Owned<client::AdminClient> {
+                         const base::CancelToken&) -> base::Owned<client::AdminClient> {
                     return std::make_unique<FakeAdmin>(cluster_);
                   });
     Result result;
