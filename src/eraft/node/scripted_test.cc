@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
 #include <string>
 
 #include "absl/strings/match.h"
@@ -120,6 +121,33 @@ TEST(NodeScript, WhoDoesNotLeadOffersNoSnapshot) {
   node.Take(2, MessageTo(1, 2, raft::MessageKind::kHeartbeat, 9));
   node.RunFor(absl::Seconds(2));
   EXPECT_THAT(node.Sent<SnapshotOffer>(), IsEmpty());
+}
+
+// E161: a peer without room says so for days.
+TEST(NodeScript, APeerThatIsBusyKeepsNobodyWaiting) {
+  NodeOptions options = KeepsNoLog();
+  options.snapshot_transfers_max = 1;
+  ScriptedNode node(1, Voters({1}), options);
+  ASSERT_NO_FATAL_FAILURE(node.Lead());
+  for (int i = 0; i < 5; ++i) node.Put(absl::StrCat(i));
+  raft::Membership with_learners = Voters({1});
+  with_learners.learners = {2, 3};
+  ASSERT_OK(node.node().ProposeMembership(kTestGroup, with_learners));
+  node.RunFor(absl::Milliseconds(50));
+  node.Compact();
+  node.AskForEverything(2);
+  node.AskForEverything(3);
+  std::map<raft::NodeId, int> offers;
+  for (int turn = 0; turn < 50; ++turn) {
+    node.RunFor(absl::Milliseconds(250));
+    for (const SnapshotOffer& offer : node.Sent<SnapshotOffer>()) {
+      ++offers[offer.message.to];
+      node.Take(offer.message.to, SnapshotAnswer{offer.transfer, SnapshotReply::kBusy});
+    }
+    node.Forget();
+  }
+  EXPECT_GT(offers[2], 1);
+  EXPECT_GT(offers[3], 1);
 }
 
 // E114: a part that was being read when the log failed is not sent, and nothing begins any more.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/mutant.h"
 #include "base/status.h"
 #include "eraft/node/group.h"
 #include "eraft/node/limits.h"
@@ -44,7 +45,7 @@ void SnapshotSender::Tick() {
 void SnapshotSender::Start() {
   NodeContext& context = group_.context();
   if (context.sending >= context.options.snapshot_transfers_max) return;
-  if (!group_.snapshot().has_value()) return;
+  if (!group_.snapshot().has_value() || context.now() < again_) return;
   name_ = group_.snapshot();
   state_ = State::kOpening;
   ++context.sending;
@@ -131,10 +132,7 @@ void SnapshotSender::OnAnswer(const SnapshotAnswer& answer) {
     case SnapshotReply::kDone:
       return Finish(/*ok=*/true);
     case SnapshotReply::kBusy:
-      heard_ = sent_ = group_.context().now();  // offered again after a while
-      // It had begun, and has no room for the rest: what it took before it keeps.
-      if (state_ == State::kSending) Rename();
-      return;
+      return Wait();
     case SnapshotReply::kRestart:
       suspect_ = ++attempts_ > kSnapshotAttemptsMax;
       if (suspect_) return Finish(/*ok=*/false);
@@ -142,6 +140,21 @@ void SnapshotSender::OnAnswer(const SnapshotAnswer& answer) {
     case SnapshotReply::kRefused:
       return Finish(/*ok=*/false);
   }
+}
+
+// Offered again after a while, by another name; of what it took of this one it keeps what is whole.
+// A peer without room may wait for days: whoever else needs a snapshot has its turn meanwhile.
+void SnapshotSender::Wait() {
+  NodeContext& context = group_.context();
+  Rename();
+  if (SLIPWAY_MUTANT("node-busy-peer-keeps-turn")) {
+    heard_ = sent_ = context.now();
+    return;
+  }
+  --context.sending;
+  state_ = State::kQueued;
+  name_.reset();  // there may be a newer one then
+  again_ = context.now() + context.election_timeout();
 }
 
 void SnapshotSender::Begin(uint64_t file) {

@@ -53,6 +53,7 @@ class SnapshotSender {
   void OnOpened(absl::StatusOr<Opened> opened);
   void Rename();
   void Offer();
+  void Wait();
   void Begin(uint64_t file);
   void OnTaken(uint64_t next);
   void Fill();
@@ -81,9 +82,10 @@ class SnapshotSender {
   uint64_t first_ = 0;
   int attempts_ = 0;
   bool suspect_ = false;
-  absl::Duration heard_;       // when the peer last moved on
-  absl::Duration sent_;        // when something was last sent
-  absl::Duration not_before_;  // by the rate
+  absl::Duration heard_;                              // when the peer last moved on
+  absl::Duration sent_;                               // when something was last sent
+  absl::Duration not_before_;                         // by the rate
+  absl::Duration again_ = -absl::InfiniteDuration();  // queued until then: the peer was busy
 };
 
 }  // namespace slipway::eraft
