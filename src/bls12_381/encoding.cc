@@ -7,7 +7,6 @@
 
 #include "base/check.h"
 #include "base/mutant.h"
-#include "bls12_381/backend.h"
 #include "bls12_381/bucket_sums.h"
 #include "bls12_381/curve_constants.h"
 
@@ -72,8 +71,7 @@ uint8_t FlagsOf(const AffinePoint<F>& point) {
 
 // ---- Lists: the same steps for many points side by side ----
 
-// With the vector back end a list is worth its set-up from so many points on; so many are worked on
-// at once.
+// From so many points on a list is worth its set-up, and so many are worked on at once.
 constexpr size_t kListMin = 16;
 constexpr size_t kListMax = 256;
 
@@ -280,7 +278,7 @@ void DecompressG1List(absl::Span<const absl::Span<const uint8_t>> bytes,
   SLIPWAY_CHECK(errors.size() == bytes.size());
   for (size_t at = 0; at < bytes.size(); at += kListMax) {
     const auto part = bytes.subspan(at, kListMax);
-    if (part.size() >= kListMin && ActiveBackend() == CpuBackend::kIfma) {
+    if (part.size() >= kListMin) {
       DecompressPart(part, points.subspan(at, kListMax), errors.subspan(at, kListMax));
       continue;
     }
