@@ -368,6 +368,9 @@ class Operation(OneKvserver):
         node = self.leader("--quota-bytes", "1MiB", engine="rocksdb")  # the log alone is larger
         kv_rig.eventually(lambda: node.admin("Alarms", admin.AlarmsRequest(), admin.AlarmsResponse).alarms == ["QUOTA"],
                           "the alarm")
+        metrics = node.http("/metrics")[1]
+        self.assertIn('eraft_alarm{type="QUOTA"} 1', metrics)
+        self.assertIn('eraft_alarm{type="NOSPACE"} 0', metrics)  # there before it is raised, for rules of alerts
         self.assertEqual(node.command_call(kv.PUT, b"k", b"v")[0], "ErrTimeout")
         self.assertEqual(node.command_call(kv.GET, b"k")[0], "ErrNoKey")
         told = subprocess.run([str(rig.BUILD / "bin" / "kvclient"), "-op", "put", "-key", "k", "-value", "v", "-addrs",

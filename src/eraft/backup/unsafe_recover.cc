@@ -56,7 +56,7 @@ absl::Status UnsafeRecovery::Look() {
   create.create = true;
   create.mode = 0600;
   SLIPWAY_ASSIGN_OR_RETURN(lock_, dir_->Open(kLockName, create));
-  SLIPWAY_RETURN_IF_ERROR(lock_->TryLock());
+  SLIPWAY_RETURN_IF_ERROR(base::WithInfo(lock_->TryLock(), {"", "stop that process first"}));
   const auto members = base::ReadFile(*dir_, kMembersName, kMembersBytesMax);
   if (members.ok()) {
     SLIPWAY_ASSIGN_OR_RETURN(found_.addresses, DecodeMembers(*members));

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "base/audit/audit.h"
+#include "base/status.h"
 #include "eraft/backup/test_backup.h"
 #include "eraft/backup/test_node.h"
 #include "eraft/wal/node_files.h"
@@ -99,7 +100,9 @@ TEST_F(UnsafeRecoveryTest, LeavesARecordAndIsDoneOnce) {
 
 TEST_F(UnsafeRecoveryTest, ANodeThatRunsIsRefused) {
   ASSERT_OK_AND_ASSIGN(const auto running, Start(files_));
-  EXPECT_THAT(Open(files_).status(), StatusIs(StatusCode::kAborted, HasSubstr(kData)));
+  const absl::Status refused = Open(files_).status();
+  EXPECT_THAT(refused, StatusIs(StatusCode::kAborted, HasSubstr(kData)));
+  EXPECT_EQ(base::GetErrorInfo(refused).hint, "stop that process first");
 }
 
 TEST_F(UnsafeRecoveryTest, AnotherDirectoryIsRefused) {

@@ -8,6 +8,7 @@
 #include "absl/strings/str_split.h"
 #include "base/json/json.h"
 #include "base/sim/world.h"
+#include "base/status.h"
 #include "base/testing/status_matchers.h"
 #include "eraft/cli/commands.h"
 #include "eraft/cli/eraftctl.h"

@@ -76,8 +76,14 @@ absl::Status Health(const Context& context, Invocation& in) {
   if (in.json) in.result = Json::MakeObject({{"nodes", std::move(list)}});
   if (well == nodes.size()) return absl::OkStatus();
   in.exit_code = base::kExitFailure;
-  return absl::UnavailableError(
-      absl::StrCat("health: ", nodes.size() - well, " of ", nodes.size(), " nodes do not serve"));
+  std::string hint;
+  for (const auto& node : nodes) {
+    if (hint.empty()) hint = base::GetErrorInfo(node.answer.status()).hint;
+  }
+  return base::MakeError(
+      absl::StatusCode::kUnavailable,
+      absl::StrCat("health: ", nodes.size() - well, " of ", nodes.size(), " nodes do not serve"),
+      {"", hint});
 }
 
 void ShowStatus(const Infos& infos, const Groups& groups, Invocation& in) {

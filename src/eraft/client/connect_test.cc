@@ -7,6 +7,7 @@
 #include "absl/time/clock.h"
 #include "base/os/loop.h"
 #include "base/os/world.h"
+#include "base/status.h"
 #include "base/testing/status_matchers.h"
 #include "base/testing/temp_dir.h"
 #include "eraft/client/kv_client.h"
@@ -157,6 +158,8 @@ TEST_F(ConnectTest, TlsOnOneSideOnlyIsSaidWithinThreeSeconds) {  // E26
     EXPECT_EQ(status.ok(), pipeline.ok()) << status << pipeline;
     EXPECT_EQ(status.code(), pipeline.code()) << status << pipeline;
     EXPECT_TRUE(status.ok() || WasExecuted(status) == Executed::kNo) << status;
+    EXPECT_EQ(base::GetErrorInfo(status).hint.empty(), status.ok()) << status;
+    EXPECT_EQ(base::GetErrorInfo(pipeline).hint, base::GetErrorInfo(status).hint);
     return std::string(status.message());
   };
   EXPECT_EQ(both(encrypted, tls), "");

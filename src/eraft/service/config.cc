@@ -44,10 +44,11 @@ absl::Status Refuse(absl::string_view flag, absl::string_view value, const Parts
 }
 
 std::string CheckLevel(absl::string_view text) {
-  return base::ParseLogLevel(text).ok() ? "" : "choose debug, info, warn, error or off";
+  return base::ParseLogLevel(text).ok() ? ""
+                                        : "is no level; choose debug, info, warn, error or off";
 }
 std::string CheckFormat(absl::string_view text) {
-  return text == "text" || text == "json" ? "" : "choose text or json";
+  return text == "text" || text == "json" ? "" : "is no format; choose text or json";
 }
 
 void BindMembers(base::ConfigReader& reader, Config& config) {
@@ -309,9 +310,14 @@ absl::Status CheckTls(absl::string_view name, const base::net::TlsOptions& tls) 
     return Refuse(flag, tls.cert, "certificate and key go together; give --", name, "-cert and --",
                   name, "-key, or neither");
   }
-  if (tls.cert.empty() && (!tls.ca.empty() || tls.client_auth != base::net::ClientAuth::kNone)) {
-    return Refuse(absl::StrCat("--", name, "-ca"), tls.ca, "it needs --", name, "-cert and --",
+  const auto needs_certificate = [&](absl::string_view option, absl::string_view value) {
+    return Refuse(absl::StrCat("--", name, option), value, "it needs --", name, "-cert and --",
                   name, "-key too");
+  };
+  if (tls.cert.empty() && !tls.ca.empty()) return needs_certificate("-ca", tls.ca);
+  if (tls.cert.empty() && tls.client_auth != base::net::ClientAuth::kNone) {
+    const bool asked = tls.client_auth == base::net::ClientAuth::kRequest;
+    return needs_certificate("-client-auth", asked ? "request" : "require");
   }
   if (tls.client_auth != base::net::ClientAuth::kNone && tls.ca.empty()) {
     return Refuse(absl::StrCat("--", name, "-ca"), tls.ca,

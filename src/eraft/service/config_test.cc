@@ -98,6 +98,8 @@ TEST_F(ConfigTest, WhatIsWrongIsNamedByFlagAndValue) {  // E10, E31
   const std::vector<std::pair<std::vector<std::string>, std::vector<std::string>>> rows = {
       {{"-cluster", ""}, {"--cluster", "no member"}},
       {{"-addrs", ""}, {"--addrs", "no member"}},
+      {{"--tls-client-auth", "require"}, {"--tls-client-auth require", "--tls-cert"}},
+      {{"--log-level", "loud"}, {"--log-level", "\"loud\" is no level; choose"}},
       {{"-cluster", "localhost"}, {"--cluster localhost", "no port"}},
       {{"-cluster", "a:1,a:1"}, {"--cluster a:1,a:1", "twice"}},
       {{"-cluster", "localhost:1,127.0.0.1:1"}, {"--cluster localhost:1,127.0.0.1:1", "twice"}},

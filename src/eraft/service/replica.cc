@@ -66,6 +66,7 @@ Replica::Replica(base::Loop& loop, base::Clock& clock, ServiceMetrics& metrics, 
       metrics_(metrics),
       options_(std::move(options)),
       addresses_(options_.addresses) {
+  for (const Alarm alarm : kAlarms) metrics_.alarm(alarm).Set(0);
   auto first = std::make_shared<ReplicaView>();
   first->self = options_.self;
   first->addresses = addresses_;

@@ -375,7 +375,10 @@ void Dispatcher::Expire() {
     std::string text =
         absl::StrCat(NameOf(pending.operation.op), ": no answer in time; ", ExecutedText(fate));
     if (!trouble_.ok()) absl::StrAppend(&text, "; the last trouble: ", trouble_.message());
-    FinishError(number, absl::DeadlineExceededError(text), fate);
+    FinishError(number,
+                base::MakeError(absl::StatusCode::kDeadlineExceeded, text,
+                                {"", base::GetErrorInfo(trouble_).hint}),
+                fate);
   }
   ArmDeadline();
 }

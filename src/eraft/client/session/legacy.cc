@@ -50,7 +50,8 @@ absl::StatusOr<std::optional<std::string>> LegacySession::Run(LegacyOp op, const
     const std::string last =
         attempt.trouble.empty() ? "" : absl::StrCat("; the last trouble: ", attempt.trouble);
     return WithExecuted(
-        absl::Status(code, absl::StrCat(NameOf(op), ": ", why, "; ", ExecutedText(fate), last)),
+        base::MakeError(code, absl::StrCat(NameOf(op), ": ", why, "; ", ExecutedText(fate), last),
+                        {"", attempt.hint}),
         fate);
   };
   for (;;) {
@@ -82,6 +83,7 @@ std::optional<absl::StatusOr<std::optional<std::string>>> LegacySession::Judge(L
     if (IsPermanent(answer.status)) return end(answer.status, Executed::kNo);
     attempt.maybe = attempt.maybe || (write && answer.sent);
     attempt.trouble = absl::StrCat(address, ": ", answer.status.message());
+    attempt.hint = base::GetErrorInfo(answer.status).hint;
     attempt.wait = answer.leader.empty() ? route_.Failed() : route_.Redirected(answer.leader);
     return std::nullopt;
   }
@@ -90,6 +92,7 @@ std::optional<absl::StatusOr<std::optional<std::string>>> LegacySession::Judge(L
     if (write || answer.err == "ErrNoKey") return std::optional<std::string>();
     return std::optional<std::string>(std::move(answer.value));
   }
+  attempt.hint.clear();
   attempt.trouble =
       absl::StrCat(address, ": ", answer.not_executed.empty() ? answer.err : answer.not_executed);
   if (answer.err == "ErrWrongLeader") {

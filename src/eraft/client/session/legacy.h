@@ -69,7 +69,7 @@ class LegacySession {
   struct Attempt {
     LegacyRequest request;
     bool maybe = false;  // a copy was sent whose fate is unknown
-    std::string trouble;
+    std::string trouble, hint;  // of the last answer that was none
     absl::Duration wait;
   };
   // The end of it, or nothing: try again after `wait`.
