@@ -100,12 +100,14 @@ TEST(NodeScript, AnInstallMayBeginWhileASnapshotIsLookedAt) {
   }));
 }
 
-// E161: a transfer that waited for another one does not begin when the office is gone; its offer
-// would say that this node leads a term which another leads.
-TEST(NodeScript, WhoDoesNotLeadOffersNoSnapshot) {
+NodeOptions OneTransferAtATime() {
   NodeOptions options = KeepsNoLog();
   options.snapshot_transfers_max = 1;
-  ScriptedNode node(1, Voters({1}), options);
+  return options;
+}
+
+// The node leads learners 2 and 3, which want all of its state.
+void LeadTwoWithoutAnything(ScriptedNode& node) {
   ASSERT_NO_FATAL_FAILURE(node.Lead());
   for (int i = 0; i < 5; ++i) node.Put(absl::StrCat(i));
   raft::Membership with_learners = Voters({1});
@@ -115,6 +117,13 @@ TEST(NodeScript, WhoDoesNotLeadOffersNoSnapshot) {
   node.Compact();
   node.AskForEverything(2);
   node.AskForEverything(3);
+}
+
+// E161: a transfer that waited for another one does not begin when the office is gone; its offer
+// would say that this node leads a term which another leads.
+TEST(NodeScript, WhoDoesNotLeadOffersNoSnapshot) {
+  ScriptedNode node(1, Voters({1}), OneTransferAtATime());
+  ASSERT_NO_FATAL_FAILURE(LeadTwoWithoutAnything(node));
   node.RunFor(absl::Milliseconds(250));
   ASSERT_EQ(node.Sent<SnapshotOffer>().size(), 1u);
   node.Forget();
@@ -125,18 +134,8 @@ TEST(NodeScript, WhoDoesNotLeadOffersNoSnapshot) {
 
 // E161: a peer without room says so for days.
 TEST(NodeScript, APeerThatIsBusyKeepsNobodyWaiting) {
-  NodeOptions options = KeepsNoLog();
-  options.snapshot_transfers_max = 1;
-  ScriptedNode node(1, Voters({1}), options);
-  ASSERT_NO_FATAL_FAILURE(node.Lead());
-  for (int i = 0; i < 5; ++i) node.Put(absl::StrCat(i));
-  raft::Membership with_learners = Voters({1});
-  with_learners.learners = {2, 3};
-  ASSERT_OK(node.node().ProposeMembership(kTestGroup, with_learners));
-  node.RunFor(absl::Milliseconds(50));
-  node.Compact();
-  node.AskForEverything(2);
-  node.AskForEverything(3);
+  ScriptedNode node(1, Voters({1}), OneTransferAtATime());
+  ASSERT_NO_FATAL_FAILURE(LeadTwoWithoutAnything(node));
   std::map<raft::NodeId, int> offers;
   for (int turn = 0; turn < 50; ++turn) {
     node.RunFor(absl::Milliseconds(250));
