@@ -89,7 +89,7 @@ std::vector<RootStep> PlanRoot() {
   uint64_t carry = 1;
   for (size_t i = 0; i < 6; ++i) exponent[i] = internal::AddCarry(kFpModulus[i], 0, carry);
   const auto bit = [&exponent](int at) {  // of the quotient by 4
-    const auto shifted = static_cast<size_t>(at + 2);
+    const size_t shifted = static_cast<size_t>(at) + 2;
     return static_cast<int>(exponent[shifted / 64] >> (shifted % 64) & 1);
   };
   std::vector<RootStep> steps;

@@ -1,7 +1,6 @@
 #include "bls12_381/g1.h"
 
 #include <array>
-#include <vector>
 
 #include "base/mutant.h"
 #include "bls12_381/curve_constants.h"
@@ -55,9 +54,9 @@ G1 Multiply(const G1& point, const Fr& scalar) {
   for (int i = (low > high ? low : high) - 1; i >= 0; --i) {
     product = product.Double();
     for (size_t half = 0; half < 2; ++half) {
-      const int digit = digits[half][static_cast<size_t>(i)];
-      if (digit > 0) product = product + table[half][static_cast<size_t>(digit) / 2];
-      if (digit < 0) product = product - table[half][static_cast<size_t>(-digit) / 2];
+      const int8_t digit = digits[half][static_cast<size_t>(i)];
+      if (digit > 0) product = product + table[half][static_cast<uint8_t>(digit) / 2];
+      if (digit < 0) product = product - table[half][static_cast<uint8_t>(-digit) / 2];
     }
   }
   return product;

@@ -76,7 +76,7 @@ int WidthNaf(absl::Span<const uint64_t> k, int width, absl::Span<int8_t> digits)
     const int digit = static_cast<int>(window) - (static_cast<int>(carry) << width);
     digits[static_cast<size_t>(at)] = static_cast<int8_t>(digit);
     length = at + 1;
-    for (int i = 1; i < taken; ++i) digits[static_cast<size_t>(at + i)] = 0;
+    for (int i = 1; i < taken; ++i) digits[static_cast<size_t>(at) + static_cast<size_t>(i)] = 0;
     at += taken;
   }
   return length;

@@ -77,9 +77,9 @@ G1 Straus(absl::Span<const G1Affine> points, absl::Span<const Fr> scalars) {
     sum = sum.Double();
     for (const StrausPoint& point : scratch.points) {
       for (size_t half = 0; half < 2; ++half) {
-        const int digit = point.digits[half][static_cast<size_t>(i)];
-        if (digit > 0) sum = sum + point.odd[half][static_cast<size_t>(digit) / 2];
-        if (digit < 0) sum = sum - point.odd[half][static_cast<size_t>(-digit) / 2];
+        const int8_t digit = point.digits[half][static_cast<size_t>(i)];
+        if (digit > 0) sum = sum + point.odd[half][static_cast<uint8_t>(digit) / 2];
+        if (digit < 0) sum = sum - point.odd[half][static_cast<uint8_t>(-digit) / 2];
       }
     }
   }
