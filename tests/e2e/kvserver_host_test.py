@@ -6,6 +6,7 @@ import json
 import resource
 import shutil
 import signal
+import subprocess
 import tempfile
 import time
 import unittest
@@ -102,6 +103,16 @@ class HostTest(unittest.TestCase):
         node.command_call(kv.PUT, b"k", b"v")
         resource.prlimit(node.process.pid, resource.RLIMIT_FSIZE, (0, 0))  # each write fails
         self.assertEqual(node.stop(), 5)
+
+    def test_what_to_do_is_told_where_a_storage_fails(self):
+        node = kv_rig.Node(self.folder.name, 0, [f"127.0.0.1:{kv_rig.free_port()}"], ["--engine", "memory"])
+        node.process = subprocess.Popen(node.command(), env=kv_rig.environment(), stderr=subprocess.PIPE)
+        self.addCleanup(node.kill)
+        node.await_serving()
+        resource.prlimit(node.process.pid, resource.RLIMIT_FSIZE, (0, 0))  # each write fails, but to a pipe
+        told = node.process.communicate(timeout=kv_rig.PATIENCE)[1].decode()
+        self.assertEqual(node.process.returncode, 5)
+        self.assertIn("hint: look at the disk, then start it with the same line", told)
 
     def test_only_a_leader_tells_how_far_others_are(self):
         cluster = self.cluster()

@@ -24,6 +24,9 @@ namespace {
 
 constexpr char kPrefix[] = "eraft";
 constexpr absl::Duration kStartAgainAfter = absl::Milliseconds(200);  // without room
+constexpr char kAfterFailure[] =
+    "look at the disk, then start it with the same line: it reads what it has, and says what to do "
+    "if that is damaged";
 constexpr int kOtherCalls = 1000;  // health, administration, streams of pipelines
 
 // An error of a file that a key of the configuration names.
@@ -399,7 +402,7 @@ void KvServerImpl::OnFatal(const absl::Status& status) {
     base::MutexLock lock(mutex_);
     fatal_ = status;
   }
-  if (world_.on_fatal) world_.on_fatal(status);
+  if (world_.on_fatal) world_.on_fatal(base::WithInfo(status, {"", kAfterFailure}));
 }
 
 // Its --cluster names itself alone, as the first line of a cluster that grew, and its disk is a new
