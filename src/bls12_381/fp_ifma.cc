@@ -20,7 +20,7 @@ SLIPWAY_IFMA void MulBlocksIfma(Fp* out, const Fp* a, const Fp* b, size_t blocks
     Load(x, a);
     LoadPlain(y, b);
     Mul(x, x, y);
-    SubtractP(x);
+    SubtractModulus(x, kP52);
     StoreCanonical(out, x);
   }
 }

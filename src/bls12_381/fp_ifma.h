@@ -1,43 +1,20 @@
-// Eight elements of Fp side by side in the lanes of AVX-512, with the fused multipliers of IFMA.
-// Only where internal::g_use_ifma. Internal to this folder: included by *_ifma.cc alone.
-//
-// An element has eight limbs of 52 bits, always normalised (each below 2^52), and stands for its
-// value times 2^416 modulo p. Values are not canonical: the bound of each is part of the functions
-// below. 2^416 is 2^35 times p, so that products and sums need no final subtraction.
+// Eight elements of Fp side by side in the lanes of AVX-512 (ifma.h). An element stands for its
+// value times 2^416 modulo p, unless a function says otherwise. 2^416 is 2^35 times p, so that
+// products and sums need no final subtraction. Internal to this folder: included by *_ifma.cc
+// alone.
 #pragma once
 
 #if defined(__x86_64__)
-#if !defined(__clang__)
-// GCC 12's own header builds "undefined" vectors from uninitialised variables and then warns.
-#pragma GCC diagnostic ignored "-Wuninitialized"
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#endif
-
-#include <immintrin.h>
-
 #include <cstddef>
 #include <cstdint>
 
 #include "bls12_381/fp.h"
-
-#if defined(__clang__)
-#define SLIPWAY_UNROLL _Pragma("unroll")
-#else
-#define SLIPWAY_UNROLL _Pragma("GCC unroll 17")
-#endif
-#define SLIPWAY_IFMA __attribute__((target("avx512f,avx512vl,avx512ifma")))
-#define SLIPWAY_IFMA_INLINE \
-  __attribute__((always_inline, target("avx512f,avx512vl,avx512ifma"))) inline
+#include "bls12_381/ifma.h"
 
 namespace slipway::bls12_381::internal {
-namespace {  // each file its own: nothing here may be taken for code of another processor
+namespace {
 
-constexpr size_t kLanes = 8;
-constexpr uint64_t kMask52 = (uint64_t{1} << 52) - 1;
-
-struct Fp8 {
-  __m512i limb[8];
-};
+using Fp8 = Lanes<8>;
 
 // p, 4p and 2^32 p in limbs of 52 bits; -1 / p mod 2^52; 2^416 mod p, which stands for one.
 constexpr uint64_t kP52[8] = {0xeffffffffaaab, 0xfeb153ffffb9f, 0x6b0f6241eabff, 0x12bf6730d2a0f,
@@ -51,37 +28,6 @@ constexpr uint64_t kP52Times2To32[8] = {0xfaaab00000000, 0xffb9fefffffff, 0xeabf
 constexpr uint64_t kOne52[8] = {0x6480ea8e9b9af, 0x65766c8fe444f, 0x8b540fea96f7d, 0x3b2ee82efd422,
                                 0xa6723e5f0ade5, 0xff6eb6fdd4230, 0xe06ef23c24a25, 0x0000000014c8e};
 constexpr uint64_t kInverse52 = 0x3fffcfffcfffd;
-
-SLIPWAY_IFMA_INLINE __m512i Set1(uint64_t value) {
-  return _mm512_set1_epi64(static_cast<long long>(value));
-}
-
-SLIPWAY_IFMA_INLINE void SetAll(Fp8& out, const uint64_t (&value)[8]) {
-  SLIPWAY_UNROLL
-  for (int j = 0; j < 8; ++j) {
-    out.limb[j] = Set1(value[j]);
-  }
-}
-
-// To and from 64 words at an address of 64 bytes' alignment.
-SLIPWAY_IFMA_INLINE void LoadLimbs(Fp8& out, const uint64_t* in) {
-  SLIPWAY_UNROLL
-  for (int j = 0; j < 8; ++j) out.limb[j] = _mm512_load_si512(in + 8 * j);
-}
-
-SLIPWAY_IFMA_INLINE void StoreLimbs(uint64_t* out, const Fp8& a) {
-  SLIPWAY_UNROLL
-  for (int j = 0; j < 8; ++j) _mm512_store_si512(out + 8 * j, a.limb[j]);
-}
-
-// Carries from limb to limb; limbs may be negative, the value is not and is below 2^416.
-SLIPWAY_IFMA_INLINE void Normalise(Fp8& a) {
-  SLIPWAY_UNROLL
-  for (int j = 0; j < 7; ++j) {
-    a.limb[j + 1] = _mm512_add_epi64(a.limb[j + 1], _mm512_srai_epi64(a.limb[j], 52));
-    a.limb[j] = _mm512_and_si512(a.limb[j], Set1(kMask52));
-  }
-}
 
 // out = a + b - c + k.
 SLIPWAY_IFMA_INLINE void AddSub(Fp8& out, const Fp8& a, const Fp8& b, const Fp8& c,
@@ -103,36 +49,9 @@ SLIPWAY_IFMA_INLINE void Sub(Fp8& out, const Fp8& a, const Fp8& b, const uint64_
   Normalise(out);
 }
 
-// acc[0], acc[1] += low and high half of x * y.
-SLIPWAY_IFMA_INLINE void MulAdd52(__m512i* acc, const __m512i& x, const __m512i& y) {
-  acc[0] = _mm512_madd52lo_epu64(acc[0], x, y);
-  acc[1] = _mm512_madd52hi_epu64(acc[1], x, y);
-}
-
-// acc[0..8] += q * p with the q that makes the lowest 52 bits vanish.
-SLIPWAY_IFMA_INLINE void AddQuotient(__m512i* acc) {
-  const __m512i q = _mm512_madd52lo_epu64(_mm512_setzero_si512(), acc[0], Set1(kInverse52));
-  SLIPWAY_UNROLL
-  for (int j = 0; j < 8; ++j) MulAdd52(acc + j, Set1(kP52[j]), q);
-}
-
 // out = a * b / 2^416 mod p, for a * b <= 2^35 p^2; below p + a * b / 2^416, which is below 2p.
 SLIPWAY_IFMA_INLINE void Mul(Fp8& out, const Fp8& a, const Fp8& b) {
-  __m512i acc[9];
-  SLIPWAY_UNROLL
-  for (__m512i& limb : acc) limb = _mm512_setzero_si512();
-  for (int i = 0; i < 8; ++i) {  // acc = (acc + a * b[i] + q * p) / 2^52
-    SLIPWAY_UNROLL
-    for (int j = 0; j < 8; ++j) MulAdd52(acc + j, a.limb[j], b.limb[i]);
-    AddQuotient(acc);
-    acc[0] = _mm512_add_epi64(acc[1], _mm512_srli_epi64(acc[0], 52));
-    SLIPWAY_UNROLL
-    for (int j = 1; j < 8; ++j) acc[j] = acc[j + 1];
-    acc[8] = _mm512_setzero_si512();
-  }
-  SLIPWAY_UNROLL
-  for (int j = 0; j < 8; ++j) out.limb[j] = acc[j];
-  Normalise(out);
+  MontgomeryMul(out, a, b, kP52, kInverse52);
 }
 
 // Mul(out, a, a), with each product of different limbs made once.
@@ -151,36 +70,12 @@ SLIPWAY_IFMA_INLINE void Square(Fp8& out, const Fp8& a) {
   for (int i = 0; i < 8; ++i) MulAdd52(acc + 2 * i, a.limb[i], a.limb[i]);
   SLIPWAY_UNROLL
   for (int i = 0; i < 8; ++i) {
-    AddQuotient(acc + i);
+    AddQuotient(acc + i, kP52, kInverse52);
     acc[i + 1] = _mm512_add_epi64(acc[i + 1], _mm512_srli_epi64(acc[i], 52));
   }
   SLIPWAY_UNROLL
   for (int j = 0; j < 8; ++j) out.limb[j] = acc[8 + j];
   Normalise(out);
-}
-
-// Rows become columns: word j of row i and word i of row j change places.
-SLIPWAY_IFMA_INLINE void Transpose(__m512i (&m)[8]) {
-  __m512i t[8];
-  SLIPWAY_UNROLL
-  for (int i = 0; i < 8; i += 2) {
-    t[i] = _mm512_unpacklo_epi64(m[i], m[i + 1]);
-    t[i + 1] = _mm512_unpackhi_epi64(m[i], m[i + 1]);
-  }
-  __m512i u[8];
-  SLIPWAY_UNROLL
-  for (int i = 0; i < 8; i += 4) {
-    SLIPWAY_UNROLL
-    for (int j = 0; j < 2; ++j) {
-      u[i + j] = _mm512_shuffle_i64x2(t[i + j], t[i + j + 2], 0x88);
-      u[i + j + 2] = _mm512_shuffle_i64x2(t[i + j], t[i + j + 2], 0xdd);
-    }
-  }
-  SLIPWAY_UNROLL
-  for (int j = 0; j < 4; ++j) {
-    m[j] = _mm512_shuffle_i64x2(u[j], u[j + 4], 0x88);
-    m[j + 4] = _mm512_shuffle_i64x2(u[j], u[j + 4], 0xdd);
-  }
 }
 
 // Words of eight elements to limbs: limb j has the bits of `words` from 52 * j - offset on.
@@ -223,21 +118,6 @@ SLIPWAY_IFMA_INLINE void LoadPlain(Fp8& out, const Fp* in) {
   out.limb[7] = _mm512_srli_epi64(w[5], 44);
 }
 #undef SLIPWAY_LIMB
-
-// a = a - p where a >= p; a is normalised.
-SLIPWAY_IFMA_INLINE void SubtractP(Fp8& a) {
-  Fp8 t;
-  SLIPWAY_UNROLL
-  for (int j = 0; j < 8; ++j) {
-    t.limb[j] = _mm512_sub_epi64(a.limb[j], Set1(kP52[j]));
-  }
-  Normalise(t);
-  const __mmask8 below = _mm512_cmplt_epi64_mask(t.limb[7], _mm512_setzero_si512());
-  SLIPWAY_UNROLL
-  for (int j = 0; j < 8; ++j) {
-    a.limb[j] = _mm512_mask_mov_epi64(t.limb[j], below, a.limb[j]);
-  }
-}
 
 // out = a / 2^32 mod p, below 3p, for a <= 2^33 p: from the factor 2^416 back to Fp's 2^384.
 SLIPWAY_IFMA_INLINE void Lower(Fp8& out, const Fp8& a) {
@@ -288,8 +168,8 @@ SLIPWAY_IFMA_INLINE void StoreRow(Fp& out, const __m512i& row) {
 SLIPWAY_IFMA_INLINE void LowerToRows(__m512i (&rows)[8], const Fp8& a) {
   Fp8 lowered;
   Lower(lowered, a);
-  SubtractP(lowered);
-  SubtractP(lowered);
+  SubtractModulus(lowered, kP52);
+  SubtractModulus(lowered, kP52);
   ToRows(rows, lowered);
 }
 

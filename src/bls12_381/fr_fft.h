@@ -3,12 +3,17 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <vector>
 
 #include "absl/types/span.h"
 #include "bls12_381/fr.h"
 
 namespace slipway::bls12_381 {
+
+namespace internal {
+class FftLanes;
+}
 
 // With w = Fr::RootOfUnity(log2_size) and n = 2^log2_size:
 // Forward turns coefficients f into values F[i] = sum over j of f[j] * w^(ij), Inverse takes it
@@ -32,10 +37,16 @@ class Fft {
   void InverseFromBitReversed(absl::Span<Fr> values) const;
 
  private:
+  static bool TransformInLanes(const internal::FftLanes* lanes, absl::Span<Fr> values,
+                               bool input_reversed, bool output_reversed);
+
   int log2_size_;
   Fr size_inverse_;
   std::vector<Fr> roots_;          // w^i
   std::vector<Fr> inverse_roots_;  // w^-i
+  // For the vector back end, if this machine and this size have it; copies share them.
+  std::shared_ptr<const internal::FftLanes> forward_lanes_;
+  std::shared_ptr<const internal::FftLanes> inverse_lanes_;
 };
 
 // Swaps each element with the one at the bit-reversed index; a power of two of elements.

@@ -17,7 +17,7 @@ using testing::StoredFr;
 class FrTest : public testing::EachBackend {};
 SLIPWAY_EACH_BACKEND(FrTest);
 
-constexpr size_t kRandomCases = 10000;
+constexpr size_t kRandomCases = 4000;
 
 BigInt MontgomeryOracle(const BigInt& product) {
   static const BigInt inverse =
@@ -157,23 +157,83 @@ TEST_P(FrTest, RootsOfUnityAreThoseOfTheSpecification) {
   }
 }
 
+// The polynomial at root^i for all i, by Horner's rule.
+std::vector<Fr> Evaluate(const std::vector<Fr>& coefficients, const Fr& root) {
+  std::vector<Fr> values;
+  Fr point = Fr::One();
+  for (size_t i = 0; i < coefficients.size(); ++i) {
+    Fr value = Fr::Zero();
+    for (size_t j = coefficients.size(); j-- > 0;) value = value * point + coefficients[j];
+    values.push_back(value);
+    point = point * root;
+  }
+  return values;
+}
+
+std::vector<Fr> RandomVector(std::mt19937_64& random, size_t size) {
+  std::vector<Fr> values(size);
+  for (Fr& x : values) x = StoredFr(testing::RandomInteger(random, 256) % R());
+  return values;
+}
+
 TEST_P(FrTest, TransformsAgreeWithNaiveEvaluation) {
   std::mt19937_64 random(1);
-  for (int log2 = 0; log2 <= 6; ++log2) {
+  for (int log2 = 0; log2 <= 9; ++log2) {
     const Fft fft(log2);
-    std::vector<Fr> coefficients(fft.size());
-    for (Fr& c : coefficients) c = StoredFr(testing::RandomInteger(random, 256) % R());
+    ASSERT_EQ(fft.size(), size_t{1} << log2);
+    const std::vector<Fr> coefficients = RandomVector(random, fft.size());
+    const std::vector<Fr> expected = Evaluate(coefficients, Fr::RootOfUnity(log2));
     std::vector<Fr> values = coefficients;
     fft.Forward(absl::MakeSpan(values));
-    Fr point = Fr::One();
-    for (const Fr& value : values) {
-      Fr expected = Fr::Zero();
-      for (size_t j = coefficients.size(); j-- > 0;) expected = expected * point + coefficients[j];
-      EXPECT_EQ(Stored(value), Stored(expected));
-      point = point * Fr::RootOfUnity(log2);
-    }
+    EXPECT_TRUE(values == expected) << log2;
     fft.Inverse(absl::MakeSpan(values));
-    EXPECT_TRUE(values == coefficients);
+    EXPECT_TRUE(values == coefficients) << log2;
+    fft.ForwardToBitReversed(absl::MakeSpan(values));
+    std::vector<Fr> ordered = values;
+    BitReverse(absl::MakeSpan(ordered));
+    EXPECT_TRUE(ordered == expected) << log2;
+    fft.InverseFromBitReversed(absl::MakeSpan(values));
+    EXPECT_TRUE(values == coefficients) << log2;
+  }
+}
+
+// The largest stored values in each place: what a lazy sum could overflow. All sizes that the
+// vector back end takes, and one on either side.
+TEST_P(FrTest, TransformsOfTheLargestValuesAreExact) {
+  const Fr largest = StoredFr(R() - BigInt(1));
+  for (int log2 = 5; log2 <= 16; ++log2) {
+    const Fft fft(log2);
+    std::vector<Fr> values(fft.size(), largest);
+    fft.Forward(absl::MakeSpan(values));
+    EXPECT_EQ(values[0], Fr::FromUint64(fft.size()) * largest) << log2;
+    for (size_t i = 1; i < values.size(); ++i) ASSERT_TRUE(values[i].IsZero()) << log2;
+    fft.Inverse(absl::MakeSpan(values));
+    for (const Fr& x : values) ASSERT_EQ(x, largest) << log2;
+    // A single one at an odd place becomes powers of a root, a wave whose sums reach all signs.
+    for (size_t i = 0; i < values.size(); ++i) values[i] = i % 2 == 0 ? largest : -largest;
+    fft.Forward(absl::MakeSpan(values));
+    for (size_t i = 0; i < values.size(); ++i) {
+      ASSERT_EQ(values[i].IsZero(), i != fft.size() / 2) << log2;
+    }
+  }
+}
+
+// Compared with the portable kernels, which the naive evaluation above holds.
+TEST_P(FrTest, LargeTransformsAreThoseOfThePortableKernels) {
+  std::mt19937_64 random(12);
+  for (const int log2 : {12, 13, 15}) {
+    const std::vector<Fr> input = RandomVector(random, size_t{1} << log2);
+    const Fft fft(log2);
+    for (const auto transform :
+         {&Fft::Forward, &Fft::Inverse, &Fft::ForwardToBitReversed, &Fft::InverseFromBitReversed}) {
+      std::vector<Fr> values = input;
+      (fft.*transform)(absl::MakeSpan(values));
+      ASSERT_TRUE(ForceBackend(CpuBackend::kPortable));
+      std::vector<Fr> expected = input;
+      (fft.*transform)(absl::MakeSpan(expected));
+      ASSERT_TRUE(ForceBackend(GetParam()));
+      EXPECT_TRUE(values == expected) << log2;
+    }
   }
 }
 
