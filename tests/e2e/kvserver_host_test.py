@@ -64,6 +64,7 @@ class HostTest(unittest.TestCase):
         leader = cluster.leader()
         cluster.put(b"k", b"v")
         first, second = [node for node in cluster.nodes if node is not leader]
+        kv_rig.eventually(lambda: self.peer(leader, second)["connected"], "the other is there to take the office")
         first.admin("Drain", admin.DrainRequest(), admin.DrainResponse)
 
         kv_rig.eventually(lambda: self.peer(leader, first)["leaving"], "its peer says that it goes")
