@@ -53,6 +53,7 @@ TEST(NodeReads, ManyReadsCostFewRounds) {
   ASSERT_OK(cluster.Run(leader, PutOf("k", "v")));
   const uint64_t rounds = cluster.raft(leader).round_sent;
   std::vector<std::shared_ptr<TestCluster::Value>> values;
+  values.reserve(1000);
   for (int i = 0; i < 1000; ++i) {
     values.push_back(cluster.StartGet(leader, "k", Mode(cluster, ReadMode::kLinearizable)));
   }

@@ -149,8 +149,8 @@ class MembershipChangeTest : public ::testing::Test {
   }
   // Until the node has come in as a learner.
   Answer BeginAdd(raft::NodeId id, std::function<bool()> cancelled = nullptr) {
-    const Answer answer =
-        Begin({.add = {{.id = id, .address = absl::StrCat("h:", id)}}, .cancelled = cancelled});
+    const Answer answer = Begin({.add = {{.id = id, .address = absl::StrCat("h:", id)}},
+                                 .cancelled = std::move(cancelled)});
     EXPECT_TRUE(Until([&] { return Raft().membership == Of({1}, {id}); }));
     return answer;
   }

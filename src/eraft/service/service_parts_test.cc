@@ -30,7 +30,8 @@ using ::testing::Not;
 
 // ---- Access (E191) ----
 
-base::net::Call From(std::string peer, std::string token = "", std::string subject = "") {
+base::net::Call From(std::string peer, const std::string& token = "",
+                     const std::string& subject = "") {
   base::net::Call call;
   call.peer = std::move(peer);
   if (!subject.empty()) call.names = {"first.example", subject};
