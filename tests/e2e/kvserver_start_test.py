@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """How a kvserver starts and ends, and what goes wrong at a start."""
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -76,7 +77,8 @@ class Start(OneKvserver):
         self._write("peer", "old\n")
         cluster = [f"127.0.0.1:{kv_rig.free_port()}" for _ in range(2)]
         nodes = [kv_rig.Node(self.path / str(index), index, cluster,
-                             ["--engine", "memory", "--auth-token-file", str(self.path / "tokens"),
+                             ["--engine", "memory", "--heartbeat-interval", "50ms", "--election-timeout", "250ms",
+                              "--auth-token-file", str(self.path / "tokens"),
                               "--peer-token-file", str(self.path / "peer")]) for index in range(2)]
         for node in nodes:
             self.addCleanup(node.kill)
@@ -99,6 +101,10 @@ class Start(OneKvserver):
         nodes[1].start()
         for node in nodes:
             kv_rig.eventually(lambda n=node: n.http("/readyz")[0] == 200, "each hears the other")
+        self._write("tokens", self._grants("other peer"))  # streams that are open end, too
+        for node in nodes:
+            kv_rig.eventually(lambda n=node: "check token" in json.loads(n.http("/statusz?format=json")[1])["peers"][0]
+                              .get("error", ""), "who has no token any more is not heard")
 
     def test_data_of_another_ends_with_5_and_is_untouched(self):  # E11
         node = self.leader(engine="rocksdb")

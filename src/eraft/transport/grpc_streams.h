@@ -25,7 +25,7 @@ std::unique_ptr<link::Dialer> MakeGrpcDialer(base::net::TlsOptions tls,
                                              std::function<std::string()> token, base::Files& files,
                                              base::Clock& clock, link::Running running);
 
-// Whether a caller may be a node at all, before it greets.
+// Whether a caller may be a node at all: before it greets, and from time to time.
 using Admit = std::function<absl::Status(const base::net::Call&)>;
 
 // Hands the calls of RaftTransport.Stream to `inbox`, if `admit`, which may be null, has nothing

@@ -21,13 +21,18 @@ using Reactor = grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>;
 // Ends itself.
 class Call final : public Reactor, public link::ServerStream {
  public:
-  Call(grpc::CallbackServerContext& context, std::string from,
-       const std::shared_ptr<link::Inbox>& inbox, std::shared_ptr<void> running)
+  // `admit`: may be null.
+  Call(grpc::CallbackServerContext& context, const std::shared_ptr<link::Inbox>& inbox,
+       std::shared_ptr<void> running, Admit admit)
       : running_(std::move(running)),
         context_(context),
-        logic_(std::make_shared<link::Incoming>(inbox, *this, std::move(from), NamesOf(context))) {}
-  void Begin() { logic_->Start(); }
-  void Refuse(const absl::Status& status) { logic_->End(status); }
+        caller_(base::net::ReadCall(context)),
+        admit_(std::move(admit)),
+        clock_(inbox->world().clock),
+        logic_(std::make_shared<link::Incoming>(inbox, *this, caller_.peer, NamesOf(context))) {}
+  void Begin() {
+    if (IsAdmitted()) logic_->Start();
+  }
 
   // ---- ServerStream ----
   void Write(link::OutMessage message) override {
@@ -42,6 +47,7 @@ class Call final : public Reactor, public link::ServerStream {
   // ---- gRPC threads ----
   void OnReadDone(bool ok) override {
     if (!ok) return logic_->OnReadEnd();
+    if (clock_.Monotonic() - admitted_at_ >= link::kAdmittedFor && !IsAdmitted()) return;
     logic_->OnMessage(SliceViews(incoming_).views());
   }
   void OnWriteDone(bool ok) override { logic_->OnWritten(ok); }
@@ -49,8 +55,20 @@ class Call final : public Reactor, public link::ServerStream {
   void OnDone() override { delete this; }
 
  private:
+  // Else the stream ends.
+  bool IsAdmitted() {
+    admitted_at_ = clock_.Monotonic();
+    const absl::Status admitted = admit_ ? admit_(caller_) : absl::OkStatus();
+    if (!admitted.ok()) logic_->End(admitted);
+    return admitted.ok();
+  }
+
   const std::shared_ptr<void> running_;  // first: its end is that of this object
   grpc::CallbackServerContext& context_;
+  const base::net::Call caller_;
+  const Admit admit_;
+  base::Clock& clock_;
+  absl::Duration admitted_at_;  // of the reader
   grpc::ByteBuffer incoming_, outgoing_;
   const std::shared_ptr<link::Incoming> logic_;
 };
@@ -65,10 +83,8 @@ class TransportService final : public Generated::WithRawCallbackMethod_Stream<Ge
   Raw& raw() override { return raw_; }
 
   Reactor* Stream(grpc::CallbackServerContext* context) override {
-    const base::net::Call caller = base::net::ReadCall(*context);
-    auto* const call = new Call(*context, caller.peer, inbox_, running_.Hold());
-    const absl::Status admitted = admit_ ? admit_(caller) : absl::OkStatus();
-    admitted.ok() ? call->Begin() : call->Refuse(admitted);
+    auto* const call = new Call(*context, inbox_, running_.Hold(), admit_);
+    call->Begin();
     return call;
   }
 

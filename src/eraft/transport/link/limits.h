@@ -19,6 +19,8 @@ inline constexpr size_t kControlBytesMax = 8 << 20;  // of a queue's control fra
 
 inline constexpr size_t kStrangersMax =
     64;  // streams that have not greeted; at one more the oldest gives way
+// After so long it is looked again whether who speaks may: a token may have been taken away.
+inline constexpr absl::Duration kAdmittedFor = absl::Seconds(1);
 inline constexpr size_t kGuestsMax = 16;  // no known members, heard while no leader is known
 // Of one stream, handed to the loop and not yet taken; then no more is read.
 inline constexpr size_t kUnhandledBytesMax = 4 << 20;
