@@ -27,8 +27,8 @@ class Channels {
 
   using Ptr = std::shared_ptr<base::net::Channel>;
   // A channel to `address` that is connected. Blocks for `timeout` at most, and a tenth of a second
-  // to find out why not. Nothing was sent to the node when it fails: Unavailable; FailedPrecondition:
-  // one end expects TLS and the other does not (E26).
+  // to find out why not. Nothing was sent to the node when it fails: Unavailable;
+  // FailedPrecondition: one end expects TLS and the other does not (E26).
   absl::StatusOr<Ptr> Connected(const std::string& address, absl::Duration timeout)
       ABSL_LOCKS_EXCLUDED(mutex_);
   // A channel that connects with its first call. Errors of base::net::Channel::Open.

@@ -316,8 +316,8 @@ absl::Status Group::TransferLeader(raft::NodeId peer) {
 }
 
 absl::Status Group::SetTimers(const Node::Timers& timers) {
-  // By the longer ones, too: an answer to that contact may still wait for its sync, and will say what
-  // is in force when it leaves.
+  // By the longer ones, too: an answer to that contact may still wait for its sync, and will say
+  // what is in force when it leaves.
   absl::Duration longer = context_.election_timeout();
   if (!SLIPWAY_MUTANT("node-late-promise-unkept")) {
     longer = std::max(longer, timers.tick * timers.election_ticks);

@@ -60,7 +60,7 @@ struct GroupStatus {
   // GroupOptions named members, and they were not those in force when the group was opened: the
   // stored ones, which raft.membership told then, counted (E170).
   bool members_overruled = false;
-  bool fenced = false;           // SetFenced
+  bool fenced = false;  // SetFenced
   // It began as the only voter, by its options, and still is.
   bool alone = false;
   uint64_t unapplied_bytes = 0;  // of entries that are committed and not applied

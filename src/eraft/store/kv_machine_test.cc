@@ -388,6 +388,7 @@ TEST(KvMachine, ACrashBetweenAnyTwoWritesDoublesNothing) {
 // Without sessions, which would hide it.
 TEST(KvMachine, AppliedIndexAndDataAreOneWrite) {
   std::vector<Command> commands;
+  commands.reserve(6);
   for (int i = 0; i < 6; ++i) commands.push_back(Append("k", absl::StrCat(i)));
   const std::vector<raft::Entry> entries = Entries(commands);
   for (int survive = 0; survive < 12; ++survive) {

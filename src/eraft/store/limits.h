@@ -21,7 +21,7 @@ static_assert(kTailBytesMax <= kChunkBytesMax);
 inline constexpr uint64_t kSessionTtlMs = uint64_t{24} * 3600 * 1000;
 inline constexpr uint64_t kSessionsMax = 1'000'000;
 inline constexpr uint64_t kWindowCommands = 1024;  // of a strict session, not yet acknowledged
-inline constexpr uint64_t kAnswersPerRow = 32;     // of commands with numbers that follow each other
+inline constexpr uint64_t kAnswersPerRow = 32;  // of commands with numbers that follow each other
 // The last use of a session is noted to this precision, upwards: it never expires early.
 inline constexpr uint64_t kActivityQuantumMs = 1000;
 inline constexpr int kEvictionsPerCommand = 16;

@@ -78,6 +78,7 @@ inline raft::Entry EntryOf(raft::Index index, base::Bytes payload) {
 // Numbered from 1.
 inline std::vector<raft::Entry> Entries(const std::vector<Command>& commands) {
   std::vector<raft::Entry> out;
+  out.reserve(commands.size());
   for (const Command& command : commands) {
     out.push_back(EntryOf(out.size() + 1, EncodeCommand(command)));
   }

@@ -29,8 +29,8 @@ class FaultProxy {
   virtual uint16_t port(int front) const = 0;
   // Where the server of a front listens; 0: nowhere, who connects is sent away.
   virtual void SetBackend(int front, uint16_t port) = 0;
-  // The process of a front; 0: none. Whose a connection is is looked up when it is of interest: when
-  // a link is cut, and at once for those that come while one is.
+  // The process of a front; 0: none. Which process a connection belongs to is looked up when a link
+  // is cut, and at once for those that come while one is.
   virtual void SetProcess(int front, int pid) = 0;
 
   // Holds back (or lets through again) what `from` sends to `to`, from the return of this on.

@@ -68,7 +68,7 @@ class LegacySession {
  private:
   struct Attempt {
     LegacyRequest request;
-    bool maybe = false;  // a copy was sent whose fate is unknown
+    bool maybe = false;         // a copy was sent whose fate is unknown
     std::string trouble, hint;  // of the last answer that was none
     absl::Duration wait;
   };
