@@ -137,7 +137,10 @@ int main(int argc, char** argv) {
       if (!status.ok()) in.exit_code = base::kExitFailure;
       return status;
     }
-    return Serve(*settings, flags, in, server_main.reloader());
+    const absl::Status served = Serve(*settings, flags, in, server_main.reloader());
+    // Asked to stop while it waited for room to start: as orderly as later (E195).
+    if (absl::IsCancelled(served) && in.cancel.cancelled()) return absl::OkStatus();
+    return served;
   });
   return server_main.Run(program, argc, argv);
 }

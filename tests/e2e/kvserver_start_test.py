@@ -195,6 +195,15 @@ class Start(OneKvserver):
             (node.data / name).write_bytes(b"x" * 79)
         self.assertIn("no copy of IDENTITY can be read", self.told_the_way_out(node, "rocksdb"))
 
+    def test_a_damaged_list_of_members_has_a_way_out_of_its_own(self):  # E11
+        node = self.leader()
+        node.kill()
+        (node.data / "MEMBERS").write_text("garbage")
+        result = self.run_with("-cluster", node.cluster[0], "--data-dir", node.data, "--engine", "memory")
+        self.assertEqual(result.code, 5, result)
+        self.assertIn("remove it: then --cluster counts", result.err)
+        self.assertNotIn("away", result.err)
+
     def test_a_directory_that_may_not_be_written_ends_with_3(self):
         if os.geteuid() == 0:
             folder = self.path / "theirs"

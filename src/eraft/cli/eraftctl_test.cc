@@ -132,6 +132,15 @@ TEST_F(EraftCtlTest, VerifyMissesHard) {  // E163
   EXPECT_EQ(Run("wal verify /n/wal").exit, 0);  // the segments alone
 }
 
+TEST_F(EraftCtlTest, VerifyMissesALogThatIsGone) {  // E113
+  ASSERT_OK_AND_ASSIGN(const auto dir, world_.files.OpenRoot("/n"));
+  ASSERT_OK(base::RemoveTree(*dir, "wal"));
+  world_.files.Settle();
+  const Result result = Run("wal verify /n");
+  EXPECT_EQ(result.exit, 4);
+  EXPECT_THAT(result.err, HasSubstr("every segment is missing"));
+}
+
 TEST_F(EraftCtlTest, VerifyNamesTheFileThatTheNextStartRemoves) {
   ASSERT_OK_AND_ASSIGN(const auto dir, world_.files.OpenRoot("/n/wal"));
   ASSERT_OK(base::WriteFileDurably(*dir, "9.wal", "no segment", 0600));

@@ -74,6 +74,8 @@ absl::StatusOr<Opened> Open(const WalCommand& o, Invocation& in) {
   SLIPWAY_ASSIGN_OR_RETURN(opened.node, in.world.files.OpenRoot(o.directory));
   base::Owned<base::Dir> inner = opened.node->OpenDir(wal::kWalDirectory);
   if (absl::IsNotFound(inner.status())) {
+    const bool is_node = opened.node->Stat(wal::kHardName).ok();  // which has lost its log
+    if (is_node) SLIPWAY_RETURN_IF_ERROR(LookAtCopies(opened, wal::kHardName));
     opened.wal = std::move(opened.node);
     return opened;
   }

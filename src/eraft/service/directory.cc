@@ -178,7 +178,8 @@ absl::Status Identify(base::World& world, const KvServerConfig& config, const Kv
     return MakeIdentity(world, config, plan, data);
   }
   if (!state.newest.has_value()) {
-    return absl::DataLossError("no copy of IDENTITY can be read; nothing was changed");
+    return WithWayOut(absl::DataLossError("no copy of IDENTITY can be read; nothing was changed"),
+                      data.path);
   }
   SLIPWAY_ASSIGN_OR_RETURN(const wal::Identity found, wal::DecodeIdentity(state.newest->payload));
   data.incarnation = found.incarnation;
@@ -241,10 +242,8 @@ absl::StatusOr<DataDirectory> OpenDataDirectory(base::World& world, const KvServ
   // Let go of at the end: the node takes it again, and then for good.
   const absl::Status identified = Identify(world, config, plan, data);
   if (identified.ok()) return data;
-  if (!base::GetErrorInfo(identified).hint.empty() || absl::IsFailedPrecondition(identified)) {
-    return identified;
-  }
-  return WithWayOut(Denied(identified, data.path, world), data.path);
+  if (absl::IsFailedPrecondition(identified)) return identified;
+  return Denied(identified, data.path, world);
 }
 
 }  // namespace slipway::eraft
