@@ -350,6 +350,7 @@ absl::Status KvServerImpl::Open() {
                        .inflight_max = config_.max_inflight,
                        .value_bytes_max = config_.max_value});
   replica_->sights = [this] { return Sights(); };
+  replica_->data_of = [this](raft::NodeId id) { return incarnations_->Get(id); };
   housekeeping_.emplace(*replica_, *data_.dir, world_.world.files,
                         Housekeeping::Options{.quota_bytes = config_.quota_bytes,
                                               .memory_soft_limit = config_.memory_soft_limit});

@@ -240,6 +240,17 @@ void MembershipChange::WriteAddresses() {
   Later();
 }
 
+// With which data the newcomers came: who was away may know others of a member that had the id
+// before, and would refuse this one for ever (E123).
+void MembershipChange::WriteData() {
+  for (const raft::NodeId id : newcomers_) {
+    const std::optional<uint64_t> data = replica_.data_of(id);
+    if (!data.has_value() || SLIPWAY_MUTANT("kv-newcomers-data-untold")) continue;
+    Put(ReadmissionKey(id),
+        EncodeReadmission({.stage = Readmission::Stage::kDone, .incarnation = *data, .times = 0}));
+  }
+}
+
 void MembershipChange::Later() {
   replica_.loop().After(kLookEveryMembers, [self = shared_from_this()] { self->Look(); });
 }
@@ -366,10 +377,12 @@ void MembershipChange::Step(const raft::Status& now) {
         if (!live.ok() && replica_.now() - *caught_up_at_ < kQuorumWithin) return Later();
         if (!live.ok()) return Finish(live);
       }
+      WriteData();
       Enter(Phase::kChange);
       return Later();
     }
     case Phase::kChange:
+      if (writes_ > 0) return Later();
       if (!proposed_) return ProposeSoon(target_);
       if (!Settled(now, target_)) return Later();
       Enter(Phase::kForget);

@@ -81,6 +81,7 @@ class MembershipChange : public std::enable_shared_from_this<MembershipChange> {
   void Later();
   void Enter(Phase phase);
   void WriteAddresses();
+  void WriteData();
   void ProposeSoon(const raft::Membership& target);
   void ForgetRemoved();
   void PutAddress(raft::NodeId id, const std::string& address);

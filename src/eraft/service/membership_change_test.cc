@@ -266,6 +266,21 @@ TEST_F(MembershipChangeTest, ForcedALearnerGetsItsVoteAtOnce) {  // E169
 }
 
 // The office changed between a removal and its end: nobody may dial the address for ever.
+// Who was away may know other data of the same id (E123).
+TEST_F(MembershipChangeTest, TheLogSaysWithWhichDataAMemberCame) {
+  replica_->data_of = [](raft::NodeId id) { return std::optional<uint64_t>(id + 100); };
+  const Answer answer = BeginAdd(2);
+  EXPECT_TRUE(replica_->view()->readmissions.empty()) << "it has not caught up";
+  Start(2, {});
+  ASSERT_TRUE(Until([&] { return answer->has_value(); }));
+  EXPECT_OK(**answer);
+  EXPECT_TRUE(Until([&] { return replica_->view()->readmissions.size() == 1; }));
+  EXPECT_EQ(AdmittedData(replica_->view()->readmissions),
+            (std::map<raft::NodeId, uint64_t>{{2, 102}}));
+  EXPECT_OK(Change({.remove = {2}}));
+  EXPECT_TRUE(Until([&] { return replica_->view()->readmissions.empty(); }));
+}
+
 TEST_F(MembershipChangeTest, AddressesOfThoseWhoAreNoMembersAreForgotten) {  // E170
   ASSERT_OK(Change({.add = {{.id = 4, .address = "h:4", .role = MRole::kLearner}}}));
   Write(MemberKey(9), "h:9");

@@ -76,6 +76,10 @@ class Replica {
   int changes = 0;
   // What the transport knows of the peers now; empty: nothing.
   std::function<std::vector<PeerSight>()> sights = [] { return std::vector<PeerSight>(); };
+  // The incarnation of a peer's data as it is remembered here (E123).
+  std::function<std::optional<uint64_t>(raft::NodeId)> data_of = [](raft::NodeId) {
+    return std::optional<uint64_t>();
+  };
   Node* node() { return node_; }
   // Renews the view, tells of changes, and does what a new leader has to do.
   void Look();
