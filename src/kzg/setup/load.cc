@@ -1,8 +1,12 @@
 #include "kzg/setup/load.h"
 
+#include <algorithm>
 #include <utility>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "base/bytes.h"
 #include "base/status.h"
 #include "base/temp_files.h"
@@ -68,6 +72,35 @@ absl::Status WriteCached(base::Files& files, const LoadOptions& options, const S
 
 }  // namespace
 
+std::vector<std::pair<std::string, std::optional<TablePlan>>> PrecomputeLevels() {
+  return {{"none", std::nullopt}, {"small", TablePlan()}};
+}
+
+absl::StatusOr<std::pair<Precompute, TablePlan>> ParsePrecompute(absl::string_view text) {
+  if (text == "auto") return std::pair(Precompute::kAuto, TablePlan());
+  std::vector<std::string> names = {"auto"};
+  for (const auto& [name, plan] : PrecomputeLevels()) {
+    names.push_back(name);
+    if (name != text) continue;
+    return plan.has_value() ? std::pair(Precompute::kBuild, *plan)
+                            : std::pair(Precompute::kNone, TablePlan());
+  }
+  const std::pair<absl::string_view, absl::string_view> bits =
+      absl::StrSplit(text, absl::MaxSplits(',', 1));
+  constexpr int kBitsMin = 4;
+  constexpr int kBitsMax = 15;
+  TablePlan plan;
+  const bool numbers = absl::SimpleAtoi(bits.first, &plan.blob_bits) &&
+                       absl::SimpleAtoi(bits.second, &plan.cell_bits);
+  if (numbers && std::min(plan.blob_bits, plan.cell_bits) >= kBitsMin &&
+      std::max(plan.blob_bits, plan.cell_bits) <= kBitsMax) {
+    return std::pair(Precompute::kBuild, plan);
+  }
+  return absl::InvalidArgumentError(absl::StrCat(
+      "choose tables: '", base::EscapeForTerminal(text), "': give ", absl::StrJoin(names, ", "),
+      ", or BLOB,CELL: bits from ", kBitsMin, " to ", kBitsMax));
+}
+
 absl::StatusOr<LoadedSetup> LoadSetup(base::Files& files, const LoadOptions& options,
                                       Executor* executor) {
   SLIPWAY_ASSIGN_OR_RETURN(Source source, ReadSource(files, options));
@@ -84,7 +117,7 @@ absl::StatusOr<LoadedSetup> LoadSetup(base::Files& files, const LoadOptions& opt
       options.cache_dir.empty()
           ? ""
           : base::JoinPath(options.cache_dir, SetupFileName(source.id, &options.plan));
-  bool build = options.precompute == Precompute::kSmall;
+  bool build = options.precompute == Precompute::kBuild;
   if (wants_tables && !cached.empty()) {
     absl::StatusOr<std::shared_ptr<const Setup>> setup =
         ReadCached(files, cached, source.id, options);

@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -16,18 +17,24 @@
 
 namespace slipway::kzg {
 
-// Tables by how much memory they may take (K76).
 enum class Precompute : uint8_t {
   kNone,
-  kSmall,  // 31 MiB
-  kAuto,   // those of the cache, if they are there; else none
+  kAuto,   // tables of the cache, if they are there; else none
+  kBuild,  // tables of the cache; built where they are not there
 };
+
+// The levels by name (K76): "none" without a plan, then by memory.
+std::vector<std::pair<std::string, std::optional<TablePlan>>> PrecomputeLevels();
+
+// "auto", the name of a level, or "BLOB,CELL": bits of the digits (K70). InvalidArgument names
+// them.
+absl::StatusOr<std::pair<Precompute, TablePlan>> ParsePrecompute(absl::string_view text);
 
 struct LoadOptions {
   std::string path;       // of the setup: text, JSON or binary
   std::string cache_dir;  // of tables; empty: none
   Precompute precompute = Precompute::kAuto;
-  TablePlan plan;  // of kSmall and kAuto
+  TablePlan plan;  // of kBuild and kAuto
   DigestCheck check = DigestCheck::kFull;
   MapFile map = ReadImage;
 };
@@ -41,7 +48,7 @@ struct LoadedSetup {
   std::vector<std::string> notes;
 };
 
-// Loads the setup. kSmall: with tables; those that are not in the cache, or are damaged, of another
+// Loads the setup. kBuild: with tables; those that are not in the cache, or are damaged, of another
 // setup or of another version there, are built and written to it, under its lock. A cache that
 // cannot be written is a note. Errors: of reading and decoding `path`.
 absl::StatusOr<LoadedSetup> LoadSetup(base::Files& files, const LoadOptions& options,
