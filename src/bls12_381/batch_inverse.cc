@@ -1,6 +1,7 @@
 // Montgomery's trick: one inversion and three products an element.
 #include <vector>
 
+#include "base/mutant.h"
 #include "bls12_381/fp.h"
 #include "bls12_381/fr.h"
 
@@ -15,7 +16,9 @@ void BatchInverseOf(absl::Span<Field> values) {
   Field product = Field::One();
   for (size_t i = 0; i < values.size(); ++i) {
     before[i] = product;
-    if (!values[i].IsZero()) product = product * values[i];
+    if (!values[i].IsZero() || SLIPWAY_MUTANT("bls-batch-inverse-zero")) {
+      product = product * values[i];
+    }
   }
   Field inverse = product.Inverse();
   for (size_t i = values.size(); i-- > 0;) {

@@ -7,6 +7,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "base/mutant.h"
+
 namespace slipway::bls12_381::internal {
 
 using Int128 = __int128;
@@ -175,7 +177,7 @@ inline void InverseModulo(uint64_t* out, const uint64_t* a, const uint64_t* modu
   }
   // f is 1 or -1, or the modulus for a = 0, when d is 0.
   if (d.limb[N - 1] < 0) AddTimes(d, 1, m);
-  if (f.limb[N - 1] < 0) {
+  if (f.limb[N - 1] < 0 && !SLIPWAY_MUTANT("bls-inverse-sign")) {
     for (int64_t& limb : d.limb) limb = -limb;
     AddTimes(d, 0, m);
   }
