@@ -47,8 +47,10 @@ struct Fp12 {
   // Square() for elements of the cyclotomic subgroup (whose power p^4 - p^2 + 1 is one) alone.
   // Granger, Scott: "Faster squaring in the cyclotomic subgroup of sixth degree extensions", 3.2.
   Fp12 CyclotomicSquare() const;
-  // Times l0 + l1 * v + l4 * v * w, the form of a line of the Miller loop.
-  Fp12 MulByLine(const Fp2& l0, const Fp2& l1, const Fp2& l4) const;
+  // The power |x| of an element of the cyclotomic subgroup, x the parameter of the curve.
+  Fp12 CyclotomicPowerOfParameter() const;
+  // Times l0 + l1 * v + v * w, the form of a line of the Miller loop.
+  Fp12 MulByLine(const Fp2& l0, const Fp2& l1) const;
 
   friend bool operator==(const Fp12& a, const Fp12& b) { return a.c0 == b.c0 && a.c1 == b.c1; }
   friend bool operator!=(const Fp12& a, const Fp12& b) { return !(a == b); }

@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "absl/container/inlined_vector.h"
 #include "base/check.h"
 #include "base/mutant.h"
 #include "bls12_381/curve_constants.h"
@@ -44,15 +45,8 @@ RawLine AdditionStep(G2& point, const G2Affine& q) {
   return line;
 }
 
-// m^|x| for m of the cyclotomic subgroup, conjugated: m^x, as x is negative.
-Fp12 PowerX(const Fp12& m) {
-  Fp12 power = m;
-  for (int bit = 62; bit >= 0; --bit) {
-    power = power.CyclotomicSquare();
-    if ((kParameter >> bit & 1) != 0) power = power * m;
-  }
-  return power.Conjugate();
-}
+// m^x for m of the cyclotomic subgroup: x is negative, and the conjugate is the inverse.
+Fp12 PowerX(const Fp12& m) { return m.CyclotomicPowerOfParameter().Conjugate(); }
 
 }  // namespace
 
@@ -81,19 +75,29 @@ G2Prepared::G2Prepared(const G2Affine& point) : infinity_(point.infinity) {
   }
 }
 
+// A line is divided by y_P, a factor that the final exponentiation takes away.
 Fp12 MillerLoop(absl::Span<const G1Affine> g1, absl::Span<const G2Prepared* const> g2) {
   SLIPWAY_CHECK(g1.size() == g2.size());
+  struct Pair {
+    const G2Prepared::Line* lines;
+    Fp x_over_y, y_inverse;
+  };
+  absl::InlinedVector<Pair, 4> pairs;
+  for (size_t i = 0; i < g1.size(); ++i) {
+    if (g1[i].infinity || g2[i]->infinity()) continue;
+    const Fp inverse = g1[i].y.Inverse();  // of no zero: no point has order two
+    pairs.push_back({g2[i]->lines().data(), g1[i].x * inverse, inverse});
+  }
   Fp12 f = Fp12::One();
   const auto multiply_lines = [&](size_t line) {
-    for (size_t i = 0; i < g1.size(); ++i) {
-      if (g1[i].infinity || g2[i]->infinity()) continue;
-      const G2Prepared::Line& at = g2[i]->lines()[line];
-      f = f.MulByLine(at.constant, at.minus_slope * g1[i].x, Fp2{g1[i].y, Fp::Zero()});
+    for (const Pair& pair : pairs) {
+      const G2Prepared::Line& at = pair.lines[line];
+      f = f.MulByLine(at.constant * pair.y_inverse, at.minus_slope * pair.x_over_y);
     }
   };
   size_t line = 0;
   for (int bit = 62; bit >= 0; --bit) {
-    f = f.Square();
+    if (bit != 62) f = f.Square();
     multiply_lines(line++);
     if ((kParameter >> bit & 1) == 0) continue;
     multiply_lines(SLIPWAY_MUTANT("bls-miller-line") ? 0 : line++);

@@ -18,7 +18,7 @@ class G2Prepared {
   // 63 doublings and 5 additions: the bits of the curve's parameter.
   static constexpr int kLines = 68;
   // The line through T with slope m, divided by the constant that makes its last coefficient y_P:
-  // (m x_T - y_T) - m x_P v + y_P v w.
+  // (m x_T - y_T) - m x_P v + y_P v w (Costello, Stebila: "Fixed argument pairings", 2010).
   struct Line {
     Fp2 constant;     // m x_T - y_T
     Fp2 minus_slope;  // -m

@@ -3,12 +3,14 @@
 
 #include <gtest/gtest.h>
 
+#include "bls12_381/curve_constants.h"
 #include "bls12_381/test_field.h"
 #include "bls12_381/test_points.h"
 
 namespace slipway::bls12_381 {
 namespace {
 
+using internal::kParameter;
 using testing::RandomFr;
 using testing::RandomG1;
 using testing::RandomG2;
@@ -68,11 +70,17 @@ TEST_P(PairingTest, AProductIsOneExactlyWhenTheScalarsCancel) {
   EXPECT_TRUE(PairingProductIsOne(points, prepared));
 }
 
+TEST_P(PairingTest, OneIsDecompressedToo) {
+  EXPECT_TRUE(Fp12::One().CyclotomicPowerOfParameter().IsOne());
+  EXPECT_TRUE(FinalExponentiation(Fp12::One()).IsOne());
+}
+
 TEST_P(PairingTest, TheCyclotomicSquareIsTheSquare) {
   for (int i = 0; i < 20; ++i) {
     const Fp12 e = Pairing(RandomG1(random_), G2Affine::Generator());
     EXPECT_EQ(e.CyclotomicSquare(), e.Square());
     EXPECT_EQ(e.Square(), e * e);
+    EXPECT_EQ(e.CyclotomicPowerOfParameter(), Power(e, std::array<uint64_t, 1>{kParameter}));
     EXPECT_TRUE((e * e.Inverse()).IsOne());
     EXPECT_EQ(e.Conjugate(), e.Inverse());
   }
