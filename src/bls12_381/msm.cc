@@ -21,7 +21,7 @@ constexpr size_t kHalfBits = 129;
 
 // ---- Few points: one chain of 128 doublings for all (Straus 1964), digits in width-5 form ----
 
-constexpr size_t kStrausPointsMax = 24;
+constexpr size_t kStrausPointsMax = 8;
 constexpr int kNafWidth = 5;
 constexpr size_t kOddMultiples = 1 << (kNafWidth - 2);
 

@@ -159,7 +159,7 @@ TEST_P(MsmTest, ASumMayBeWrittenOverItsOperands) {
 }
 
 TEST_P(MsmTest, MsmIsTheSumOfMultiples) {
-  for (const size_t count : {0, 1, 2, 3, 8, 23, 24, 25, 26, 64, 129, 300}) {
+  for (const size_t count : {0, 1, 2, 3, 7, 8, 9, 10, 17, 64, 129, 300}) {
     std::vector<G1Affine> points = RandomPoints(count);
     std::vector<Fr> scalars = RandomScalars(count);
     EXPECT_EQ(Msm(points, scalars), SlowMsm<Fp>(points, scalars)) << count;
@@ -171,7 +171,7 @@ TEST_P(MsmTest, MsmIsTheSumOfMultiples) {
 }
 
 TEST_P(MsmTest, MsmOfUniformInputIsRight) {
-  for (const size_t count : {24, 25, 700}) {
+  for (const size_t count : {8, 9, 700}) {
     const std::vector<G1Affine> points(count, RandomG1(random_));
     for (const Fr& scalar : {Fr::Zero(), Fr::One(), -Fr::One(), RandomFr(random_)}) {
       const std::vector<Fr> scalars(count, scalar);
