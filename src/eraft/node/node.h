@@ -55,7 +55,8 @@ struct GroupStatus {
   raft::SnapshotMark log_start;  // the log on disk begins after it
   raft::Index snapshot = 0;      // newest on disk; 0: none
   bool installing = false;
-  // Why the last snapshot that was offered here could not be taken; empty: it could.
+  // Why the last snapshot that could not be taken or installed here could not; empty: none is
+  // needed.
   std::string snapshot_error;
   // GroupOptions named members, and they were not those in force when the group was opened: the
   // stored ones, which raft.membership told then, counted (E170).

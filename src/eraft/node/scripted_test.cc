@@ -56,6 +56,36 @@ TEST(NodeScript, AnInstallHoldsNothingThatTheLogDoesNotHave) {
   }
 }
 
+// E168: a leader whose snapshots are damaged sends one after the other; who cannot install them
+// says why, until it has one.
+TEST(NodeScript, ASnapshotThatCannotBeInstalledIsTold) {
+  ScriptedNode donor(1, Voters({1}), KeepsNoLog());
+  ASSERT_NO_FATAL_FAILURE(donor.Lead(3));
+  for (int i = 0; i < 8; ++i) donor.Put(absl::StrCat(i));
+  const raft::Term term = donor.Status().raft.term;
+  const SnapshotName name = donor.Compact();
+  const Carried carried = Carry(donor, name, 1, 3, term);
+  ScriptedNode node(3, Voters({1, 2, 3}), TestCluster::Small());
+  ASSERT_OK(node.Start());
+  bool damaged = false;
+  for (const bool damages : {true, false}) {
+    node.Take(1, carried.offer);
+    node.Turn();
+    for (const SnapshotPart& part : carried.parts) node.Take(1, part);
+    for (int i = 0; i < 1000 && node.Step(); ++i) {
+      if (!damages || damaged || !node.Status().installing) continue;
+      for (const auto& [path, contents] : node.files().List()) {
+        if (!absl::StrContains(path, "/files/")) continue;
+        ASSERT_OK(node.files().FlipBit(path, 99));
+        damaged = true;
+      }
+    }
+    ASSERT_TRUE(damaged);
+    EXPECT_EQ(node.Status().kv.applied, damages ? 0 : name.index);
+    EXPECT_EQ(node.Status().snapshot_error.empty(), !damages) << node.Status().snapshot_error;
+  }
+}
+
 // E163: a snapshot that is being looked at, because it may be damaged, is not replaced by one of an
 // engine that an install has taken away.
 TEST(NodeScript, AnInstallMayBeginWhileASnapshotIsLookedAt) {

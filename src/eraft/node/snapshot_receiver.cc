@@ -23,6 +23,11 @@ void SnapshotReceiver::Reply(raft::NodeId peer, uint64_t transfer, SnapshotReply
       .IgnoreError();
 }
 
+void SnapshotReceiver::NoteError(raft::Index index, const absl::Status& why) {
+  error_ = std::string(why.message());
+  error_at_ = index;
+}
+
 std::string SnapshotReceiver::error() const {
   return group_.raft().commit() < error_at_ ? error_ : "";
 }
@@ -104,9 +109,8 @@ void SnapshotReceiver::OnOpened(absl::StatusOr<Opened> opened) {
   transfer_->busy = false;
   const raft::NodeId peer = transfer_->peer;
   const uint64_t transfer = transfer_->offer.transfer;
-  error_ = std::string(opened.status().message());
-  error_at_ = transfer_->offer.message.snapshot.index;
   if (!opened.ok()) {
+    NoteError(transfer_->offer.message.snapshot.index, opened.status());
     const bool later = absl::IsResourceExhausted(opened.status());
     Reply(peer, transfer, later ? SnapshotReply::kBusy : SnapshotReply::kRefused);
     return Drop(/*failed=*/true);

@@ -26,8 +26,10 @@ class SnapshotReceiver {
   void OnOffer(raft::NodeId peer, SnapshotOffer offer);
   void OnPart(raft::NodeId peer, const SnapshotPart& part);
   void Tick();
-  // Why the last offer could not be taken; empty: it could, or is not needed any more.
+  // Why the last snapshot that could not be taken or installed could not; empty: none is needed.
   std::string error() const;
+  // That of entry `index` came whole, and cannot be installed.
+  void NoteError(raft::Index index, const absl::Status& why);
 
  private:
   struct Transfer {

@@ -306,6 +306,7 @@ void Group::GiveUpInstall(const absl::Status& status) {
   metrics_.snapshots_receive_failed.Increment();
   if (snapshot_ == name) snapshot_.reset();
   if (absl::IsUnavailable(status)) return Fatal(status);  // the disk is gone
+  receiver_.NoteError(mark.index, status);
   // Damaged, or of another engine: another one comes.
   context_.jobs->Run(
       [place = place_, name, now = context_.world.clock.Wall(), damaged = absl::IsDataLoss(status),
