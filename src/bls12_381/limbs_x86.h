@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "bls12_381/limbs.h"
+
 namespace slipway::bls12_381::internal {
 
 // clang-format off
