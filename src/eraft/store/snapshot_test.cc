@@ -96,6 +96,7 @@ TEST_P(SnapshotTest, IsTakenWhileEntriesAreApplied) {
     for (int i = 0; i < 300; ++i) rig_.Run(Append("k", std::string(500, 'y')));
   });
   std::vector<Manifest> manifests;
+  manifests.reserve(3);
   for (int i = 0; i < 3; ++i) manifests.push_back(Create());
   applier.join();
   for (const Manifest& manifest : manifests) {

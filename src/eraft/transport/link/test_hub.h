@@ -106,7 +106,7 @@ class TestHub {
                   .teller = std::make_shared<Teller>(world.clock),
                   .running = running});
     hub_ = std::make_shared<Hub>(links_, world.loop, metrics_);
-    hub_->inbox()->Receive([this](uint64_t peer, base::Bytes frame) {
+    hub_->inbox()->Receive([this](uint64_t peer, const base::Bytes& frame) {
       received_.emplace_back(peer, std::string(base::AsText(frame)));
     });
     world.net.Listen(AddressOf(id_), hub_->inbox());
