@@ -44,9 +44,11 @@ absl::StatusOr<std::vector<base::Bytes>> ReadBlobs(const std::string& input, boo
 absl::Status RunCommit(const Context& context, const CommitOptions& o, Invocation& in) {
   const std::unique_ptr<Executor> executor = context.MakeExecutor(in.world);
   SLIPWAY_ASSIGN_OR_RETURN(const LoadedSetup loaded, context.Load(in, executor.get()));
-  base::cli::Progress progress(in.streams, in.world.clock,
-                               {.mode = in.json || in.quiet ? base::cli::ProgressMode::kNone
-                                                            : base::cli::ProgressMode::kAuto});
+  // One blob is done before anybody could read how far it is.
+  const bool shows = !in.json && !in.quiet && (o.pack || o.inputs.size() > 1);
+  base::cli::Progress progress(
+      in.streams, in.world.clock,
+      {.mode = shows ? base::cli::ProgressMode::kAuto : base::cli::ProgressMode::kNone});
   progress.Start({.phase = "commit", .component = "", .source = ""});
   Json results = Json::MakeArray();
   base::Bytes binary;
