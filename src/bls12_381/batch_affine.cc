@@ -89,33 +89,32 @@ void BatchAdder::Queue::FlushLanes() {
 BatchAdder::BatchAdder() : queue_(std::make_unique<Queue>()) {}
 BatchAdder::~BatchAdder() = default;
 
-void BatchAdder::Add(const G1Entry& a, const G1Entry& b, G1Entry* out) {
+void BatchAdder::Add(const G1Entry& a, bool negate_a, const G1Entry& b, bool negate_b,
+                     G1Entry* out) {
   if (a.IsIdentity()) {
-    *out = b;
+    *out = negate_b ? -b : b;
     return;
   }
   if (b.IsIdentity() && !SLIPWAY_MUTANT("bls-adder-infinity")) {
-    *out = a;
+    *out = negate_a ? -a : a;
     return;
   }
   Queue& queue = *queue_;
   const size_t at = queue.count;
-  Fp denominator = b.x - a.x;
-  Fp numerator = b.y - a.y;
-  if (denominator.IsZero() && !SLIPWAY_MUTANT("bls-adder-same-x")) {
-    if (!numerator.IsZero()) {  // opposite points
+  queue.x[at] = a.x;
+  queue.y[at] = negate_a ? -a.y : a.y;
+  queue.x_sum[at] = a.x + b.x;
+  queue.denominator[at] = b.x - a.x;
+  queue.numerator[at] = (negate_b ? -b.y : b.y) - queue.y[at];
+  if (queue.denominator[at].IsZero() && !SLIPWAY_MUTANT("bls-adder-same-x")) {
+    if (!queue.numerator[at].IsZero()) {  // opposite points
       *out = G1Entry::Identity();
       return;
     }
     const Fp x_squared = a.x.Square();
-    numerator = x_squared.Double() + x_squared;
-    denominator = a.y.Double();
+    queue.numerator[at] = x_squared.Double() + x_squared;
+    queue.denominator[at] = queue.y[at].Double();
   }
-  queue.denominator[at] = denominator;
-  queue.numerator[at] = numerator;
-  queue.x[at] = a.x;
-  queue.y[at] = a.y;
-  queue.x_sum[at] = a.x + b.x;
   queue.out[at] = out;
   if (++queue.count == kPairs) Flush();
 }

@@ -43,7 +43,9 @@ class BatchAdder {
   BatchAdder& operator=(const BatchAdder&) = delete;
 
   // *out = a + b.
-  void Add(const G1Entry& a, const G1Entry& b, G1Entry* out);
+  void Add(const G1Entry& a, const G1Entry& b, G1Entry* out) { Add(a, false, b, false, out); }
+  // *out = (negate_a ? -a : a) + (negate_b ? -b : b).
+  void Add(const G1Entry& a, bool negate_a, const G1Entry& b, bool negate_b, G1Entry* out);
   // *out = 2a.
   void Double(const G1Entry& a, G1Entry* out) { Add(a, a, out); }
   // All sums are written when it returns.

@@ -19,9 +19,11 @@ struct Segment {
   uint32_t at;
 };
 
+bool IsNegative(PointRef ref) { return (ref & 1) != 0 && !SLIPWAY_MUTANT("bls-ref-sign"); }
+
 G1Entry Resolve(const G1Entry* table, PointRef ref) {
   const G1Entry& entry = table[ref >> 1];
-  return (ref & 1) != 0 && !SLIPWAY_MUTANT("bls-ref-sign") ? -entry : entry;
+  return IsNegative(ref) ? -entry : entry;
 }
 
 // The references of each segment in pairs, straight from the table.
@@ -38,12 +40,14 @@ void AddPairs(const Buckets& buckets, absl::Span<const Segment> segments, Bucket
           __builtin_prefetch(point + 64);
         }
       }
-      const G1Entry first = Resolve(buckets.table, buckets.refs[i]);
+      const PointRef first = buckets.refs[i];
       if (i + 1 == segment.end) {
-        *out = first;
-      } else {
-        scratch.adder.Add(first, Resolve(buckets.table, buckets.refs[i + 1]), out);
+        *out = Resolve(buckets.table, first);
+        continue;
       }
+      const PointRef second = buckets.refs[i + 1];
+      scratch.adder.Add(buckets.table[first >> 1], IsNegative(first), buckets.table[second >> 1],
+                        IsNegative(second), out);
     }
   }
   scratch.adder.Flush();
@@ -220,13 +224,17 @@ void SortDigits(absl::Span<const DigitRun> runs, size_t columns, size_t rows, si
   for (size_t i = 1; i < scratch.begin.size(); ++i) scratch.begin[i] += scratch.begin[i - 1];
   scratch.refs.resize(scratch.begin.back());
   scratch.next.assign(scratch.begin.begin(), scratch.begin.end() - 1);
+  scratch.last.assign(scratch.begin.begin() + 1, scratch.begin.end());
   for (size_t run = 0; run < runs.size(); ++run) {
     for (size_t i = 0; i < columns; ++i) {
       const int digit = scratch.digits[run * columns + i];
       if (digit == 0) continue;
       const uint32_t index = runs[run].ref_base + static_cast<uint32_t>(i);
-      scratch.refs[scratch.next[bucket_of(runs[run].row, digit)]++] =
-          index << 1 | (digit < 0 ? 1U : 0U);
+      const size_t bucket = bucket_of(runs[run].row, digit);
+      // In each bucket first the positive ones, from behind the negative ones: of signs that do not
+      // alternate a processor makes no wrong guesses.
+      const uint32_t at = digit > 0 ? scratch.next[bucket]++ : --scratch.last[bucket];
+      scratch.refs[at] = index << 1 | (digit < 0 ? 1U : 0U);
     }
   }
 }

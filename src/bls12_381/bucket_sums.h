@@ -37,7 +37,7 @@ class BucketScratch {
 
   BatchAdder adder;
   std::vector<int16_t> digits;
-  std::vector<uint32_t> begin, next;
+  std::vector<uint32_t> begin, next, last;
   std::vector<PointRef> refs;
   std::vector<G1Entry> points, sums, pyramid, work;
 };
