@@ -187,6 +187,7 @@ class Suite {
         [this, indices]() -> absl::StatusOr<base::Bytes> {
           SLIPWAY_RETURN_IF_ERROR(NeedRows(1));
           std::vector<BytesView> given;
+          given.reserve(indices.size());
           for (const uint64_t index : indices) given.emplace_back(rows_[0].cells[index]);
           Row row;
           SLIPWAY_RETURN_IF_ERROR(RecoverCells(indices, given, {}, absl::MakeSpan(row.cells),

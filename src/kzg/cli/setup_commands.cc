@@ -192,7 +192,7 @@ absl::Status RunPrecompute(const Context& context, const PrecomputeOptions& o, I
       loaded.setup->tables() == nullptr ? 0 : loaded.setup->tables()->plan().bytes();
   in.result =
       Json::MakeObject({{"file", file}, {"table_bytes", bytes}, {"built", loaded.tables_built}});
-  if (!in.json) {
+  if (!in.json && !in.quiet) {
     in.streams.out << file << (loaded.tables_from_cache ? " is up to date" : "") << "\n";
   }
   return absl::OkStatus();
