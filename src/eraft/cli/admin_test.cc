@@ -222,6 +222,12 @@ TEST_F(AdminTest, WithoutAnyNodeStatusIsUnreachable) {
   EXPECT_THAT(status.err, HasSubstr("status: no server answered: a:1: nobody answers there"));
 }
 
+// Whoever reads JSON may have no integers above 2^53.
+TEST_F(AdminTest, AnIncarnationIsShownDigitByDigit) {
+  cluster_.infos[0]->incarnation = 16190296369729257595u;
+  EXPECT_THAT(Run("status --json").out, HasSubstr(R"("incarnation":"16190296369729257595")"));
+}
+
 TEST_F(AdminTest, HealthIsZeroOrOne) {  // E12, E28
   EXPECT_EQ(Run("health").exit, 0);
   EXPECT_EQ(Run("health").out, "a:1 is healthy\nb:1 is healthy\nc:1 is healthy\n");

@@ -121,7 +121,7 @@ Json NodeJson(const NodeInfo& info) {
                                 {"version", info.version},
                                 {"commit", info.commit},
                                 {"cluster", info.cluster},
-                                {"incarnation", info.incarnation},
+                                {"incarnation", absl::StrCat(info.incarnation)},  // above 2^53
                                 {"feature_level", info.feature_level},
                                 {"engine", info.engine},
                                 {"directory", info.directory},
