@@ -75,7 +75,7 @@ Outcome Play(Node& node, const std::vector<std::pair<raft::GroupId, Batch>>& scr
   outcome.first_error = node.Open();
   for (size_t i = 0; i < script.size() && outcome.first_error.ok(); ++i) {
     const absl::Status accepted =
-        node.wal->Append(script[i].first, script[i].second, [&outcome](absl::Status status) {
+        node.wal->Append(script[i].first, script[i].second, [&outcome](const absl::Status& status) {
           if (status.ok()) {
             ++outcome.answered;
           } else {
