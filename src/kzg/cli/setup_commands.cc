@@ -125,7 +125,8 @@ absl::Status RunInfo(const Context& context, bool measure, Invocation& in) {
                           {"CELLS+PROOFS", base::cli::Align::kRight}});
   Json levels = Json::MakeArray();
   const base::Bytes blob = SomeBlob(in.world.random);
-  for (const auto& [name, plan] : PrecomputeLevels()) {
+  for (const auto& [name, level_plan] : PrecomputeLevels()) {
+    const std::optional<TablePlan>& plan = level_plan;  // a lambda captures it
     const uint64_t bytes = plan.has_value() ? plan->bytes() : 0;
     Json level = Json::MakeObject({{"level", name}, {"bytes", bytes}});
     std::vector<std::string> row = {name, base::FormatSize(bytes), "", "", ""};

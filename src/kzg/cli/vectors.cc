@@ -256,6 +256,7 @@ VectorOutcome Judge(const absl::StatusOr<Values>& got, const ConfigNode& output)
 
 std::vector<std::string> VectorFunctions() {
   std::vector<std::string> names;
+  names.reserve(kFunctions.size());
   for (const Function& function : kFunctions) names.emplace_back(function.name);
   return names;
 }
