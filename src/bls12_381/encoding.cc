@@ -9,6 +9,7 @@
 #include "base/mutant.h"
 #include "bls12_381/bucket_sums.h"
 #include "bls12_381/curve_constants.h"
+#include "bls12_381/g1_ifma.h"
 
 namespace slipway::bls12_381 {
 namespace {
@@ -71,7 +72,9 @@ uint8_t FlagsOf(const AffinePoint<F>& point) {
 
 // ---- Lists: the same steps for many points side by side ----
 
-// From so many points on a list is worth its set-up, and so many are worked on at once.
+// From so many points on a list is worth its set-up, in lanes and without, and so many are worked
+// on at once.
+constexpr size_t kListMinInLanes = 3;
 constexpr size_t kListMin = 16;
 constexpr size_t kListMax = 256;
 
@@ -115,8 +118,54 @@ struct ListScratch {
   std::array<std::vector<Fp>, size_t{1} << (kRootWindow - 1)> odd_powers;
 };
 
+#if defined(__x86_64__)
+constexpr size_t kLanes = 8;
+
+void FindRootsInLanes(ListScratch& scratch) {
+  const size_t count = scratch.square.size();
+  const size_t padded = (count + kLanes - 1) / kLanes * kLanes;
+  scratch.square.resize(padded, Fp::Zero());
+  scratch.root.resize(padded);
+  internal::RootCandidatesIfma(scratch.root.data(), scratch.square.data(), padded / kLanes);
+  scratch.square.resize(count);
+  scratch.root.resize(count);
+  scratch.check.resize(count);
+  SquareBatch(absl::MakeSpan(scratch.check), scratch.root);
+}
+
+// The check of G1Affine::IsInSubgroup for the points of the list that were decoded; a list that
+// does not fill the lanes is filled up with its first point.
+void CheckSubgroupsInLanes(const ListScratch& list, absl::Span<const G1Affine> points,
+                           absl::Span<PointError> errors) {
+  std::array<Fp, kLanes> x;
+  std::array<Fp, kLanes> y;
+  std::array<internal::JacobianPoint, kLanes> product;
+  for (size_t start = 0; start < list.index.size(); start += kLanes) {
+    const size_t count = std::min(kLanes, list.index.size() - start);
+    for (size_t lane = 0; lane < kLanes; ++lane) {
+      const G1Affine& point = points[list.index[start + (lane < count ? lane : 0)]];
+      x[lane] = point.x;
+      y[lane] = point.y;
+    }
+    internal::ParameterSquaredTimesIfma(product.data(), x.data(), y.data(), 1);
+    for (size_t lane = 0; lane < count; ++lane) {
+      const internal::JacobianPoint& p = product[lane];
+      const Fp z_squared = p.z.Square();
+      const bool is_in = p.z.IsZero() ? points[list.index[start + lane]].IsInSubgroup()
+                                      : p.x == x[lane] * internal::kBetaSquared * z_squared &&
+                                            p.y == -y[lane] * z_squared * p.z;
+      if (is_in || SLIPWAY_MUTANT("bls-no-subgroup-list")) continue;
+      errors[list.index[start + lane]] = PointError::kNotInSubgroup;
+    }
+  }
+}
+#endif
+
 // scratch.root = what is a root of each of scratch.square, if there is one.
 void FindRoots(ListScratch& scratch) {
+#if defined(__x86_64__)
+  if (internal::g_use_ifma) return FindRootsInLanes(scratch);
+#endif
   static const auto* const plan = new std::vector<RootStep>(PlanRoot());
   const size_t count = scratch.square.size();
   scratch.root.resize(count);
@@ -158,6 +207,9 @@ void MultiplyAll(std::vector<G1Entry>& product, std::vector<G1Entry>& base, Batc
 // The check of G1Affine::IsInSubgroup for the points of the list that were decoded.
 void CheckSubgroups(const ListScratch& list, absl::Span<const G1Affine> points,
                     absl::Span<PointError> errors) {
+#if defined(__x86_64__)
+  if (internal::g_use_ifma) return CheckSubgroupsInLanes(list, points, errors);
+#endif
   const internal::BucketScratch::Lease scratch = internal::BucketScratch::Borrow();
   std::vector<G1Entry>& product = scratch->points;
   product.clear();
@@ -276,9 +328,10 @@ void DecompressG1List(absl::Span<const absl::Span<const uint8_t>> bytes,
                       absl::Span<G1Affine> points, absl::Span<PointError> errors) {
   SLIPWAY_CHECK(points.size() == bytes.size());
   SLIPWAY_CHECK(errors.size() == bytes.size());
+  const size_t list_min = internal::g_use_ifma ? kListMinInLanes : kListMin;
   for (size_t at = 0; at < bytes.size(); at += kListMax) {
     const auto part = bytes.subspan(at, kListMax);
-    if (part.size() >= kListMin) {
+    if (part.size() >= list_min) {
       DecompressPart(part, points.subspan(at, kListMax), errors.subspan(at, kListMax));
       continue;
     }
