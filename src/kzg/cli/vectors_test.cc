@@ -7,6 +7,7 @@
 #include <map>
 
 #include "base/os/pool.h"
+#include "bls12_381/backend.h"
 #include "kzg/scheme/tables.h"
 #include "kzg/testing/official.h"
 
@@ -49,6 +50,18 @@ TEST_F(OfficialVectors, AllPassWithTwoThreadsAndTables) {  // K63, 4.6
   PoolExecutor executor(pool, 2);
   const auto tables = ProvingTables::Build(*setup_, TablePlan(), &executor);
   RunAll(*setup_->WithTables(tables), &executor);
+}
+
+TEST_F(OfficialVectors, AllPassUnderEachBackEnd) {  // K63, KR5
+  const bls12_381::CpuBackend before = bls12_381::ActiveBackend();
+  const auto with_tables =
+      setup_->WithTables(ProvingTables::Build(*setup_, TablePlan(), nullptr));
+  for (const bls12_381::CpuBackend backend : bls12_381::CpuBackends()) {
+    if (backend == before) continue;  // the tests above
+    ASSERT_TRUE(bls12_381::ForceBackend(backend));
+    RunAll(*with_tables, nullptr);
+  }
+  EXPECT_TRUE(bls12_381::ForceBackend(before));
 }
 
 }  // namespace
