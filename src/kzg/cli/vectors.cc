@@ -1,7 +1,7 @@
 #include "kzg/cli/vectors.h"
 
+#include <algorithm>
 #include <array>
-#include <functional>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -261,23 +261,41 @@ std::vector<std::string> VectorFunctions() {
   return names;
 }
 
-VectorOutcome RunVector(absl::string_view function, absl::string_view name, absl::string_view text,
-                        const Setup& setup, Executor* executor) {
+struct VectorCase::State {
+  const Function* function;
+  ConfigNode input, output;
+};
+
+VectorCase::VectorCase(std::unique_ptr<State> state) : state_(std::move(state)) {}
+VectorCase::VectorCase(VectorCase&&) noexcept = default;
+VectorCase& VectorCase::operator=(VectorCase&&) noexcept = default;
+VectorCase::~VectorCase() = default;
+
+absl::StatusOr<VectorCase> VectorCase::Parse(absl::string_view function, absl::string_view name,
+                                             absl::string_view text) {
+  const auto* const known =
+      std::find_if(kFunctions.begin(), kFunctions.end(),
+                   [&](const Function& candidate) { return candidate.name == function; });
+  if (known == kFunctions.end()) {
+    return absl::InvalidArgumentError(absl::StrCat("no function is called '", function, "'"));
+  }
   base::ConfigLimits limits;
   limits.bytes_max = 64 << 20;
-  absl::StatusOr<ConfigNode> root = base::ParseConfig(text, name, limits);
-  if (!root.ok()) return {false, std::string(root.status().message())};
-  const ConfigNode* input = root->Find("input");
-  const ConfigNode* output = root->Find("output");
+  SLIPWAY_ASSIGN_OR_RETURN(ConfigNode root, base::ParseConfig(text, name, limits));
+  ConfigNode* const input = root.Find("input");
+  ConfigNode* const output = root.Find("output");
   if (input == nullptr || output == nullptr) {
-    return {false, absl::StrCat(name, ": a case has the keys input and output")};
+    return absl::InvalidArgumentError(absl::StrCat(name, ": a case has the keys input and output"));
   }
-  for (const Function& candidate : kFunctions) {
-    if (candidate.name == function) {
-      return Judge(candidate.run({Input(*input), setup, executor}), *output);
-    }
-  }
-  return {false, absl::StrCat("no function is called '", function, "'")};
+  auto state = std::make_unique<State>();
+  state->function = known;
+  state->input = std::move(*input);
+  state->output = std::move(*output);
+  return VectorCase(std::move(state));
+}
+
+VectorOutcome VectorCase::Run(const Setup& setup, Executor* executor) const {
+  return Judge(state_->function->run({Input(state_->input), setup, executor}), state_->output);
 }
 
 }  // namespace slipway::kzg::cli

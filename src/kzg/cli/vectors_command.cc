@@ -74,7 +74,10 @@ absl::Status RunVectors(const Context& context, const std::string& path, Invocat
     SLIPWAY_RETURN_IF_ERROR(in.cancel.status());
     const std::string name = base::JoinPath(c.function, c.name);
     SLIPWAY_ASSIGN_OR_RETURN(const std::string text, base::ReadFile(*dir, name, kCaseBytesMax));
-    const VectorOutcome outcome = RunVector(c.function, name, text, *loaded.setup, executor.get());
+    const absl::StatusOr<VectorCase> parsed = VectorCase::Parse(c.function, name, text);
+    const VectorOutcome outcome =
+        parsed.ok() ? parsed->Run(*loaded.setup, executor.get())
+                    : VectorOutcome{false, std::string(parsed.status().message())};
     if (outcome.passed) {
       ++passed;
       continue;

@@ -139,8 +139,7 @@ absl::StatusOr<LoadedSetup> LoadSetup(base::Files& files, const LoadOptions& opt
     if (!wants_tables) loaded.setup = loaded.setup->WithTables(nullptr);
     return loaded;
   }
-  loaded.setup =
-      loaded.setup->WithTables(ProvingTables::Build(*loaded.setup, options.plan, executor));
+  loaded.setup = loaded.setup->WithTables(options.build(*loaded.setup, options.plan, executor));
   loaded.tables_built = true;
   if (cached.empty()) return loaded;
   const absl::Status written = WriteCached(files, options, *loaded.setup);

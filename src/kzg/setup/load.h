@@ -1,6 +1,7 @@
 // Finds a setup and its tables wherever they are quickest to have. Thread-safe: free functions.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -37,6 +38,9 @@ struct LoadOptions {
   TablePlan plan;  // of kBuild and kAuto
   DigestCheck check = DigestCheck::kFull;
   MapFile map = ReadImage;
+  // Tests have a quicker way.
+  std::function<std::shared_ptr<const ProvingTables>(const Setup&, const TablePlan&, Executor*)>
+      build = ProvingTables::Build;
 };
 
 struct LoadedSetup {
