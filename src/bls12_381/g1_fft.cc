@@ -64,7 +64,7 @@ G1Fft::G1Fft(int log2_size) : log2_size_(log2_size), factors_(size() / 2) {
       const int count =
           internal::WidthNaf(high ? halves.high : halves.low, kNafWidth, MakeSpan(naf));
       for (int at = 0; at < count; ++at) {
-        const auto digit = static_cast<int>(naf[static_cast<size_t>(at)]);
+        const int8_t digit = naf[static_cast<size_t>(at)];
         if (digit == 0) continue;
         factors_[i].digits.push_back({static_cast<uint8_t>(at),
                                       static_cast<uint8_t>((digit < 0 ? -digit : digit) / 2),
