@@ -75,7 +75,7 @@ uint8_t FlagsOf(const AffinePoint<F>& point) {
 // From so many points on a list is worth its set-up, in lanes and without, and so many are worked
 // on at once.
 constexpr size_t kListMinInLanes = 3;
-constexpr size_t kListMin = 16;
+constexpr size_t kListMin = 48;
 constexpr size_t kListMax = 256;
 
 // The exponent (p + 1) / 4 of square roots as runs: so many squarings, then times an odd power

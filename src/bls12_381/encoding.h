@@ -32,7 +32,7 @@ absl::string_view PointErrorText(PointError error);
 // Decodes and checks everything; `point` is written where kOk is returned.
 PointError DecompressG1(absl::Span<const uint8_t> bytes, G1Affine* point);
 PointError DecompressG2(absl::Span<const uint8_t> bytes, G2Affine* point);
-// The same for a list; 16 points and more cost less than one by one:
+// The same for a list; long ones cost less than their points one by one:
 // errors[i] is what DecompressG1 says of bytes[i], points[i] is written where that is kOk. All
 // spans of one length. Scratch memory belongs to the calling thread and is kept for its next call.
 void DecompressG1List(absl::Span<const absl::Span<const uint8_t>> bytes,

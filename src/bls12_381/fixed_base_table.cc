@@ -23,6 +23,12 @@ constexpr size_t kRowGroup = 8;
 // Parts into which the buckets of a single row are cut for several threads.
 constexpr size_t kPartsMax = 8;
 
+void CheckShape(const FixedBaseTable::Shape& shape) {
+  SLIPWAY_CHECK(shape.window_bits >= 2);
+  SLIPWAY_CHECK(shape.window_bits <= 15);
+  SLIPWAY_CHECK(shape.entries() < size_t{1} << 31);  // what a reference can name
+}
+
 }  // namespace
 
 size_t FixedBaseTable::Shape::shifts() const {
@@ -32,7 +38,7 @@ size_t FixedBaseTable::Shape::shifts() const {
 
 void FixedBaseTable::Build(const Shape& shape, absl::Span<const G1Affine> points,
                            absl::Span<G1Entry> entries, const Workers& workers) {
-  SLIPWAY_CHECK(shape.window_bits >= 2 && shape.window_bits <= 15);
+  CheckShape(shape);
   SLIPWAY_CHECK(points.size() == shape.rows * shape.columns);
   SLIPWAY_CHECK(entries.size() == shape.entries());
   const size_t shifts = shape.shifts();
@@ -59,7 +65,7 @@ void FixedBaseTable::Build(const Shape& shape, absl::Span<const G1Affine> points
 }
 
 FixedBaseTable FixedBaseTable::FromMapped(const Shape& shape, absl::Span<const G1Entry> entries) {
-  SLIPWAY_CHECK(shape.window_bits >= 2 && shape.window_bits <= 15);
+  CheckShape(shape);
   SLIPWAY_CHECK(entries.size() == shape.entries());
   return FixedBaseTable(shape, entries);
 }
