@@ -7,6 +7,7 @@
 #include "base/digest/sha256.h"
 #include "base/testing/status_matchers.h"
 #include "bls12_381/encoding.h"
+#include "kzg/scheme/challenge.h"
 #include "kzg/scheme/errors.h"
 #include "kzg/scheme/hex.h"
 #include "kzg/scheme/input.h"
@@ -160,6 +161,33 @@ TEST_F(KzgTest, ErrorsThatCancelInASumDoNotPassABatch) {  // K62: the weights ar
     batch.proofs[i] = WritePoint(bls12_381::MultiplyGenerator(error) + proof);
   }
   EXPECT_THAT(batch.Verify(), IsOkAndHolds(false));
+}
+
+// What the challenge leaves out, a forger can choose after it. No official case holds the number.
+TEST_F(KzgTest, TheChallengeOfABatchCoversEveryField) {  // K62
+  base::Bytes covered;
+  const auto cover = [&](BytesView bytes) {
+    covered.insert(covered.end(), bytes.begin(), bytes.end());
+  };
+  cover(base::AsBytes("RCKZGBATCH___V1_"));
+  cover(std::array<uint8_t, 16>{0, 0, 0, 0, 0, 0, 0x10, 0, 0, 0, 0, 0, 0, 0, 0, 3});
+  std::array<Bytes48, 3> commitments;
+  std::array<Bytes48, 3> proofs;
+  std::vector<Fr> z;
+  std::vector<Fr> y;
+  for (size_t i = 0; i < 3; ++i) {
+    commitments[i] = WritePoint(bls12_381::MultiplyGenerator(RandomFr(random_)));
+    proofs[i] = WritePoint(bls12_381::MultiplyGenerator(RandomFr(random_)));
+    z.push_back(RandomFr(random_));
+    y.push_back(RandomFr(random_));
+    cover(commitments[i]);
+    cover(Scalar(z[i]));
+    cover(Scalar(y[i]));
+    cover(proofs[i]);
+  }
+  const std::vector<BytesView> c(commitments.begin(), commitments.end());
+  const std::vector<BytesView> p(proofs.begin(), proofs.end());
+  EXPECT_EQ(OpeningBatchChallenge({c, p, z, y}), Fr::FromBytesReduced(base::Sha256Of(covered)));
 }
 
 TEST_F(KzgTest, ListsOfDifferentLengthsAreRefusedFirst) {  // K71
