@@ -4,6 +4,7 @@
 #include <cstring>
 #include <memory>
 #include <new>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -54,6 +55,8 @@ C_KZG_RET Guard(Body body) {
     return body();
   } catch (const std::bad_alloc&) {
     return C_KZG_MALLOC;
+  } catch (const std::length_error&) {  // a count beyond all memory
+    return C_KZG_MALLOC;
   } catch (...) {
     return C_KZG_ERROR;
   }
@@ -79,10 +82,19 @@ C_KZG_RET TellVerdict(bool* ok, const absl::StatusOr<bool>& verdict) {
   return CodeOf(verdict.status());
 }
 
+// Whether the points are those of one secret number, and each list is the one it is taken for. The
+// seed hashes all of them, so that nobody can choose points for it.
+bool IsConsistent(const kzg::Setup& setup) {
+  if (setup.id() == kzg::kEthereumSetupId) return true;
+  const std::vector<kzg::SetupCheck> checks = kzg::VerifySetup(setup, setup.id(), nullptr);
+  return std::all_of(checks.begin(), checks.end(), [](const auto& check) { return check.ok; });
+}
+
 C_KZG_RET Load(KZGSettings* out, BytesView bytes) {
   absl::StatusOr<kzg::SetupPoints> points = kzg::DecodeSetup(bytes);
   if (!points.ok()) return CodeOf(points.status());
   SetupPtr setup = kzg::Setup::Make(*std::move(points), kzg::SetupIdOf(bytes));
+  if (!IsConsistent(*setup)) return C_KZG_BADARGS;
   setup = setup->WithTables(kzg::ProvingTables::Build(*setup, kzg::TablePlan(), nullptr));
   out->slipway_private[0] = std::make_unique<SetupPtr>(std::move(setup)).release();
   return C_KZG_OK;

@@ -51,8 +51,9 @@ typedef struct {
 } KZGSettings;
 
 /* Loads a setup from compressed points: 4096 of G1 in monomial form, 4096 in Lagrange form (natural
- * order), 65 of G2. Every point is checked. `precompute` is accepted from 0 to 15 and changes
- * nothing: tables of 30 MB are always built, in less time than others need without. */
+ * order), 65 of G2. Every point is checked, and that all are the powers of one number: lists that
+ * changed places are refused. `precompute` is accepted from 0 to 15 and changes nothing: tables of
+ * 30 MB are always built, in less time than others need without. */
 C_KZG_RET load_trusted_setup(KZGSettings* out, const uint8_t* g1_monomial_bytes,
                              uint64_t num_g1_monomial_bytes, const uint8_t* g1_lagrange_bytes,
                              uint64_t num_g1_lagrange_bytes, const uint8_t* g2_monomial_bytes,

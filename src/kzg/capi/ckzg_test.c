@@ -64,6 +64,8 @@ static void test_blob_proofs(const KZGSettings *s, const KZGCommitment *commitme
   EXPECT(!ok);
   EXPECT(compute_blob_kzg_proof(&pair[0], &blob, &malformed, s) == C_KZG_BADARGS);
   EXPECT(verify_blob_kzg_proof_batch(&ok, NULL, commitments, pair, 2, s) == C_KZG_BADARGS);
+  EXPECT(verify_blob_kzg_proof_batch(&ok, blobs, commitments, pair, UINT64_MAX, s) ==
+         C_KZG_MALLOC);
 }
 
 static void test_cells(const KZGSettings *s, const KZGCommitment *commitment) {
@@ -123,6 +125,40 @@ static void test_settings(const char *path) {
   free_trusted_setup(NULL);
 }
 
+#define POINTS 4096
+#define G2_POINTS 65
+static uint8_t lagrange[POINTS * 48], monomial[POINTS * 48], g2[G2_POINTS * 96];
+
+static void read_hex(FILE *file, uint8_t *out, size_t size) {
+  for (size_t i = 0; i < size; ++i) {
+    unsigned byte;
+    EXPECT(fscanf(file, "%2x", &byte) == 1);
+    out[i] = (uint8_t)byte;
+  }
+}
+
+/* Lists that changed places, and points that belong to no number. */
+static void test_inconsistent_settings(const char *path) {
+  KZGSettings s;
+  unsigned count;
+  FILE *file = fopen(path, "r");
+  EXPECT(file != NULL);
+  EXPECT(fscanf(file, "%u", &count) == 1 && count == POINTS);
+  EXPECT(fscanf(file, "%u", &count) == 1 && count == G2_POINTS);
+  read_hex(file, lagrange, sizeof(lagrange));
+  read_hex(file, g2, sizeof(g2));
+  read_hex(file, monomial, sizeof(monomial));
+  fclose(file);
+  EXPECT(load_trusted_setup(&s, lagrange, sizeof(lagrange), monomial, sizeof(monomial), g2,
+                            sizeof(g2), 0) == C_KZG_BADARGS);
+  EXPECT(load_trusted_setup(&s, monomial, sizeof(monomial), monomial, sizeof(monomial), g2,
+                            sizeof(g2), 0) == C_KZG_BADARGS);
+  memset(g2 + 7 * 96, 0, 96);
+  g2[7 * 96] = 0xc0; /* infinity */
+  EXPECT(load_trusted_setup(&s, monomial, sizeof(monomial), lagrange, sizeof(lagrange), g2,
+                            sizeof(g2), 0) == C_KZG_BADARGS);
+}
+
 int main(int argc, char **argv) {
   KZGSettings s;
   KZGCommitment commitment;
@@ -130,6 +166,7 @@ int main(int argc, char **argv) {
   EXPECT(argc == 2);
   fill_blob();
   test_settings(argv[1]);
+  test_inconsistent_settings(argv[1]);
   file = fopen(argv[1], "r");
   EXPECT(file != NULL);
   EXPECT(load_trusted_setup_file(&s, file, 8) == C_KZG_OK);
