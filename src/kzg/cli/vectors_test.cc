@@ -1,6 +1,7 @@
 // Every official case, valid and invalid, with one thread and with two (K63).
 #include "kzg/cli/vectors.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -13,6 +14,8 @@
 
 namespace slipway::kzg::cli {
 namespace {
+
+using ::testing::SizeIs;
 
 class OfficialVectors : public ::testing::Test {
  protected:
@@ -45,6 +48,7 @@ class OfficialVectors : public ::testing::Test {
 };
 
 TEST_F(OfficialVectors, AllPassWithOneThread) {  // K63
+  EXPECT_THAT(Cases(), SizeIs(220)) << "not all official cases were read";
   RunAll(*setup_, nullptr);
   for (const std::string& function : VectorFunctions()) {
     EXPECT_TRUE(std::any_of(Cases().begin(), Cases().end(), [&](const auto& named) {
