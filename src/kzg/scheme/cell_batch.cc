@@ -37,6 +37,7 @@ absl::Status CheckShape(const CellsToVerify& batch) {
 // Commitments without repetition, in the order of their first appearance (K68).
 struct UniqueCommitments {
   std::vector<BytesView> bytes;
+  std::vector<size_t> first;      // the cell where each appears first
   std::vector<uint64_t> indices;  // for each cell, into `bytes`
 };
 
@@ -45,7 +46,10 @@ UniqueCommitments Unique(absl::Span<const BytesView> commitments) {
   absl::flat_hash_map<absl::string_view, uint64_t> seen;
   for (const BytesView commitment : commitments) {
     const auto [at, is_new] = seen.try_emplace(base::AsText(commitment), unique.bytes.size());
-    if (is_new) unique.bytes.push_back(commitment);
+    if (is_new) {
+      unique.bytes.push_back(commitment);
+      unique.first.push_back(unique.indices.size());
+    }
     unique.indices.push_back(at->second);
   }
   return unique;
@@ -115,7 +119,7 @@ absl::StatusOr<bool> VerifyCellBatch(const CellsToVerify& batch, const Setup& se
   SLIPWAY_RETURN_IF_ERROR(CheckCellLengths(batch.cells));
   const UniqueCommitments unique = Unique(batch.commitments);
   SLIPWAY_ASSIGN_OR_RETURN(const std::vector<G1Affine> commitments,
-                           ReadPoints(unique.bytes, "distinct commitment", executor));
+                           ReadPoints(unique.bytes, "commitment", executor, unique.first));
   SLIPWAY_ASSIGN_OR_RETURN(const std::vector<G1Affine> proofs,
                            ReadPoints(batch.proofs, "proof", executor));
   const Fr r = CellBatchChallenge(

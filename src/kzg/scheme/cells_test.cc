@@ -257,8 +257,10 @@ TEST_F(CellsTest, MalformedCellBatchesAreNamed) {  // K71, K84
   wrong.proofs[1] = off_subgroup;
   EXPECT_EQ(ReasonOf(wrong.Verify(PlainSetup()).status()), kNotInSubgroup);
   wrong = lists;
-  wrong.commitments[1] = off_subgroup;
-  EXPECT_EQ(ReasonOf(wrong.Verify(PlainSetup()).status()), kNotInSubgroup);
+  wrong.commitments[3] = off_subgroup;  // the second without repetitions
+  const absl::Status not_in_group = wrong.Verify(PlainSetup()).status();
+  EXPECT_EQ(ReasonOf(not_in_group), kNotInSubgroup);
+  EXPECT_THAT(not_in_group.message(), HasSubstr("commitment 3"));  // K84
   wrong = lists;
   wrong.cells[0] = wrong.cells[0].subspan(1);
   EXPECT_EQ(ReasonOf(wrong.Verify(PlainSetup()).status()), kInvalidLength);

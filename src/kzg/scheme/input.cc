@@ -82,7 +82,8 @@ absl::Status ReadCell(BytesView cell, const Where& where, absl::Span<Fr> out) {
 }
 
 absl::StatusOr<std::vector<G1Affine>> ReadPoints(absl::Span<const BytesView> list,
-                                                 absl::string_view field, Executor* executor) {
+                                                 absl::string_view field, Executor* executor,
+                                                 absl::Span<const size_t> items) {
   std::vector<G1Affine> points(list.size(), G1Affine::Identity());
   std::vector<absl::Status> statuses(list.size());
   std::vector<PointError> errors(list.size());
@@ -92,7 +93,8 @@ absl::StatusOr<std::vector<G1Affine>> ReadPoints(absl::Span<const BytesView> lis
                                 absl::MakeSpan(errors).subspan(begin, end - begin));
     for (size_t i = begin; i < end; ++i) {
       if (errors[i] == PointError::kOk) continue;
-      absl::StatusOr<G1Affine> point = ReadPoint(list[i], {field, i});  // says what is wrong
+      const size_t item = items.empty() ? i : items[i];
+      absl::StatusOr<G1Affine> point = ReadPoint(list[i], {field, item});  // says what is wrong
       if (point.ok()) {
         points[i] = *point;
       } else {

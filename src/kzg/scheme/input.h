@@ -25,9 +25,11 @@ absl::StatusOr<Evaluations> ReadBlob(BytesView blob, const Where& where);
 // The 64 elements of a cell, to `out`. INVALID_LENGTH, NON_CANONICAL_FIELD_ELEMENT.
 absl::Status ReadCell(BytesView cell, const Where& where, absl::Span<Fr> out);
 
-// All points of a list; the error of the first that is wrong.
+// All points of a list; the error of the first that is wrong, by the number that it has in `items`,
+// or in the list where that is empty.
 absl::StatusOr<std::vector<G1Affine>> ReadPoints(absl::Span<const BytesView> list,
-                                                 absl::string_view field, Executor* executor);
+                                                 absl::string_view field, Executor* executor,
+                                                 absl::Span<const size_t> items = {});
 
 Bytes48 WritePoint(const G1Affine& point);
 Bytes48 WritePoint(const G1& point);
