@@ -1,4 +1,6 @@
 // kzg: commitments and proofs over blobs.
+#include <unistd.h>
+
 #include <ctime>
 #include <memory>
 #include <string>
@@ -16,7 +18,7 @@ absl::StatusOr<kzg::FileImage> Map(base::Files&, const std::string& path) {
   auto mapped = base::os::MappedFile::Open(path);
   if (!mapped.ok()) return mapped.status();
   const std::shared_ptr<const base::os::MappedFile> file = *std::move(mapped);
-  return kzg::FileImage{file->bytes(), file};
+  return kzg::FileImage{file->bytes(), file, file->uid(), file->mode()};
 }
 
 int64_t CpuNanoseconds() {
@@ -29,6 +31,6 @@ int64_t CpuNanoseconds() {
 
 int main(int argc, char** argv) {
   ToolMain tool_main;
-  kzg::cli::KzgProgram tool(kVersion, {.map = Map, .cpu_ns = CpuNanoseconds});
+  kzg::cli::KzgProgram tool(kVersion, {.map = Map, .uid = geteuid(), .cpu_ns = CpuNanoseconds});
   return tool_main.Run(tool.program(), argc, argv);
 }

@@ -150,6 +150,38 @@ class Kzg(rig.unittest.TestCase):
 
     # ---- what is malformed ----
 
+    def test_an_interrupted_encode_leaves_no_mixture(self):  # K85
+        (self.folder / "old").write_bytes(os.urandom(300_000))
+        (self.folder / "new").write_bytes(os.urandom(300_000))
+        self.call("encode", "old", "-o", "blobs")
+        listed = (self.folder / "blobs" / "blobs.json").read_bytes()
+        (self.folder / "blobs" / "blob-00002.bin").unlink()
+        (self.folder / "blobs" / "blob-00002.bin").mkdir()  # where the next one fails
+        self.call("encode", "new", "-o", "blobs", code=1)
+        self.assertFalse((self.folder / "blobs" / "blobs.json").exists())
+        # Nor does a list that was kept elsewhere make one.
+        (self.folder / "blobs" / "blob-00002.bin").rmdir()
+        self.call("encode", "new", "-o", "blobs")
+        (self.folder / "blobs" / "blobs.json").write_bytes(listed)
+        self.assertIn(b"SHA-256", self.call("decode", "blobs", "-o", "mixed", code=1).stderr)
+        self.assertFalse((self.folder / "mixed").exists())
+
+    def test_outputs_replace_files_only(self):
+        os.mkfifo(self.folder / "pipe")
+        (self.folder / "link").symlink_to("a.blob")
+        for name in ("pipe", "link"):
+            for command in (("commit", "a.blob"), ("setup", "precompute"), ("setup", "generate", "--insecure-seed", "1")):
+                self.assertIn(b"no regular file", self.call(*command, "-o", name, code=1).stderr)
+        self.assertTrue((self.folder / "pipe").is_fifo())
+        self.assertTrue((self.folder / "link").is_symlink())
+
+    def test_recovery_keeps_the_proofs_that_are_there(self):
+        self.call("cells", "a.blob", "--proofs", "-o", "cells")
+        for index in range(64):
+            (self.folder / "cells" / f"cell-{index:03d}.bin").unlink()
+        self.assertTrue(self.json("recover", "cells")["proofs"])
+        self.assertEqual(self.out("verify", "cells", "cells"), "valid\n")
+
     def test_malformed_input_is_exit_2_with_its_reason(self):
         (self.folder / "short").write_bytes(bytes(131071))
         (self.folder / "large").write_bytes(bytes(32 * 7) + b"\xff" * 32 + bytes(131072 - 32 * 8))
@@ -166,6 +198,12 @@ class Kzg(rig.unittest.TestCase):
         self.assertIn(b"none, small", self.call("commit", "a.blob", "--precompute", "huge", code=2).stderr)
         self.assertIn(b"portable", self.call("commit", "a.blob", "--cpu", "z80", code=2).stderr)
         self.call("commit", "none.blob", code=1)
+        with open(self.folder / "huge.blob", "wb") as huge:
+            huge.truncate(70 << 20)
+        self.assertIn(b"INVALID_BLOB_SIZE", self.call("commit", "huge.blob", code=2).stderr)
+        self.assertIn(b"nosuch", self.call("bench", "--ops", "nosuch", code=2).stderr)
+        (self.folder / "empty").mkdir()
+        self.assertIn(b"manifest.json", self.call("verify", "batch", "empty", code=1).stderr)
 
     # ---- setups and tables ----
 
@@ -178,6 +216,19 @@ class Kzg(rig.unittest.TestCase):
         self.assertEqual([c["check"] for c in bad["checks"] if not c["ok"]], ["Lagrange form"])
         (self.folder / "bad.txt").write_text("\n".join(lines[:-1]))
         self.assertIn(b"line 8258", self.call("setup", "verify", setup=self.folder / "bad.txt", code=2).stderr)
+
+    def test_verify_finds_wrong_tables_under_right_digests(self):  # K58
+        self.call("setup", "precompute", "--precompute", "15,15", "-o", "good.tbl")
+        good = self.folder / "good.tbl"
+        self.assertIn("ok      tables", self.out("setup", "verify", setup=good))
+        data = bytearray(good.read_bytes())
+        at = int.from_bytes(data[104 + 16 * 3:112 + 16 * 3], "little")
+        data[at:at + 192] = data[at + 96:at + 192] + data[at:at + 96]
+        data[72:104] = hashlib.sha256(data[4096:]).digest()
+        data[4064:4096] = hashlib.sha256(data[:4064]).digest()
+        (self.folder / "bad.tbl").write_bytes(data)
+        bad = self.json("setup", "verify", setup=self.folder / "bad.tbl", code=1)
+        self.assertEqual([c["check"] for c in bad["checks"] if not c["ok"]], ["tables"])
 
     def test_tables_are_kept_and_rebuilt_when_they_are_damaged(self):  # K65, K75
         cache = self.folder / "cache"

@@ -21,12 +21,14 @@ Owned<MappedFile> MappedFile::Open(absl::string_view path) {
     return absl::FailedPreconditionError(absl::StrCat("map ", path, ": it is no file"));
   }
   const auto size = static_cast<size_t>(info.st_size);
-  if (size == 0) return std::unique_ptr<MappedFile>(new MappedFile({}));
+  const uint32_t mode = info.st_mode & 07777;
+  if (size == 0) return std::unique_ptr<MappedFile>(new MappedFile({}, info.st_uid, mode));
   void* const at = mmap(nullptr, size, PROT_READ, MAP_SHARED, fd.get(), 0);
   if (at == MAP_FAILED) return PathError(errno, "map", path);
   // Fewer page faults where the kernel can; advice only.
   madvise(at, size, MADV_HUGEPAGE);
-  return std::unique_ptr<MappedFile>(new MappedFile({static_cast<const uint8_t*>(at), size}));
+  return std::unique_ptr<MappedFile>(
+      new MappedFile({static_cast<const uint8_t*>(at), size}, info.st_uid, mode));
 }
 
 MappedFile::~MappedFile() {

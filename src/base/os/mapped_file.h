@@ -23,10 +23,16 @@ class MappedFile {
 
   // Aligned to a page; empty for an empty file.
   BytesView bytes() const { return bytes_; }
+  // Whose file it was when it was mapped, and its permission bits.
+  uint32_t uid() const { return uid_; }
+  uint32_t mode() const { return mode_; }
 
  private:
-  explicit MappedFile(BytesView bytes) : bytes_(bytes) {}
+  MappedFile(BytesView bytes, uint32_t uid, uint32_t mode)
+      : bytes_(bytes), uid_(uid), mode_(mode) {}
   const BytesView bytes_;
+  const uint32_t uid_;
+  const uint32_t mode_;
 };
 
 }  // namespace slipway::base::os

@@ -11,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "base/cli/command.h"
 #include "base/cli/table.h"
@@ -295,6 +296,20 @@ std::string Milliseconds(int64_t ns) {
   return absl::StrFormat("%.3f ms", static_cast<double>(ns) / 1e6);
 }
 
+absl::Status CheckNames(const std::vector<std::string>& names,
+                        const std::vector<Operation>& operations) {
+  std::vector<std::string> known;
+  known.reserve(operations.size());
+  for (const Operation& operation : operations) known.push_back(operation.name);
+  for (const std::string& name : names) {
+    if (std::find(known.begin(), known.end(), name) != known.end()) continue;
+    return absl::InvalidArgumentError(absl::StrCat("bench: no function is called '",
+                                                   base::EscapeForTerminal(name), "'; there are ",
+                                                   absl::StrJoin(known, ", ")));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status RunBench(const Context& context, const BenchOptions& o, Invocation& in) {
   Json peer;
   if (!o.against.empty()) {
@@ -307,6 +322,7 @@ absl::Status RunBench(const Context& context, const BenchOptions& o, Invocation&
   Suite suite(*loaded.setup, executor.get());
   SLIPWAY_RETURN_IF_ERROR(suite.Prepare());
   const std::vector<std::string> only = absl::StrSplit(o.ops, ',', absl::SkipEmpty());
+  SLIPWAY_RETURN_IF_ERROR(CheckNames(only, suite.operations()));
   Json results = Json::MakeObject();
   base::cli::Table table({{"FUNCTION"},
                           {"CPU", base::cli::Align::kRight},

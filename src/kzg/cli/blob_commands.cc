@@ -45,7 +45,8 @@ absl::Status RunCommit(const Context& context, const CommitOptions& o, Invocatio
   const std::unique_ptr<Executor> executor = context.MakeExecutor(in.world);
   SLIPWAY_ASSIGN_OR_RETURN(const LoadedSetup loaded, context.Load(in, executor.get()));
   // One blob is done before anybody could read how far it is.
-  const bool shows = !in.json && !in.quiet && (o.pack || o.inputs.size() > 1);
+  const bool shows =
+      in.streams.err_is_terminal && !in.json && !in.quiet && (o.pack || o.inputs.size() > 1);
   base::cli::Progress progress(
       in.streams, in.world.clock,
       {.mode = shows ? base::cli::ProgressMode::kAuto : base::cli::ProgressMode::kNone});

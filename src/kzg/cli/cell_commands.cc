@@ -66,6 +66,7 @@ absl::Status RunCells(const Context& context, const CellsOptions& o, Invocation&
                                            absl::MakeSpan(proofs), *loaded.setup, executor.get()));
   SLIPWAY_ASSIGN_OR_RETURN(const Commitment commitment,
                            BlobToCommitment(blob, *loaded.setup, executor.get()));
+  SLIPWAY_RETURN_IF_ERROR(PrepareCellFolder(o.output, in));
   SLIPWAY_RETURN_IF_ERROR(WriteCellFolder(o.output, commitment, indices, cells, proofs, in));
   in.result = Json::MakeObject({{"directory", o.output},
                                 {"commitment", EncodeHex(commitment)},
@@ -90,7 +91,9 @@ absl::Status RunRecover(const Context& context, const RecoverCommandOptions& o, 
   SLIPWAY_ASSIGN_OR_RETURN(const LoadedSetup loaded, context.Load(in, executor.get()));
   const std::vector<BytesView> given(folder.cells.begin(), folder.cells.end());
   std::vector<Cell> cells(kCellsPerExtBlob);
-  std::vector<Proof> proofs(o.proofs ? kCellsPerExtBlob : 0);
+  // Proofs that are there would be lost with the list that names them.
+  const bool with_proofs = o.proofs || !folder.proofs.empty();
+  std::vector<Proof> proofs(with_proofs ? kCellsPerExtBlob : 0);
   SLIPWAY_RETURN_IF_ERROR(RecoverCells(folder.indices, given, {.strict = o.strict},
                                        absl::MakeSpan(cells), absl::MakeSpan(proofs), *loaded.setup,
                                        executor.get()));
@@ -115,7 +118,7 @@ absl::Status RunRecover(const Context& context, const RecoverCommandOptions& o, 
   in.result = Json::MakeObject({{"commitment", EncodeHex(commitment)},
                                 {"given", static_cast<uint64_t>(folder.indices.size())},
                                 {"recovered", recovered},
-                                {"proofs", o.proofs}});
+                                {"proofs", with_proofs}});
   if (!in.json) {
     in.streams.out << "commitment " << EncodeHex(commitment) << "\n"
                    << recovered << " cells recovered from " << folder.indices.size() << "\n";
@@ -143,7 +146,7 @@ void AddCellCommands(base::cli::Program& program, const ContextPtr& context) {
   recover.Argument("DIR", &r->folder, "Folder of cell-NNN.bin; the missing ones are written")
       .Required()
       .Completes(base::cli::ValueKind::kDirectory);
-  recover.Flag("--proofs", &r->proofs, "Write the proofs of all cells, too");
+  recover.Flag("--proofs", &r->proofs, "Write the proofs of all cells, too, where there were none");
   recover.Switch("--strict", &r->strict, "Refuse cells that are not of one blob");
   recover.Text("--blob", "FILE", &r->blob, "Write the blob, too")
       .Completes(base::cli::ValueKind::kFile);

@@ -72,6 +72,18 @@ absl::StatusOr<List> ReadList(base::Dir& dir) {
 
 }  // namespace
 
+absl::Status RemoveList(base::Dir& dir, absl::string_view name) {
+  const absl::Status removed = dir.Remove(name);
+  if (absl::IsNotFound(removed)) return absl::OkStatus();
+  SLIPWAY_RETURN_IF_ERROR(removed);
+  return dir.Sync();
+}
+
+absl::Status PrepareCellFolder(const std::string& path, base::cli::Invocation& in) {
+  SLIPWAY_ASSIGN_OR_RETURN(const auto dir, in.world.files.MakeRoot(path));
+  return RemoveList(*dir, kListName);
+}
+
 absl::StatusOr<CellFolder> ReadCellFolder(const std::string& path, base::cli::Invocation& in) {
   CellFolder folder;
   folder.path = path;

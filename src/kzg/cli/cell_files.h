@@ -26,6 +26,12 @@ struct CellFolder {
 // there; without cells.json, every cell-NNN.bin is.
 absl::StatusOr<CellFolder> ReadCellFolder(const std::string& path, base::cli::Invocation& in);
 
+// Removes the list of a folder that is written anew, durably: an older one would name what is not
+// there any more. OK when there is none.
+absl::Status RemoveList(base::Dir& dir, absl::string_view name);
+// Makes the folder, without a cells.json, for cells that may be those of another blob than before.
+absl::Status PrepareCellFolder(const std::string& path, base::cli::Invocation& in);
+
 // Writes the cells, proofs.bin unless `proofs` is empty, and cells.json last. Makes the folder.
 absl::Status WriteCellFolder(const std::string& path, base::BytesView commitment,
                              absl::Span<const uint64_t> indices, absl::Span<const Cell> cells,

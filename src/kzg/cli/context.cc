@@ -65,14 +65,19 @@ absl::StatusOr<LoadOptions> Context::Options(base::World& world) const {
   options.cache_dir = CacheDir(world);
   options.check = table_check == "header" ? DigestCheck::kHeader : DigestCheck::kFull;
   options.map = machine.map;
+  options.uid = machine.uid;
   SLIPWAY_ASSIGN_OR_RETURN(std::tie(options.precompute, options.plan), ParsePrecompute(precompute));
   return options;
 }
 
 absl::StatusOr<LoadedSetup> Context::Load(base::cli::Invocation& in, Executor* executor) const {
   SLIPWAY_ASSIGN_OR_RETURN(const LoadOptions options, Options(in.world));
-  SLIPWAY_ASSIGN_OR_RETURN(LoadedSetup loaded, LoadSetup(in.world.files, options, executor));
-  for (const std::string& note : loaded.notes) in.Warn("cache", note);
+  absl::StatusOr<LoadedSetup> loaded = LoadSetup(in.world.files, options, executor);
+  if (absl::IsNotFound(loaded.status())) {
+    return base::WithInfo(base::Annotate(loaded.status(), "read setup"), {.hint = kSetupHint});
+  }
+  SLIPWAY_RETURN_IF_ERROR(loaded.status());
+  for (const std::string& note : loaded->notes) in.Warn("cache", note);
   return loaded;
 }
 
@@ -125,11 +130,14 @@ absl::StatusOr<base::Bytes> ReadInput(const std::string& text, uint64_t limit, c
 }
 
 absl::StatusOr<base::Bytes> ReadBlobInput(const std::string& text, base::cli::Invocation& in) {
-  // One byte more than a blob has tells what is too long; how much longer it is, a file's size
-  // says.
+  // More than a blob has, so that the error of a file of another kind tells its size.
   constexpr uint64_t kLimit = 64 << 20;
-  SLIPWAY_ASSIGN_OR_RETURN(base::Bytes blob, ReadInput(text, kLimit, {"blob"}, in));
-  const absl::Status length = CheckBlobLength(blob, {"blob"});
+  absl::StatusOr<base::Bytes> blob = ReadInput(text, kLimit, {"blob"}, in);
+  if (!blob.ok() && !absl::IsResourceExhausted(blob.status())) return blob.status();
+  const absl::Status length =
+      blob.ok() ? CheckBlobLength(*blob, {"blob"})
+                : InputError(kInvalidBlobSize, absl::StrCat("read blob: it has more than ", kLimit,
+                                                            " bytes; a blob has ", kBytesPerBlob));
   if (length.ok()) return blob;
   return base::WithInfo(base::Annotate(length, text.size() > 100 ? "0x..." : text),
                         {.hint = "--pack takes files of any size"});
@@ -141,12 +149,20 @@ absl::StatusOr<base::Bytes> ReadHex(absl::string_view text, size_t bytes, const 
   return decoded;
 }
 
+absl::Status CheckReplaceable(base::Dir& dir, absl::string_view name, const std::string& path) {
+  const absl::StatusOr<base::Meta> meta = dir.Stat(name);
+  if (!meta.ok() || meta->kind == base::FileKind::kFile) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat("write ", path, ": it is no regular file, and would be replaced by one"));
+}
+
 absl::Status WriteOutput(const std::string& path, base::BytesView data, base::cli::Invocation& in) {
   const auto [parent, name] = base::SplitPath(path);
   const std::string folder = !parent.empty()            ? std::string(parent)
                              : path.substr(0, 1) == "/" ? "/"
                                                         : ".";
   SLIPWAY_ASSIGN_OR_RETURN(const auto dir, in.world.files.OpenRoot(folder));
+  SLIPWAY_RETURN_IF_ERROR(CheckReplaceable(*dir, name, path));
   return base::WriteFileDurably(*dir, name, base::AsText(data));
 }
 

@@ -58,6 +58,9 @@ absl::StatusOr<base::Bytes> ReadHex(absl::string_view text, size_t bytes, const 
 
 // ---- Outputs ----
 
+// FailedPrecondition if `name` is there and no file: writing whole or not at all replaces names,
+// and that would be a device's, or a link's.
+absl::Status CheckReplaceable(base::Dir& dir, absl::string_view name, const std::string& path);
 // Writes `data` to the file that a person named, whole or not at all.
 absl::Status WriteOutput(const std::string& path, base::BytesView data, base::cli::Invocation& in);
 

@@ -16,12 +16,13 @@ void AddGlobals(base::cli::Program& program, const ContextPtr& context) {
       .Completes(base::cli::ValueKind::kFile);
   globals.Int("--threads", "N", &context->threads, 1, kThreadsMax, "Threads; default: all cores");
   globals.Text("--precompute", "LEVEL", &context->precompute,
-               "Tables: none, small, medium, large, auto (those of the cache), or BLOB,CELL bits");
+               "Tables: none, small, auto (those of the cache), or BLOB,CELL bits from 4 to 15");
   globals.Text("--cache-dir", "DIR", &context->cache_dir, "Where tables are kept")
       .Completes(base::cli::ValueKind::kDirectory);
   globals.Choice("--table-check", "HOW", &context->table_check, {"full", "header"},
                  "How much of a table file is checked before it is used");
-  globals.Text("--cpu", "B", &context->cpu, "Field back end; default: the best of this machine");
+  globals.Text("--cpu", "B", &context->cpu,
+               "Arithmetic: portable, adx, ifma; default: the best of this machine");
   globals.Example("kzg commit blob.bin", "the commitment of one blob, as hex");
   globals.Example("kzg setup precompute", "build the tables that make proving fast, once");
   globals.Example("kzg cells blob.bin --proofs -o cells/ && kzg recover cells/ --blob again.bin");

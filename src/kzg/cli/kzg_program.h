@@ -14,6 +14,7 @@ namespace slipway::kzg::cli {
 // What main brings along, as tests do not.
 struct Machine {
   MapFile map = ReadImage;
+  uint32_t uid = 0;  // who runs it: whose tables are believed
   // Nanoseconds of processor time that this process has used so far; null: `bench` tells wall time
   // only.
   std::function<int64_t()> cpu_ns;

@@ -6,9 +6,11 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "base/cli/command.h"
+#include "base/digest/sha256.h"
 #include "base/files.h"
 #include "base/json/json.h"
 #include "base/status.h"
+#include "kzg/cli/cell_files.h"
 #include "kzg/cli/context.h"
 #include "kzg/cli/packing.h"
 
@@ -34,6 +36,8 @@ absl::Status RunEncode(const PackOptions& o, Invocation& in) {
   SLIPWAY_ASSIGN_OR_RETURN(const base::Bytes file,
                            ReadInput(o.input, kPackedBytesMax, {"file"}, in));
   SLIPWAY_ASSIGN_OR_RETURN(const auto dir, in.world.files.MakeRoot(o.output));
+  // Until all blobs are there no list says so: an older one would name blobs of two files.
+  SLIPWAY_RETURN_IF_ERROR(RemoveList(*dir, kListName));
   const size_t count = ChunkCount(file.size());
   for (size_t i = 0; i < count; ++i) {
     SLIPWAY_RETURN_IF_ERROR(in.cancel.status());
@@ -42,7 +46,8 @@ absl::Status RunEncode(const PackOptions& o, Invocation& in) {
   }
   in.result = Json::MakeObject({{"encoding", Json(kEncoding)},
                                 {"size", static_cast<uint64_t>(file.size())},
-                                {"blobs", static_cast<uint64_t>(count)}});
+                                {"blobs", static_cast<uint64_t>(count)},
+                                {"sha256", base::ToHex(base::Sha256Of(file))}});
   SLIPWAY_RETURN_IF_ERROR(
       base::WriteFileDurably(*dir, kListName, absl::StrCat(in.result.Dump(2), "\n")));
   if (!in.json) in.streams.out << count << " blobs in " << o.output << "\n";
@@ -69,6 +74,12 @@ absl::Status RunDecode(const PackOptions& o, Invocation& in) {
     SLIPWAY_ASSIGN_OR_RETURN(const std::string blob,
                              base::ReadFile(*dir, BlobName(i), kBytesPerBlob));
     SLIPWAY_RETURN_IF_ERROR(UnpackChunk(base::AsBytes(blob), i, file_bytes, file));
+  }
+  if (const Json* digest = list.Find("sha256");
+      digest == nullptr || digest->AsString() == nullptr ||
+      *digest->AsString() != base::ToHex(base::Sha256Of(file))) {
+    return absl::DataLossError(absl::StrCat("decode ", o.input, ": the blobs do not give the file ",
+                                            "that ", kListName, " names by its SHA-256"));
   }
   SLIPWAY_RETURN_IF_ERROR(WriteOutput(o.output, file, in));
   in.result = Json::MakeObject({{"size", file_bytes}});

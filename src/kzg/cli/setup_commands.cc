@@ -27,10 +27,20 @@ using base::cli::Invocation;
 
 std::string IdText(const SetupId& id) { return base::ToHex(id); }
 
+// A binary file may bring tables: they must be the multiples of its points.
+SetupCheck CheckTables(const Setup& setup, const ProvingTables& tables, Executor* executor) {
+  const auto right = ProvingTables::Build(setup, tables.plan(), executor);
+  const ProvingTables::Entries& ours = right->entries();
+  const ProvingTables::Entries& theirs = tables.entries();
+  const bool ok = ours.blob == theirs.blob && ours.cell == theirs.cell && ours.lane == theirs.lane;
+  return {.name = "tables", .ok = ok, .detail = ok ? "" : "they are not multiples of the points"};
+}
+
 absl::Status RunVerify(const Context& context, Invocation& in) {
   const std::unique_ptr<Executor> executor = context.MakeExecutor(in.world);
   SLIPWAY_ASSIGN_OR_RETURN(LoadOptions options, context.Options(in.world));
-  options.precompute = Precompute::kNone;
+  options.precompute = Precompute::kAuto;  // the tables of the file itself, if it has any
+  options.cache_dir.clear();
   SLIPWAY_ASSIGN_OR_RETURN(const LoadedSetup loaded,
                            LoadSetup(in.world.files, options, executor.get()));
   // A binary file says which id it has; its points say which they have. Decoding them anew checks
@@ -46,6 +56,9 @@ absl::Status RunVerify(const Context& context, Invocation& in) {
   if (!checks.back().ok) checks.back().detail = "the file names another id than its points have";
   for (SetupCheck& check : VerifySetup(*setup, seed, executor.get())) {
     checks.push_back(std::move(check));
+  }
+  if (loaded.setup->tables() != nullptr) {
+    checks.push_back(CheckTables(*setup, *loaded.setup->tables(), executor.get()));
   }
   bool ok = true;
   Json list = Json::MakeArray();
@@ -105,6 +118,10 @@ base::Bytes SomeBlob(base::Random& random) {
   return blob;
 }
 
+uint64_t TableBytes(const Setup& setup) {
+  return setup.tables() == nullptr ? 0 : setup.tables()->plan().bytes();
+}
+
 absl::Status RunInfo(const Context& context, bool measure, Invocation& in) {
   const std::unique_ptr<Executor> executor = context.MakeExecutor(in.world);
   SLIPWAY_ASSIGN_OR_RETURN(const LoadOptions options, context.Options(in.world));
@@ -117,7 +134,8 @@ absl::Status RunInfo(const Context& context, bool measure, Invocation& in) {
                                 {"ethereum", ethereum},
                                 {"cpu", backend},
                                 {"cache_dir", options.cache_dir},
-                                {"tables_file", loaded.tables_file}});
+                                {"tables_file", loaded.tables_file},
+                                {"tables_bytes", TableBytes(*loaded.setup)}});
   base::cli::Table table({{"LEVEL"},
                           {"MEMORY", base::cli::Align::kRight},
                           {"BUILD", base::cli::Align::kRight},
@@ -151,12 +169,14 @@ absl::Status RunInfo(const Context& context, bool measure, Invocation& in) {
   }
   in.result.Set("levels", std::move(levels));
   if (in.json) return absl::OkStatus();
+  std::string tables = "none; `kzg setup precompute` builds them";
+  if (const uint64_t bytes = TableBytes(*loaded.setup); bytes > 0) {
+    const std::string& place = loaded.tables_file.empty() ? options.path : loaded.tables_file;
+    tables = absl::StrCat(place, " (", base::FormatSize(bytes), ")");
+  }
   in.streams.out << "file    " << options.path << "\nid      " << IdText(id)
                  << (ethereum ? " (the Ethereum ceremony)" : " (not the Ethereum ceremony)")
-                 << "\ncpu     " << backend << "\ntables  "
-                 << (loaded.tables_file.empty() ? "none; `kzg setup precompute` builds them"
-                                                : loaded.tables_file)
-                 << "\n\n"
+                 << "\ncpu     " << backend << "\ntables  " << tables << "\n\n"
                  << table.Render(in.streams);
   return absl::OkStatus();
 }
@@ -184,13 +204,14 @@ absl::Status RunPrecompute(const Context& context, const PrecomputeOptions& o, I
     const auto [parent, name] = base::SplitPath(file);
     SLIPWAY_ASSIGN_OR_RETURN(
         const auto dir, in.world.files.MakeRoot(parent.empty() ? absl::string_view(".") : parent));
+    SLIPWAY_RETURN_IF_ERROR(CheckReplaceable(*dir, name, file));
     SLIPWAY_RETURN_IF_ERROR(WriteSetupFile(*dir, name, *loaded.setup));
   } else if (file.empty()) {
     return absl::FailedPreconditionError(
-        "precompute: the tables could not be kept; give a --cache-dir that can be written");
+        "precompute: the tables could not be kept, for the reason above; if another process is "
+        "writing them, run this again, else give a --cache-dir that can be written");
   }
-  const uint64_t bytes =
-      loaded.setup->tables() == nullptr ? 0 : loaded.setup->tables()->plan().bytes();
+  const uint64_t bytes = TableBytes(*loaded.setup);
   in.result =
       Json::MakeObject({{"file", file}, {"table_bytes", bytes}, {"built", loaded.tables_built}});
   if (!in.json && !in.quiet) {
@@ -231,7 +252,10 @@ absl::Status RunGenerate(const Context& context, const std::optional<uint64_t>& 
 void AddSetupCommands(base::cli::Program& program, const ContextPtr& context) {
   program.AddGroup("setup", "The trusted setup and its tables");
   Command& verify = program.Add("setup verify", "Check every point, and that all belong together");
-  verify.Description("Exit code 0: the setup is sound. 1: a check failed. 2: it cannot be read.");
+  verify.Description(
+      "Exit code 0: the setup is sound. 1: a check failed, or there is no whole file. 2: what it "
+      "holds "
+      "is no setup.");
   verify.Example("kzg setup verify --setup trusted_setup.txt");
   verify.Run([context](Invocation& in) { return RunVerify(*context, in); });
 

@@ -82,8 +82,11 @@ absl::StatusOr<BlobBatch> ReadManifest(const std::string& path, Invocation& in) 
       base::ReadUserFile(in.world.files, base::JoinPath(path, "manifest.json"), kManifestBytesMax);
   if (text.ok()) {
     file = base::JoinPath(path, "manifest.json");
-  } else {
-    text = base::ReadUserFile(in.world.files, path, kManifestBytesMax);
+  } else if (absl::StatusOr<std::string> named =
+                 base::ReadUserFile(in.world.files, path, kManifestBytesMax);
+             // A folder without a manifest: that it is no file helps nobody.
+             !absl::IsNotFound(text.status()) || !absl::IsFailedPrecondition(named.status())) {
+    text = std::move(named);
   }
   SLIPWAY_RETURN_IF_ERROR(text.status());
   SLIPWAY_ASSIGN_OR_RETURN(const Json json, base::ParseJson(*text));

@@ -8,6 +8,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "base/bytes.h"
+#include "base/mutant.h"
 #include "base/status.h"
 #include "base/temp_files.h"
 #include "kzg/setup/setup_text.h"
@@ -42,11 +43,28 @@ absl::StatusOr<std::shared_ptr<const Setup>> Decode(Source source, Executor* exe
   return Setup::Make(std::move(points), source.id);
 }
 
+// Nothing in a file binds its tables to the setup: a stranger's could hold anything, and right
+// digests.
+absl::Status CheckOwner(const FileImage& image, const std::string& path, uint32_t uid) {
+  if (SLIPWAY_MUTANT("kzg-cache-of-anybody")) return absl::OkStatus();
+  constexpr uint32_t kOthersWrite = 022;
+  if (image.uid != uid && image.uid != 0) {
+    return absl::PermissionDeniedError(absl::StrCat(
+        "read setup file ", path, ": it belongs to another user (uid ", image.uid, ")"));
+  }
+  if ((image.mode & kOthersWrite) != 0) {
+    return absl::PermissionDeniedError(
+        absl::StrCat("read setup file ", path, ": others may write it"));
+  }
+  return absl::OkStatus();
+}
+
 // The setup in the cache file, with tables of that plan. NotFound: there is none.
 absl::StatusOr<std::shared_ptr<const Setup>> ReadCached(base::Files& files, const std::string& path,
                                                         const SetupId& id,
                                                         const LoadOptions& options) {
   SLIPWAY_ASSIGN_OR_RETURN(FileImage image, options.map(files, path));
+  SLIPWAY_RETURN_IF_ERROR(CheckOwner(image, path, options.uid));
   SLIPWAY_ASSIGN_OR_RETURN(std::shared_ptr<const Setup> setup,
                            ParseSetupFile(std::move(image), path, options.check));
   if (setup->id() != id) {

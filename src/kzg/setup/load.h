@@ -38,6 +38,9 @@ struct LoadOptions {
   TablePlan plan;  // of kBuild and kAuto
   DigestCheck check = DigestCheck::kFull;
   MapFile map = ReadImage;
+  // Who runs this. Tables of the cache are believed only in files of this user or root that nobody
+  // else may write.
+  uint32_t uid = 0;
   // Tests have a quicker way.
   std::function<std::shared_ptr<const ProvingTables>(const Setup&, const TablePlan&, Executor*)>
       build = ProvingTables::Build;
@@ -53,8 +56,8 @@ struct LoadedSetup {
 };
 
 // Loads the setup. kBuild: with tables; those that are not in the cache, or are damaged, of another
-// setup or of another version there, are built and written to it, under its lock. A cache that
-// cannot be written is a note. Errors: of reading and decoding `path`.
+// setup, of another version or somebody else's there, are built and written to it, under its lock.
+// A cache that cannot be written is a note. Errors: of reading and decoding `path`.
 absl::StatusOr<LoadedSetup> LoadSetup(base::Files& files, const LoadOptions& options,
                                       Executor* executor);
 

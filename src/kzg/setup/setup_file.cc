@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <iterator>
 #include <utility>
 #include <vector>
 
@@ -160,6 +161,33 @@ std::vector<G2Affine> DecodeG2(BytesView section) {
   return points;
 }
 
+bool IsCanonical(const bls12_381::Fp& value) {
+  const auto& p = bls12_381::kFpModulus;
+  return std::lexicographical_compare(std::rbegin(value.limb), std::rend(value.limb),
+                                      std::rbegin(p), std::rend(p));
+}
+bool IsCanonical(const bls12_381::Fp2& value) {
+  return IsCanonical(value.c0) && IsCanonical(value.c1);
+}
+template <class Point>
+bool AreOnCurve(const std::vector<Point>& points) {
+  return std::all_of(points.begin(), points.end(), [](const Point& point) {
+    return point.infinity || (IsCanonical(point.x) && IsCanonical(point.y) && point.IsOnCurve());
+  });
+}
+
+// The id is a claim until the points have given it: the digests only tell accidents. Compressed
+// points lack most of y, so whether they are on the curve is asked first.
+absl::Status CheckPoints(const DecodedPoints& points, const SetupId& id, absl::string_view name) {
+  if (SLIPWAY_MUTANT("kzg-setup-id-claimed")) return absl::OkStatus();
+  if (!AreOnCurve(points.lagrange) || !AreOnCurve(points.monomial) || !AreOnCurve(points.g2)) {
+    return Damaged(name, "some of its points are not on their curve");
+  }
+  const base::Bytes bytes = EncodeSetup({points.lagrange, points.g2, points.monomial, nullptr});
+  if (SetupIdOf(bytes) == id) return absl::OkStatus();
+  return Damaged(name, "its points are not those of the setup that it names");
+}
+
 std::vector<G1Entry> EncodeG1(absl::Span<const G1Affine> points) {
   std::vector<G1Entry> entries;
   entries.reserve(points.size());
@@ -247,7 +275,7 @@ absl::StatusOr<FileImage> ReadImage(base::Files& files, const std::string& path)
   auto copy = std::make_shared<AlignedCopy>(meta.size_bytes);
   SLIPWAY_ASSIGN_OR_RETURN(const size_t read,
                            file->ReadAt(0, absl::MakeSpan(copy->bytes, meta.size_bytes)));
-  return FileImage{BytesView(copy->bytes, read), copy};
+  return FileImage{BytesView(copy->bytes, read), copy, meta.uid, meta.mode};
 }
 
 std::string SetupFileName(const SetupId& id, const TablePlan* plan) {
@@ -267,6 +295,7 @@ absl::StatusOr<std::shared_ptr<const Setup>> ParseSetupFile(FileImage image, abs
   decoded->lagrange = DecodeG1(header.sections[format::kLagrange]);
   decoded->monomial = DecodeG1(header.sections[format::kMonomial]);
   decoded->g2 = DecodeG2(header.sections[format::kG2]);
+  SLIPWAY_RETURN_IF_ERROR(CheckPoints(*decoded, header.id, name));
   std::shared_ptr<const ProvingTables> tables;
   if (header.plan.has_value()) {
     tables = ProvingTables::FromEntries(*header.plan,
@@ -284,8 +313,7 @@ absl::Status WriteSetupFile(base::Dir& dir, absl::string_view name, const Setup&
   const std::vector<G1Entry> monomial = EncodeG1(setup.points().g1_monomial);
   std::vector<G2Entry> g2;
   for (const G2Affine& point : setup.points().g2_monomial) {
-    SLIPWAY_CHECK(!point.infinity);
-    g2.push_back({point.x, point.y});
+    g2.push_back(point.infinity ? G2Entry{} : G2Entry{point.x, point.y});
   }
   std::vector<BytesView> sections = {
       AsByteView(lagrange),

@@ -21,6 +21,8 @@ namespace slipway::kzg {
 struct FileImage {
   base::BytesView bytes;
   std::shared_ptr<const void> owner;
+  uint32_t uid = 0;  // whose file it is
+  uint32_t mode = 0;
 };
 // How files come into memory: mapped, by a program that has the means. NotFound and the like as
 // base::Files.
@@ -38,7 +40,8 @@ bool IsSetupFile(base::BytesView bytes);
 
 enum class DigestCheck : uint8_t { kFull, kHeader };
 
-// The setup in `image`, which it borrows from and keeps. DataLoss: damaged or cut short.
+// The setup in `image`, which it borrows from and keeps. Its points are those of its id, whoever
+// wrote the file; of tables the digest alone is checked. DataLoss: damaged or cut short.
 // FailedPrecondition: of another version or another machine's byte order. `name`: for messages.
 absl::StatusOr<std::shared_ptr<const Setup>> ParseSetupFile(FileImage image, absl::string_view name,
                                                             DigestCheck check);

@@ -4,7 +4,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
+#include <cstring>
+
 #include "absl/strings/str_cat.h"
+#include "base/digest/sha256.h"
 #include "base/sim/files.h"
 #include "base/testing/status_matchers.h"
 #include "kzg/scheme/generate.h"
@@ -70,6 +74,20 @@ FileImage Changed(const FileImage& image, size_t at, size_t size) {
   return {BytesView(bytes, size), words};
 }
 
+// A copy whose section `section` begins with `entry`, with digests as a forger would make them.
+template <class Entry>
+FileImage Forged(const FileImage& image, size_t section, const Entry& entry) {
+  FileImage copy = Changed(image, image.bytes.size(), image.bytes.size());
+  auto* at = const_cast<uint8_t*>(copy.bytes.data());
+  const auto offset = base::LoadLittle<uint64_t>(at + format::kSectionsAt + 16 * section);
+  std::memcpy(at + offset, &entry, sizeof(entry));
+  const auto payload = base::Sha256Of(copy.bytes.subspan(format::kHeaderBytes));
+  std::copy(payload.begin(), payload.end(), at + format::kPayloadDigestAt);
+  const auto header = base::Sha256Of(copy.bytes.subspan(0, format::kHeaderDigestAt));
+  std::copy(header.begin(), header.end(), at + format::kHeaderDigestAt);
+  return copy;
+}
+
 TEST(SetupFile, HoldsPointsAndTables) {  // K75
   for (const kzg::Setup* setup : {&Plain(), &Tabled()}) {
     ASSERT_OK_AND_ASSIGN(const auto read, ParseSetupFile(ImageOf(*setup), "f", DigestCheck::kFull));
@@ -106,6 +124,55 @@ TEST(SetupFile, ACutFileIsNoticed) {  // KR2
                 StatusIs(absl::StatusCode::kDataLoss))
         << size;
   }
+}
+
+TEST(SetupFile, PointsOfAnotherSetupUnderItsIdAreRefused) {  // K65
+  const FileImage good = ImageOf(Plain());
+  const bls12_381::G1Affine other = Plain().points().g1_monomial[5];
+  const bls12_381::G2Affine g2 = Plain().points().g2_monomial[5];
+  const std::array<bls12_381::Fp2, 2> g2_entry = {g2.x, g2.y};
+  for (const FileImage& forged :
+       {Forged(good, format::kLagrange, bls12_381::G1Entry::FromAffine(other)),
+        Forged(good, format::kMonomial, bls12_381::G1Entry::FromAffine(other)),
+        Forged(good, format::kG2, g2_entry)}) {
+    for (const DigestCheck check : {DigestCheck::kFull, DigestCheck::kHeader}) {
+      EXPECT_THAT(ParseSetupFile(forged, "f", check),
+                  StatusIs(absl::StatusCode::kDataLoss, HasSubstr("not those of the setup")));
+    }
+  }
+}
+
+TEST(SetupFile, PointsOffTheirCurveAreRefused) {  // K65
+  const FileImage good = ImageOf(Plain());
+  // Compressed, these are the point that belongs there: y has its sign, x its value.
+  bls12_381::G1Affine first = Plain().points().g1_lagrange[0];
+  const bls12_381::Fp y = first.y;
+  first.y = first.y.Double().IsLexicographicallyLargest() == y.IsLexicographicallyLargest()
+                ? y.Double()
+                : y + y.Double();
+  bls12_381::G1Affine unreduced = Plain().points().g1_lagrange[0];
+  bool carry = false;
+  for (int i = 0; i < 6; ++i) {
+    uint64_t& limb = unreduced.x.limb[i];
+    const bool over = __builtin_add_overflow(limb, bls12_381::kFpModulus[i], &limb);
+    carry = __builtin_add_overflow(limb, uint64_t{carry}, &limb) || over;
+  }
+  for (const bls12_381::G1Affine& wrong : {first, unreduced}) {
+    EXPECT_THAT(
+        ParseSetupFile(Forged(good, format::kLagrange, bls12_381::G1Entry::FromAffine(wrong)), "f",
+                       DigestCheck::kFull),
+        StatusIs(absl::StatusCode::kDataLoss, HasSubstr("not on their curve")));
+  }
+}
+
+TEST(SetupFile, HoldsInfinityWhereASetupHasIt) {  // K75
+  base::Bytes bytes = Bytes();
+  const size_t at = kSetupG1Points * kBytesPerG1 + 3 * kBytesPerG2;
+  std::fill_n(bytes.begin() + at, kBytesPerG2, uint8_t{0});
+  bytes[at] = 0xc0;
+  const auto setup = kzg::Setup::Make(*DecodeSetup(bytes), SetupIdOf(bytes));
+  ASSERT_OK_AND_ASSIGN(const auto read, ParseSetupFile(ImageOf(*setup), "f", DigestCheck::kFull));
+  EXPECT_EQ(EncodeSetup(read->points()), bytes);
 }
 
 // A header with version `version` and a right digest.
@@ -212,6 +279,26 @@ TEST_F(LoadTest, TablesOfAnotherSetupAreNotTaken) {  // K65
   EXPECT_THAT(loaded.notes, ElementsAre(HasSubstr("it is of another setup")));
   EXPECT_EQ(BlobToCommitment(base::Bytes(kBytesPerBlob, 1), *loaded.setup).value(),
             BlobToCommitment(base::Bytes(kBytesPerBlob, 1), Plain()).value());
+}
+
+TEST_F(LoadTest, TablesThatSomebodyElseCouldHaveWrittenAreNotTaken) {  // K65
+  ASSERT_OK(LoadSetup(files_, options_, nullptr));
+  const auto with = [this](uint32_t owner, uint32_t mode) {
+    options_.uid = 1000;
+    options_.map = [=](base::Files& files, const std::string& path) -> absl::StatusOr<FileImage> {
+      SLIPWAY_ASSIGN_OR_RETURN(FileImage image, ReadImage(files, path));
+      image.uid = owner;
+      image.mode = mode;
+      return image;
+    };
+    return *LoadSetup(files_, options_, nullptr);
+  };
+  EXPECT_TRUE(with(1000, 0644).tables_from_cache);
+  EXPECT_TRUE(with(0, 0600).tables_from_cache);
+  EXPECT_THAT(with(1001, 0644).notes,
+              ElementsAre(HasSubstr("another user (uid 1001); the tables are built again")));
+  EXPECT_THAT(with(1000, 0664).notes, ElementsAre(HasSubstr("others may write it")));
+  EXPECT_THAT(with(0, 0602).notes, ElementsAre(HasSubstr("others may write it")));
 }
 
 TEST_F(LoadTest, ACacheThatCannotBeWrittenIsNoFailure) {  // K75
