@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "absl/types/span.h"
+#include "base/check.h"
 #include "bls12_381/kernels.h"
 #include "bls12_381/limbs.h"
 
@@ -78,14 +79,32 @@ inline Fp operator-(const Fp& a, const Fp& b) {
 inline Fp operator-(const Fp& a) { return Fp::Zero() - a; }
 inline Fp Fp::Double() const { return *this + *this; }
 
+namespace internal {
+// Whether a * b < p * 2^384, as far as the top limbs tell: they do for operands up to 3p each or up
+// to 4p and 2p. Builds for tests ask on every call, the release does not.
+inline bool IsInProductBound(const Fp& a, const Fp& b) {
+  const Uint128 above =
+      (static_cast<Uint128>(a.limb[5]) + 1) * (static_cast<Uint128>(b.limb[5]) + 1);
+  return above <= static_cast<Uint128>(kFpModulus[5]) << 64;
+}
+}  // namespace internal
+
+#ifdef NDEBUG
+#define SLIPWAY_CHECK_BOUND(condition) static_cast<void>(0)
+#else
+#define SLIPWAY_CHECK_BOUND(condition) SLIPWAY_CHECK(condition)
+#endif
+
 // Canonical product. Operands may be lazy (AddLazy): a < 4p, and a * b < p * 2^384 = 9.8 p^2.
 inline Fp operator*(const Fp& a, const Fp& b) {
+  SLIPWAY_CHECK_BOUND(internal::IsInProductBound(a, b));
   Fp product;
   internal::g_fp_kernels.mul(product.limb, a.limb, b.limb);
   return product;
 }
 // *this < 3p.
 inline Fp Fp::Square() const {
+  SLIPWAY_CHECK_BOUND(internal::IsInProductBound(*this, *this));
   Fp square;
   internal::g_fp_kernels.sqr(square.limb, limb);
   return square;
@@ -97,7 +116,8 @@ inline Fp& operator*=(Fp& a, const Fp& b) { return a = a * b; }
 // a + b, not reduced: its bound is the sum of both bounds, for one of the products to take.
 inline Fp AddLazy(const Fp& a, const Fp& b) {
   Fp sum;
-  internal::AddLimbs<6>(sum.limb, a.limb, b.limb);
+  [[maybe_unused]] const uint64_t carry = internal::AddLimbs<6>(sum.limb, a.limb, b.limb);
+  SLIPWAY_CHECK_BOUND(carry == 0);
   return sum;
 }
 // a - b + p for b <= p: in (0, bound of a + p).

@@ -213,6 +213,18 @@ TEST_P(FpTest, ProductsTakeLazyOperands) {
   EXPECT_EQ(Stored(SquareWide(all)), Stored(all) * Stored(all));
 }
 
+#ifndef NDEBUG
+// Spec 4.7: a lazy value beyond its bound gives silent nonsense, so builds for tests look at each.
+TEST(FpBoundsDeathTest, OperandsBeyondTheirBoundStopTheTest) {
+  const BigInt one(1);
+  const Fp beyond = StoredFp(P() + P() + P() + P() - one);
+  EXPECT_DEATH(static_cast<void>(beyond * beyond), "IsInProductBound");
+  EXPECT_DEATH(static_cast<void>(beyond.Square()), "IsInProductBound");
+  EXPECT_DEATH(static_cast<void>(SubUnreduced(WideFrom(one), WideFrom(P()))), "borrow");
+  EXPECT_DEATH(static_cast<void>(Reduce(WideFrom(P() * BigInt::PowerOfTwo(384)))), "LessLimbs");
+}
+#endif
+
 // Lengths around the width of the vectors, in place too: each element as if it were alone.
 TEST_P(FpTest, BatchesAgreeWithSingleProducts) {
   std::mt19937_64 random(52);

@@ -27,6 +27,7 @@ inline FpWide SquareWide(const Fp& a) {
 
 // a / 2^384 mod p, canonical: the Montgomery product that `a` stands for. a < p * 2^384.
 inline Fp Reduce(const FpWide& a) {
+  SLIPWAY_CHECK_BOUND(internal::LessLimbs<6>(a.limb + 6, kFpModulus));
   Fp reduced;
   internal::g_fp_kernels.redc_wide(reduced.limb, a.limb);
   return reduced;
@@ -35,13 +36,15 @@ inline Fp Reduce(const FpWide& a) {
 // a + b as integers: the bounds add up.
 inline FpWide AddUnreduced(const FpWide& a, const FpWide& b) {
   FpWide sum;
-  internal::AddLimbs<12>(sum.limb, a.limb, b.limb);
+  [[maybe_unused]] const uint64_t carry = internal::AddLimbs<12>(sum.limb, a.limb, b.limb);
+  SLIPWAY_CHECK_BOUND(carry == 0);
   return sum;
 }
 // a - b as integers, for a >= b.
 inline FpWide SubUnreduced(const FpWide& a, const FpWide& b) {
   FpWide difference;
-  internal::SubLimbs<12>(difference.limb, a.limb, b.limb);
+  [[maybe_unused]] const uint64_t borrow = internal::SubLimbs<12>(difference.limb, a.limb, b.limb);
+  SLIPWAY_CHECK_BOUND(borrow == 0);
   return difference;
 }
 // a + b modulo p * 2^384, below it; a, b < p * 2^384.

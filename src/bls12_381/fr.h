@@ -11,7 +11,7 @@
 #include "absl/types/span.h"
 #include "bls12_381/kernels.h"
 #include "bls12_381/limbs.h"
-#if defined(__x86_64__)
+#if defined(__x86_64__) && defined(__OPTIMIZE__)  // see limbs.h
 #include "bls12_381/fr_x86.h"
 #endif
 
@@ -89,7 +89,7 @@ inline Fr Fr::Double() const { return *this + *this; }
 
 inline Fr operator*(const Fr& a, const Fr& b) {
   Fr product;
-#if defined(__x86_64__)
+#if defined(__x86_64__) && defined(__OPTIMIZE__)
   if (__builtin_expect(internal::g_use_adx, 1)) {
     internal::FrMulAdx(product.limb, a.limb, b.limb, kFrModulus, kFrInverse);
     return product;

@@ -143,6 +143,8 @@ inline void MontgomeryReduce(uint64_t* out, const uint64_t* wide, const uint64_t
 
 }  // namespace slipway::bls12_381::internal
 
-#if defined(__x86_64__)
+// Compilers that do not optimise give each operand in memory a register for its address, and run
+// out of them.
+#if defined(__x86_64__) && defined(__OPTIMIZE__)
 #include "bls12_381/limbs_x86.h"
 #endif
