@@ -25,23 +25,37 @@ struct OwnedPoints {
   std::vector<G2Affine> g2;
 };
 
-// Decodes `count` points; the index of the first bad one and why.
-template <class Point, class Decode>
-absl::Status DecodeSection(BytesView bytes, absl::string_view title, absl::Span<Point> out,
-                           Executor* executor, Decode decode) {
-  const size_t point_bytes = bytes.size() / out.size();
-  std::vector<PointError> errors(out.size(), PointError::kOk);
-  RunRanges(executor, out.size(), /*per_part_min=*/16, [&](size_t begin, size_t end) {
-    for (size_t i = begin; i < end; ++i) {
-      errors[i] = decode(bytes.subspan(i * point_bytes, point_bytes), &out[i]);
-    }
-  });
+// The error of the first point of a section that is wrong.
+absl::Status FirstError(absl::Span<const PointError> errors, absl::string_view title) {
   for (size_t i = 0; i < errors.size(); ++i) {
     if (errors[i] == PointError::kOk) continue;
     return absl::InvalidArgumentError(
         absl::StrCat("read setup: ", title, " ", i, ": ", bls12_381::PointErrorText(errors[i])));
   }
   return absl::OkStatus();
+}
+
+absl::Status DecodeG1Section(BytesView bytes, absl::string_view title, absl::Span<G1Affine> out,
+                             Executor* executor) {
+  std::vector<BytesView> encoded(out.size());
+  for (size_t i = 0; i < out.size(); ++i) encoded[i] = bytes.subspan(i * kBytesPerG1, kBytesPerG1);
+  std::vector<PointError> errors(out.size(), PointError::kOk);
+  RunRanges(executor, out.size(), /*per_part_min=*/64, [&](size_t begin, size_t end) {
+    bls12_381::DecompressG1List(absl::MakeSpan(encoded).subspan(begin, end - begin),
+                                out.subspan(begin, end - begin),
+                                absl::MakeSpan(errors).subspan(begin, end - begin));
+  });
+  return FirstError(errors, title);
+}
+
+absl::Status DecodeG2Section(BytesView bytes, absl::Span<G2Affine> out, Executor* executor) {
+  std::vector<PointError> errors(out.size(), PointError::kOk);
+  RunRanges(executor, out.size(), /*per_part_min=*/8, [&](size_t begin, size_t end) {
+    for (size_t i = begin; i < end; ++i) {
+      errors[i] = bls12_381::DecompressG2(bytes.subspan(i * kBytesPerG2, kBytesPerG2), &out[i]);
+    }
+  });
+  return FirstError(errors, "G2 point");
 }
 
 constexpr size_t kLagrangeBytes = kSetupG1Points * kBytesPerG1;
@@ -64,15 +78,14 @@ absl::StatusOr<SetupPoints> DecodeSetup(BytesView bytes, Executor* executor) {
   std::vector<G1Affine> natural(kSetupG1Points, G1Affine::Identity());
   owned->monomial.assign(kSetupG1Points, G1Affine::Identity());
   owned->g2.assign(kSetupG2Points, G2Affine::Identity());
-  SLIPWAY_RETURN_IF_ERROR(DecodeSection(bytes.subspan(0, kLagrangeBytes),
-                                        "G1 point in Lagrange form", absl::MakeSpan(natural),
-                                        executor, bls12_381::DecompressG1));
-  SLIPWAY_RETURN_IF_ERROR(DecodeSection(bytes.subspan(kLagrangeBytes, kG2SectionBytes), "G2 point",
-                                        absl::MakeSpan(owned->g2), executor,
-                                        bls12_381::DecompressG2));
-  SLIPWAY_RETURN_IF_ERROR(
-      DecodeSection(bytes.subspan(kLagrangeBytes + kG2SectionBytes), "G1 point in monomial form",
-                    absl::MakeSpan(owned->monomial), executor, bls12_381::DecompressG1));
+  SLIPWAY_RETURN_IF_ERROR(DecodeG1Section(bytes.subspan(0, kLagrangeBytes),
+                                          "G1 point in Lagrange form", absl::MakeSpan(natural),
+                                          executor));
+  SLIPWAY_RETURN_IF_ERROR(DecodeG2Section(bytes.subspan(kLagrangeBytes, kG2SectionBytes),
+                                          absl::MakeSpan(owned->g2), executor));
+  SLIPWAY_RETURN_IF_ERROR(DecodeG1Section(bytes.subspan(kLagrangeBytes + kG2SectionBytes),
+                                          "G1 point in monomial form",
+                                          absl::MakeSpan(owned->monomial), executor));
   owned->lagrange.resize(kSetupG1Points);
   for (size_t i = 0; i < kSetupG1Points; ++i) {
     owned->lagrange[i] = natural[BitReverseIndex(i, kBlobLog2)];

@@ -6,6 +6,7 @@
 
 #include "base/testing/status_matchers.h"
 #include "bls12_381/encoding.h"
+#include "kzg/scheme/kzg.h"
 #include "kzg/scheme/test_setup.h"
 
 namespace slipway::kzg {
@@ -84,6 +85,20 @@ TEST(Tables, HoldShiftsOfThePointsAndSayTheirSize) {  // K76
   const TablePlan plan{.blob_bits = 10, .cell_bits = 7, .lane_bits = 6};
   EXPECT_EQ(testing::TabledSetup().tables()->plan(), plan);
   EXPECT_EQ(testing::TabledSetup().tables()->entries().blob.size(), plan.blob_shape().entries());
+}
+
+TEST(Tables, TheSmallestAndTheLargestDigitsGiveTheSame) {  // K67, K70
+  const base::Bytes blob(kBytesPerBlob, 0x21);
+  const auto expected = CommitAndProve(blob, PlainSetup());
+  ASSERT_OK(expected);
+  for (const int bits : {4, 15}) {
+    const TablePlan plan{.blob_bits = bits, .cell_bits = bits, .lane_bits = bits};
+    const auto setup = PlainSetup().WithTables(ProvingTables::Build(PlainSetup(), plan, nullptr));
+    const auto result = CommitAndProve(blob, *setup);
+    ASSERT_OK(result);
+    EXPECT_EQ(result->commitment, expected->commitment) << bits;
+    EXPECT_EQ(result->proof, expected->proof) << bits;
+  }
 }
 
 }  // namespace
