@@ -8,7 +8,7 @@
 
 #include "base/check.h"
 #include "base/digest/blake3_kernel.h"
-#include "base/digest/parallel.h"
+#include "base/run_steps.h"
 
 namespace slipway::base {
 namespace {
@@ -135,7 +135,7 @@ void HashChildrenParallel(const Kernel& kernel, const Mode& mode, const uint8_t*
   }
   const size_t leaves = chunks / leaf_chunks;
   std::vector<Cv> cvs(leaves);
-  digest_internal::ParallelFor(pool, leaves, [&](size_t i) {
+  RunSteps(pool, pool.threads() + 1, leaves, [&](size_t i) {
     cvs[i] = HashSubtree(kernel, mode, input + i * leaf_chunks * kChunkBytes, leaf_chunks,
                          counter + i * leaf_chunks);
   });

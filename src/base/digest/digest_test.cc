@@ -14,9 +14,9 @@
 #include "base/digest/crc32c_kernel.h"
 #include "base/digest/dual.h"
 #include "base/digest/file.h"
-#include "base/digest/parallel.h"
 #include "base/digest/sha256.h"
 #include "base/digest/xxh3.h"
+#include "base/run_steps.h"
 #include "base/sync/test_pools.h"
 #include "base/testing/status_matchers.h"
 
@@ -188,7 +188,7 @@ TEST(ParallelFor, TakesEachStepOnce) {
   ThreadedPool pool(3, /*queue_max=*/100);
   for (const size_t count : {size_t{0}, size_t{1}, size_t{2}, size_t{500}}) {
     std::vector<std::atomic<int>> taken(count);
-    digest_internal::ParallelFor(pool, count, [&](size_t i) { ++taken[i]; });
+    RunSteps(pool, pool.threads() + 1, count, [&](size_t i) { ++taken[i]; });
     for (const std::atomic<int>& times : taken) EXPECT_EQ(times, 1);
   }
 }
@@ -201,7 +201,7 @@ TEST(ParallelFor, CallerSleepsUntilTheLastStepOfAnotherThreadHasEnded) {
   const std::thread::id caller = std::this_thread::get_id();
   std::atomic<bool> other_began = false;
   Sha256Digest digest = {};
-  digest_internal::ParallelFor(pool, 2, [&](size_t) {
+  RunSteps(pool, pool.threads() + 1, 2, [&](size_t) {
     if (std::this_thread::get_id() == caller) {
       other_began.wait(false);  // so that each thread gets one step
     } else {

@@ -5,7 +5,7 @@
 #include <memory>
 
 #include "absl/status/status.h"
-#include "base/digest/parallel.h"
+#include "base/run_steps.h"
 
 namespace slipway::base {
 namespace {
@@ -22,7 +22,7 @@ absl::StatusOr<size_t> ReadWindow(File& file, uint64_t offset, absl::Span<uint8_
   if (out.size() <= kPieceBytes) return file.ReadAt(offset, out);
   std::array<absl::StatusOr<size_t>, kPieces> read;
   const size_t pieces = (out.size() + kPieceBytes - 1) / kPieceBytes;
-  digest_internal::ParallelFor(pool, pieces, [&](size_t i) {
+  RunSteps(pool, pool.threads() + 1, pieces, [&](size_t i) {
     read[i] = file.ReadAt(offset + i * kPieceBytes, out.subspan(i * kPieceBytes, kPieceBytes));
   });
   size_t total = 0;

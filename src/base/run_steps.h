@@ -1,4 +1,4 @@
-// Private to base/digest: a loop whose steps are shared with a pool. Thread-safe.
+// A loop whose steps are shared with a pool, for steps that cannot fail. Thread-safe.
 #pragma once
 
 #include <algorithm>
@@ -10,16 +10,17 @@
 #include "absl/functional/function_ref.h"
 #include "base/pool.h"
 
-namespace slipway::base::digest_internal {
+namespace slipway::base {
 
-// Calls step(0) … step(count - 1), each once, in any order, in this thread and in those of `pool`;
-// returns when all have ended. `count` is below 2^32.
+// Calls step(0) … step(count - 1), each once, in any order, in this thread and in those of `pool`,
+// at most `width` of them together; returns when all have ended. May be nested. `count` is below
+// 2^32.
 //
 // The caller takes steps itself until none is left, so whatever it then waits for is running in
 // another thread: no wait depends on a job that is still in the queue, and a pool without threads
 // (simulation) or with a full queue only makes the caller do more. A job that starts too late finds
 // no step and touches nothing but `shared`.
-inline void ParallelFor(Pool& pool, size_t count, absl::FunctionRef<void(size_t)> step) {
+inline void RunSteps(Pool& pool, int width, size_t count, absl::FunctionRef<void(size_t)> step) {
   struct Shared {
     std::atomic<size_t> next{0};
     std::atomic<uint32_t> done{0};  // 32 bits: what the kernel can wait on directly
@@ -33,7 +34,7 @@ inline void ParallelFor(Pool& pool, size_t count, absl::FunctionRef<void(size_t)
     }
   };
   const size_t helpers =
-      count < 2 ? 0 : std::min(static_cast<size_t>(std::max(pool.threads(), 0)), count - 1);
+      count < 2 ? 0 : std::min(static_cast<size_t>(std::max(width - 1, 0)), count - 1);
   for (size_t i = 0; i < helpers; ++i) {
     if (!pool.Submit(work).ok()) break;  // a full queue: the caller does that share too
   }
@@ -43,4 +44,4 @@ inline void ParallelFor(Pool& pool, size_t count, absl::FunctionRef<void(size_t)
   }
 }
 
-}  // namespace slipway::base::digest_internal
+}  // namespace slipway::base
